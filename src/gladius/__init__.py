@@ -1,0 +1,24 @@
+"""Gladius: start, watch and steer model training. Importing it costs nothing; the first call of `start` or `init` loads the reporter.
+
+    import gladius
+
+    with gladius.start(total_epochs=3, steps_per_epoch=800) as run:
+        for step, batch in run.steps(loader):
+            run.log({"train/loss": loss})
+"""
+
+__version__ = "0.1.0"
+
+__all__ = ["Run", "__version__", "finish", "init", "log", "start"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gladius.pulse.reporter import Run, finish, init, log, start
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from gladius.pulse import reporter
+
+        return getattr(reporter, name)
+    raise AttributeError(f"module 'gladius' has no attribute '{name}'")

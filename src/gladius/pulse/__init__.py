@@ -1,0 +1,25 @@
+"""The protocol, inside the trainer: standard library only. Upstream: errors. Downstream: every room that reads or writes a run."""
+
+from pulse_wrapper import (
+    TrainingStatus,
+    atomic_write_json,
+    read_training_status,
+    safe_read_json,
+    write_done_status,
+    write_error_status,
+    write_idle_status,
+    write_running_status,
+    write_training_status,
+)
+
+__all__ = [
+    "TrainingStatus",
+    "atomic_write_json",
+    "read_training_status",
+    "safe_read_json",
+    "write_done_status",
+    "write_error_status",
+    "write_idle_status",
+    "write_running_status",
+    "write_training_status",
+]

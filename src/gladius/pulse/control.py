@@ -1,0 +1,154 @@
+"""The mailbox: one new file per command. Upstream: whoever steers. Downstream: the trainer's reporter, the supervisor."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple, Union
+
+from gladius.errors import CommandInvalid
+from pulse_wrapper import atomic_write_json
+
+_log = logging.getLogger("gladius.pulse")
+
+TRAINER_COMMANDS: Dict[str, FrozenSet[str]] = {
+    "pause": frozenset({"mode"}),
+    "resume": frozenset(),
+    "stop": frozenset({"checkpoint"}),
+    "checkpoint": frozenset(),
+    "validate": frozenset({"split"}),
+    "set": frozenset({"name", "value"}),
+    "reload_config": frozenset({"keys"}),
+}
+"""The closed list for `control/`, with the arguments each may have."""
+
+SUPERVISOR_COMMANDS: Dict[str, FrozenSet[str]] = {
+    "terminate": frozenset({"grace_s"}),
+    "suspend": frozenset(),
+    "continue": frozenset(),
+}
+"""The closed list for `control/supervisor/`."""
+
+_CHOICES: Dict[Tuple[str, str], Tuple[Any, ...]] = {
+    ("pause", "mode"): ("hold", "release"),
+    ("stop", "checkpoint"): (True, False),
+    ("validate", "split"): ("eval", "test"),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command as its file holds it."""
+
+    id: str
+    command: str
+    attempt: int
+    args: Mapping[str, Any] = field(default_factory=dict)
+    issued_at: float = 0.0
+    issued_by: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Command":
+        """Read a command file; raises ValueError when it is none."""
+        id_, name, attempt, args = data.get("id"), data.get("command"), data.get("attempt"), data.get("args", {})
+        if not isinstance(id_, str) or not isinstance(name, str) or not isinstance(args, dict):
+            raise ValueError("id, command and args")
+        if isinstance(attempt, bool) or not isinstance(attempt, int):
+            raise ValueError("attempt")
+        issued_at = data.get("issued_at")
+        return cls(
+            id_, name, attempt, args,
+            float(issued_at) if isinstance(issued_at, (int, float)) else 0.0,
+            str(data.get("issued_by", "")),
+        )  # fmt: skip
+
+
+def check_command(name: str, args: Mapping[str, Any], known: Mapping[str, FrozenSet[str]] = TRAINER_COMMANDS) -> None:
+    """Raise CommandInvalid, naming what is wrong, unless `name` with `args` is of the closed list."""
+    if name not in known:
+        raise CommandInvalid(f"There is no command '{name}'.", f"Commands: {', '.join(known)}.")
+    unknown = sorted(set(args) - known[name])
+    if unknown:
+        allowed = ", ".join(sorted(known[name])) or "none"
+        raise CommandInvalid(f"'{name}' takes no argument '{unknown[0]}'.", f"Its arguments: {allowed}.")
+    for key, value in args.items():
+        choices = _CHOICES.get((name, key))
+        if choices is not None and value not in choices:
+            raise CommandInvalid(f"'{name}' has no {key} {value!r}.", f"Choose one of {', '.join(map(str, choices))}.")
+    missing = sorted(known[name] - set(args)) if name in ("set", "reload_config") else []
+    if missing:
+        raise CommandInvalid(f"'{name}' needs {' and '.join(missing)}.")
+
+
+class Mailbox:
+    """A folder of command files. Anyone may post; one reader scans."""
+
+    def __init__(self, folder: Union[str, "os.PathLike[str]"]) -> None:
+        self.folder = os.fspath(folder)
+        self._seen: Set[str] = set()
+        self._changed: Optional[int] = None
+
+    def post(self, command: Command) -> None:
+        """Publish a command by rename; the same id is published once. Raises OSError when the folder cannot be written."""
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        path = os.path.join(self.folder, f"{command.id}.json")
+        if os.path.exists(path):
+            return
+        fields = {
+            "id": command.id, "attempt": command.attempt, "command": command.command, "args": dict(command.args),
+            "issued_at": command.issued_at, "issued_by": command.issued_by,
+        }  # fmt: skip
+        atomic_write_json(path, fields)
+
+    def scan(self) -> List[Command]:
+        """Return the commands that appeared since the last scan, by id."""
+        try:
+            changed = os.stat(self.folder).st_mtime_ns
+            # Within one tick of the file system's clock a second file may come under the same time stamp.
+            if changed == self._changed and time.time_ns() - changed > 1_000_000_000:
+                return []
+            self._changed = changed
+            names = os.listdir(self.folder)
+        except OSError:
+            return []
+        new = sorted(name for name in names if name.endswith(".json") and not name.startswith(".") and name not in self._seen)
+        return [command for command in map(self._read, new) if command is not None]
+
+    def all(self) -> List[Command]:
+        """Return every command ever posted, by id."""
+        return Mailbox(self.folder).scan()
+
+    def _read(self, name: str) -> Optional[Command]:
+        self._seen.add(name)
+        try:
+            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+                data = json.load(file)
+            return Command.from_dict(data if isinstance(data, dict) else {})
+        except (OSError, ValueError, RecursionError) as error:
+            _log.warning("%s is not a command: %s", os.path.join(self.folder, name), error)
+            return None
+
+
+_last_id = (0, 0)
+_id_lock = threading.Lock()
+
+
+def new_command_id() -> str:
+    """Return a UUIDv7 (RFC 9562): ids sort by time, and within a millisecond by their order in this process."""
+    global _last_id  # noqa: PLW0603: the order of ids is a property of the process
+    with _id_lock:
+        now = time.time_ns() // 1_000_000
+        millis, count = _last_id
+        count = count + 1 if now <= millis else secrets.randbits(10)
+        millis = max(now, millis)
+        if count > 0xFFF:
+            millis, count = millis + 1, 0
+        _last_id = (millis, count)
+    tail = secrets.randbits(62) | (0b10 << 62)
+    value = f"{millis:012x}7{count:03x}{tail:016x}"
+    return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"

@@ -1,0 +1,345 @@
+"""Append events to a stream and read them back. Upstream: reporter, supervisor. Downstream: store, `pulse validate`.
+
+One event is one line is one `write` on a descriptor opened with O_APPEND: when a write call returns, the bytes are
+with the kernel and survive the death of any process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import os
+import re
+import threading
+import time
+import weakref
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+
+_log = logging.getLogger("gladius.pulse")
+
+_TAIL_BYTES = 1 << 16
+_READ_BYTES = 1 << 22
+_SEQ = re.compile(rb'\{"seq":\s*(\d+)')
+
+
+class EventWriter:
+    """The only writer of one stream. Its methods never raise into the caller's work: a failure warns once and is counted."""
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"], attempt: int, clock: Callable[[], float] = time.time) -> None:
+        self.path = os.fspath(path)
+        self.attempt = attempt
+        self.dropped = 0
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._fd = -1
+        self._torn = False
+        self._warned = False
+        self._unsynced = False
+        self._next_seq = 0
+        self._closed = False
+        _writers.add(self)
+        with self._lock:
+            self._open()
+
+    def write(self, type_: str, fields: Mapping[str, Any], durable: bool = False) -> bool:
+        """Append one event and return whether it is with the kernel; with `durable`, on the disk."""
+        body = encode(fields)
+        with self._lock:
+            written = self._append_event(type_, body[1:])
+        if written and durable:
+            self.sync()
+        return written
+
+    def metrics(
+        self, values: Mapping[str, Any], step: Optional[int], epoch: Optional[float], log_offset: Optional[int]
+    ) -> bool:
+        """Append a `metrics` event: the hot path of a training loop."""
+        place = '"step":%d,' % step if step is not None else ""
+        if epoch is not None:
+            place += f'"epoch":{epoch!r},'
+        if log_offset is not None:
+            place += '"log_offset":%d,' % log_offset
+        body = f'{place}"values":{encode(values)}}}'
+        with self._lock:
+            return self._append_event("metrics", body)
+
+    def sync(self) -> None:
+        """Put what was written on the disk. A failed fsync is reported and not tried again for the same bytes."""
+        with self._lock:
+            fd, due = self._fd, self._unsynced
+            self._unsynced = False
+        if due and fd >= 0:
+            # Outside the lock: a slow disk must not hold up the training loop's next event.
+            self._fsync(fd)
+
+    def check_file(self) -> None:
+        """Find out whether the path still leads to the open file; writing to a deleted one would succeed silently."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._fd >= 0:
+                mine = os.fstat(self._fd)
+                try:
+                    now = os.stat(self.path)
+                except OSError:
+                    now = None
+                if now is not None and (now.st_ino, now.st_dev) == (mine.st_ino, mine.st_dev):
+                    return
+                self._move(orphaned=now is None)
+            else:
+                self._open()
+
+    def close(self) -> None:
+        """Sync and close; later writes are dropped."""
+        with self._lock:
+            self._closed = True
+            fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._fsync(fd)
+            os.close(fd)
+
+    def abandon(self) -> None:
+        """Close without a word: what a forked child does with its parent's stream."""
+        self._lock = threading.Lock()
+        self._closed = True
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    # All below run with the lock held.
+
+    def _append_event(self, type_: str, rest: str) -> bool:
+        seq = self._next_seq
+        self._next_seq = seq + 1
+        comma = "" if rest == "}" else ","
+        line = f'{{"seq":{seq},"time":{self._clock():.6f},"attempt":{self.attempt},"type":"{type_}"{comma}{rest}\n'
+        if not self._append(line.encode()):
+            self.dropped += 1
+            return False
+        if self.dropped:
+            self._report_dropped()
+        return True
+
+    def _append(self, data: bytes) -> bool:
+        if self._fd < 0:
+            return False
+        if self._torn:
+            data = b"\n" + data
+        start = len(data)
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            self._torn = self._torn or len(data) < start
+            self._warn(error)
+            return False
+        self._torn = False
+        self._unsynced = True
+        return True
+
+    def _report_dropped(self) -> None:
+        count, self.dropped = self.dropped, 0
+        self._warned = False
+        message = f"{count} events could not be written"
+        fields = {"level": "warning", "code": "events_dropped", "message": message, "value": count}
+        self._append_event("alert", encode(fields)[1:])
+
+    def _open(self) -> None:
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+        except OSError as error:
+            self._warn(error)
+            return
+        last_seq, self._torn = _inspect_tail(fd)
+        self._next_seq = max(self._next_seq, last_seq + 1)
+        self._fd = fd
+
+    def _move(self, orphaned: bool) -> None:
+        """Leave a file that the path no longer leads to. A deleted stream is laid down again from the open descriptor."""
+        old, self._fd = self._fd, -1
+        _log.warning("%s was %s while in use", self.path, "deleted" if orphaned else "replaced")
+        self._open()
+        if orphaned and self._fd >= 0:
+            try:
+                _copy(old, self._fd)
+                self._unsynced = True
+            except OSError as error:
+                self._torn = True
+                self._warn(error)
+        if self._fd >= 0:
+            os.close(old)
+        else:
+            self._fd = old
+
+    def _fsync(self, fd: int) -> None:
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if not self._closed:
+                self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        if not self._warned:
+            self._warned = True
+            _log.warning("cannot write %s: %s; training goes on, lost events are counted", self.path, error.strerror)
+
+
+_writers: "weakref.WeakSet[EventWriter]" = weakref.WeakSet()
+
+
+def _abandon_in_child() -> None:
+    for writer in list(_writers):
+        writer.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_in_child)
+
+
+def _copy(source: int, target: int) -> None:
+    offset = 0
+    while True:
+        os.lseek(source, offset, os.SEEK_SET)
+        block = os.read(source, _READ_BYTES)
+        if not block:
+            return
+        offset += len(block)
+        while block:
+            block = block[os.write(target, block) :]
+
+
+def _inspect_tail(fd: int) -> Tuple[int, bool]:
+    """Return the last sequence number used in a stream, -1 for none, and whether its last line is torn."""
+    size = os.fstat(fd).st_size
+    window = _TAIL_BYTES
+    while True:
+        start = max(0, size - window)
+        os.lseek(fd, start, os.SEEK_SET)
+        tail = os.read(fd, size - start)
+        matches = (_SEQ.match(line) for line in tail.split(b"\n"))
+        seqs = [int(match[1]) for match in matches if match]
+        if seqs or start == 0:
+            return max(seqs, default=-1), bool(tail) and not tail.endswith(b"\n")
+        window *= 16
+
+
+class LineFollower:
+    """Reads the whole new lines of a growing file; a torn last line waits until a newline ends it."""
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"], offset: int = 0) -> None:
+        self.path = os.fspath(path)
+        self.offset = offset
+        self.restarted = 0
+        self._inode: Optional[int] = None
+
+    def read_new(self, limit: int = _READ_BYTES) -> List[bytes]:
+        """Return new whole lines without their newlines, about `limit` bytes of them at most; [] when there are none.
+
+        A file that was replaced or cut is read again from its start, and `restarted` counts that.
+        """
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115, PTH123: the with below closes it
+        except OSError:
+            return []
+        with file:
+            info = os.fstat(file.fileno())
+            if (self._inode is not None and info.st_ino != self._inode) or info.st_size < self.offset:
+                self.offset = 0
+                self.restarted += 1
+            self._inode = info.st_ino
+            if info.st_size == self.offset:
+                return []
+            file.seek(self.offset)
+            block = file.read(limit)
+            end = block.rfind(b"\n")
+            while end < 0 and len(block) < info.st_size - self.offset:
+                more = file.read(limit)
+                if not more:
+                    break
+                block += more
+                end = block.rfind(b"\n")
+        if end < 0:
+            return []
+        self.offset += end + 1
+        return block[:end].split(b"\n")
+
+
+class EventReader:
+    """Reads the events of one stream; lines that are no events are skipped and counted."""
+
+    def __init__(
+        self, path: Union[str, "os.PathLike[str]"], offset: int = 0, decode: Callable[[bytes], Any] = json.loads
+    ) -> None:
+        self.lines = LineFollower(path, offset)
+        self.damaged = 0
+        self._decode = decode
+
+    def read_new(self, limit: int = _READ_BYTES) -> List[Dict[str, Any]]:
+        """Return the events that came since the last call, in file order."""
+        events = []
+        for line in self.lines.read_new(limit):
+            if not line:
+                continue
+            try:
+                event = self._decode(line)
+                if not isinstance(event["seq"], int) or not isinstance(event["type"], str):
+                    raise ValueError("seq and type")
+            except (ValueError, TypeError, KeyError, RecursionError):
+                self.damaged += 1
+            else:
+                events.append(event)
+        return events
+
+    def read_all(self) -> List[Dict[str, Any]]:
+        """Return every event from here to the end of the file."""
+        events: List[Dict[str, Any]] = []
+        while True:
+            before = self.lines.offset
+            events += self.read_new()
+            if self.lines.offset == before:
+                return events
+
+
+def encode(value: Mapping[str, Any]) -> str:
+    """Return compact JSON; numbers that JSON cannot say become the strings "NaN", "Infinity" and "-Infinity"."""
+    try:
+        return _encode_plain(value)
+    except ValueError:
+        return _encode_plain(_spelled(value))
+
+
+def _make_encoder() -> Callable[[Any], str]:
+    """Build the encoder once: `JSONEncoder.encode` would build its C part anew for every event."""
+    encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    compiled = make(None, _plain, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
+    return lambda value: "".join(compiled(value, 0))
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know into what it does: array scalars by `.item()`, arrays by `.tolist()`, the rest by `str`."""
+    for method in ("item", "tolist"):
+        convert = getattr(value, method, None)
+        if convert is not None:
+            with contextlib.suppress(TypeError, ValueError, RuntimeError):
+                return _spelled(convert())
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    return str(value)
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): _spelled(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_spelled(item) for item in value]
+    return value
+
+
+_encode_plain = _make_encoder()

@@ -1,0 +1,160 @@
+"""The objects that own every path: one run's directory and the home that holds all runs. Upstream: nothing. Downstream: all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Union
+
+from gladius.errors import InvalidRun
+from pulse_wrapper import atomic_write_json, safe_read_json, write_idle_status
+
+PROTOCOL_VERSION = 2
+RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}\Z")
+_SLUG_LENGTH = 40
+
+
+class RunDir:
+    """One run's directory. Paths are names only: nothing is created until a writer asks for it."""
+
+    def __init__(self, root: Union[str, "os.PathLike[str]"]) -> None:
+        self.root = Path(root)
+        self.run_json = self.root / "run.json"
+        self.status = self.root / "training_status.json"
+        self.events = self.root / "events.jsonl"
+        self.supervisor_events = self.root / "supervisor.jsonl"
+        self.console_log = self.root / "console.log"
+        self.control = self.root / "control"
+        self.supervisor_control = self.control / "supervisor"
+        self.checkpoints = self.root / "checkpoints"
+        self.tensorboard = self.root / "tensorboard"
+        self.report_json = self.root / "report.json"
+        self.report_md = self.root / "report.md"
+        self.annotations = self.root / "annotations.json"
+        self.supervisor_lock = self.root / "supervisor.lock"
+        self.trainer_lock = self.root / "trainer.lock"
+        self.attempts = self.root / "attempts"
+
+    def __repr__(self) -> str:
+        return f"RunDir({str(self.root)!r})"
+
+    @property
+    def run_id(self) -> str:
+        """The directory's name; a folder that a user named is its own id."""
+        return self.root.name
+
+    def attempt_json(self, attempt: int) -> Path:
+        """The launch facts of one attempt."""
+        return self.attempts / f"{attempt}.json"
+
+    def attempt_config(self, attempt: int) -> Path:
+        """The effective configuration of one attempt."""
+        return self.attempts / f"{attempt}.yaml"
+
+    def attempt_numbers(self) -> List[int]:
+        """The attempts that were launched, in order."""
+        try:
+            names = os.listdir(self.attempts)
+        except FileNotFoundError:
+            return []
+        return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
+
+    def read_run(self) -> Dict[str, Any]:
+        """Return run.json; raises InvalidRun when it is missing or broken."""
+        run = safe_read_json(self.run_json)
+        if run is None:
+            raise InvalidRun(f"{self.run_json} is missing or broken.", "A run directory holds a run.json.")
+        return run
+
+    def create(self, run: Dict[str, Any], message: str = "Queued") -> None:
+        """Make the directory with run.json and an `idle` status. A folder that exists keeps what it has."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.attempts, self.control, self.supervisor_control, self.checkpoints):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if not self.run_json.exists():
+            atomic_write_json(self.run_json, {"run_id": self.run_id, "protocol": PROTOCOL_VERSION, **run})
+        if not self.status.exists():
+            write_idle_status(self.status, message)
+
+    def write_attempt(self, attempt: int, facts: Dict[str, Any]) -> None:
+        """Record how attempt `attempt` is launched, before it is."""
+        self.attempts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic_write_json(self.attempt_json(attempt), {"attempt": attempt, **facts})
+
+
+class Home:
+    """The folder that holds all runs and what the server owns."""
+
+    def __init__(self, root: Union[str, "os.PathLike[str]", None] = None) -> None:
+        self.root = Path(root) if root is not None else default_home()
+        self.runs = self.root / "runs"
+        self.profiles = self.root / "profiles"
+        self.datasets = self.root / "datasets"
+        self.flows = self.root / "flows"
+        self.presets = self.root / "presets"
+        self.state = self.root / "state"
+        self.logs = self.root / "logs"
+        self.supervisor_logs = self.logs / "supervisors"
+        self.server_log = self.logs / "server.log"
+        self.history = self.logs / "training" / "training_runs.jsonl"
+        self.server_json = self.root / "server.json"
+        self.server_lock = self.root / "server.lock"
+
+    def create(self) -> None:
+        """Make the home and its folders."""
+        for folder in (self.root, self.runs, self.profiles, self.datasets, self.state, self.logs, self.supervisor_logs, self.history.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def run(self, run_id: str) -> RunDir:
+        """Return the directory of a run by its exact id."""
+        return RunDir(self.runs / run_id)
+
+    def all_runs(self) -> Iterator[RunDir]:
+        """Yield every run directory, newest first."""
+        try:
+            names = os.listdir(self.runs)
+        except FileNotFoundError:
+            return
+        for name in sorted(names, reverse=True):
+            run = RunDir(self.runs / name)
+            if not name.startswith(".") and run.run_json.exists():
+                yield run
+
+    def new_run(self, name: str, run: Dict[str, Any], message: str = "Queued") -> RunDir:
+        """Create a run directory with an id of its own."""
+        self.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        created = time.time()
+        while True:
+            directory = self.run(new_run_id(name, created))
+            if not directory.root.exists():
+                break
+        directory.create({"name": name, "created_at": created, **run}, message)
+        return directory
+
+
+def default_home(environ: Optional[Dict[str, str]] = None) -> Path:
+    """Return GLADIUS_HOME, else the platform's folder for user data (the same as platformdirs', without needing it)."""
+    env = os.environ if environ is None else environ
+    if env.get("GLADIUS_HOME"):
+        return Path(env["GLADIUS_HOME"])
+    if sys.platform == "win32":
+        return Path(env.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "gladius"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "gladius"
+    return Path(env.get("XDG_DATA_HOME", "").strip() or Path.home() / ".local" / "share") / "gladius"
+
+
+def new_run_id(name: str, created: float) -> str:
+    """Return `YYYYMMDD-HHMMSS-<slug>-<4 hex>`, UTC."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(created))}-{slug(name)}-{secrets.token_hex(2)}"
+
+
+def slug(name: str) -> str:
+    """Return an ASCII, lower-case form of a name, never empty."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name)[:_SLUG_LENGTH].strip("-") or "run"

@@ -1,0 +1,26 @@
+"""The base of every wire model and the number type of PULSE. Upstream: pulse. Downstream: the other wire modules."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+NonFinite = Literal["NaN", "Infinity", "-Infinity"]
+"""How a number that JSON cannot say travels (the proto3 JSON mapping)."""
+
+Number = float | NonFinite
+
+State = Literal[
+    "queued", "preparing", "running", "paused", "validating", "checkpointing", "stopping", "released",
+    "done", "error", "cancelled", "killed", "out_of_memory", "lost", "unknown",
+]  # fmt: skip
+"""The effective state of a run: the trainer's own states plus what only an observer can say."""
+
+TERMINAL_STATES: frozenset[str] = frozenset({"done", "error", "cancelled", "killed", "out_of_memory", "lost", "unknown"})
+
+
+class Wire(BaseModel):
+    """A message part. Unknown keys are skipped, so that old readers survive new writers."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings")

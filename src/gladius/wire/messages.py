@@ -1,0 +1,121 @@
+"""Frames of the socket `/api/v1/stream`. Upstream: hub. Downstream: browser, client."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from gladius.wire.base import State, Wire
+from gladius.wire.runs import Cursors, RunSummary, Status, SystemSample
+
+Topic = Literal["status", "metrics", "events", "console", "system", "runs", "alerts"]
+
+
+class Subscribe(Wire):
+    """What the client wants to hear; sent again, it replaces the last one."""
+
+    type: Literal["subscribe"]
+    runs: list[str] = Field(default_factory=lambda: ["*"])
+    topics: list[Topic]
+    cursors: dict[str, Cursors] = Field(default_factory=dict)
+
+
+class Ping(Wire):
+    """Are you there?"""
+
+    type: Literal["ping"]
+
+
+ClientMessage = Annotated[Subscribe | Ping, Field(discriminator="type")]
+parse_client_message: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+
+
+class HelloMessage(Wire):
+    """The server's first frame."""
+
+    type: Literal["hello"] = "hello"
+    server_version: str
+    protocol: Literal[1] = 1
+
+
+class StatusUpdate(Wire):
+    """PULSE v1 of a run changed, or 10 s passed without a change."""
+
+    type: Literal["training_status_update"] = "training_status_update"
+    run_id: str
+    status: Status | None
+    progress: float
+    stale: bool
+    state: State
+
+
+class EventsMessage(Wire):
+    """Events of one stream, in order, each once."""
+
+    type: Literal["events"] = "events"
+    run_id: str
+    stream: Literal["trainer", "supervisor"]
+    events: list[dict[str, Any]]
+
+
+class ConsoleMessage(Wire):
+    """A piece of console.log: `length` raw bytes from `offset`, as UTF-8 with invalid bytes replaced."""
+
+    type: Literal["console"] = "console"
+    run_id: str
+    offset: int
+    length: int
+    text: str
+
+
+class SystemMessage(Wire):
+    """A machine sample."""
+
+    type: Literal["system"] = "system"
+    run_id: str
+    sample: SystemSample
+
+
+class RunMessage(Wire):
+    """A run appeared or its summary changed."""
+
+    type: Literal["run"] = "run"
+    run_id: str
+    summary: RunSummary
+
+
+class AlertMessage(Wire):
+    """A person should know."""
+
+    type: Literal["alert"] = "alert"
+    run_id: str
+    alert: dict[str, Any]
+
+
+class Gap(Wire):
+    """A slow client was protected: fetch over HTTP what is missing."""
+
+    type: Literal["gap"] = "gap"
+    run_id: str
+    skipped: dict[str, int] = Field(description="Stream -> events or bytes skipped")
+
+
+class Pong(Wire):
+    """The answer to ping."""
+
+    type: Literal["pong"] = "pong"
+
+
+class ErrorMessage(Wire):
+    """A client frame could not be taken; the connection stays."""
+
+    type: Literal["error"] = "error"
+    detail: str
+
+
+ServerMessage = Annotated[
+    HelloMessage | StatusUpdate | EventsMessage | ConsoleMessage | SystemMessage | RunMessage | AlertMessage | Gap | Pong
+    | ErrorMessage,
+    Field(discriminator="type"),
+]  # fmt: skip

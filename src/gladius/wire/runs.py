@@ -1,0 +1,225 @@
+"""Runs as the API tells them: status, summary, record, columns. Upstream: store. Downstream: server, client, browser."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gladius.wire.base import Number, State, Wire
+from gladius.wire.events import (
+    Ack,
+    Adjustable,
+    CheckpointEvent,
+    Command,
+    GpuSample,
+    HyperparameterChange,
+    MemoryUse,
+    ModelInfo,
+    ProcessGroupUse,
+)
+
+
+class Status(Wire):
+    """PULSE v1: exactly six fields."""
+
+    status: Literal["idle", "running", "done", "error"]
+    epoch: float
+    total_epochs: float
+    loss: float
+    message: str
+    timestamp: int
+
+
+class Health(Wire):
+    """Is it well? `code` names the sentence (for translation), `message` is it in English."""
+
+    level: Literal["good", "attention", "trouble", "neutral"]
+    code: str
+    message: str
+
+
+class Best(Wire):
+    """The best loss so far: the lowest `eval/loss` where there is one, else the lowest epoch mean of `train/loss`."""
+
+    value: float
+    epoch: float | None = None
+    name: str
+
+
+class RunSummary(Wire):
+    """One run, as a card or a table row shows it. None is unknown and shown as a dash."""
+
+    run_id: str
+    name: str
+    created_at: float
+    source: str
+    profile_id: str | None = None
+    dataset_id: str | None = None
+    engine: str | None = None
+    state: State
+    stalled: bool = False
+    suspended: bool = False
+    instrumented: bool = Field(description="The trainer said hello; else metrics are parsed from its output")
+    attempt: int = 0
+    health: Health
+    message: str = ""
+    progress: float = Field(description="Percent, 0..100, from PULSE v1")
+    epoch: float | None = None
+    total_epochs: float | None = None
+    step: int | None = None
+    total_steps: int | None = None
+    steps_per_epoch: int | None = None
+    loss: Number | None = Field(default=None, description="Last training loss")
+    best: Best | None = None
+    delta: float | None = Field(default=None, description="This epoch's mean training loss minus the last one's")
+    eval_loss: Number | None = None
+    eta_seconds: float | None = Field(default=None, description="None: estimating, or nothing left to estimate")
+    started_at: float | None = None
+    finished_at: float | None = None
+    elapsed: float | None = Field(default=None, description="Seconds from the attempt's start until now or its end")
+    last_sign: float | None = Field(default=None, description="Unix seconds of the trainer's last sign of life")
+    last_checkpoint: CheckpointEvent | None = None
+    host: str | None = None
+    spark: list[float] = Field(default_factory=list, description="At most 60 training losses, oldest first")
+
+
+class Cursors(Wire):
+    """How far an answer has seen each stream; given to the socket's `subscribe`, nothing is missed or doubled."""
+
+    events: int = -1
+    supervisor: int = -1
+    console: int = 0
+
+
+class Attempt(Wire):
+    """One start of a run's trainer."""
+
+    attempt: int
+    argv: list[str] = Field(default_factory=list)
+    pid: int | None = None
+    host: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    verdict: str | None = None
+    code: int | None = None
+    signal: str | None = None
+    evidence: str | None = None
+
+
+class CommandRecord(Wire):
+    """A command and what became of it."""
+
+    command_id: str
+    command: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    issued_at: float
+    issued_by: str
+    state: Literal["requested", "accepted", "applied", "rejected", "timed_out", "outcome_unknown"]
+    step: int | None = None
+    detail: str | None = None
+    acks: list[Ack] = Field(default_factory=list)
+
+
+class RunRecord(Wire):
+    """Everything about one run but its bulk data."""
+
+    summary: RunSummary
+    status: Status | None
+    stale: bool = False
+    cursors: Cursors
+    world_size: int | None = None
+    mode: str | None = None
+    samples: int | None = None
+    model: ModelInfo | None = None
+    capabilities: list[Command] = Field(default_factory=list)
+    disabled: dict[str, str] = Field(default_factory=dict, description="Command -> why this trainer cannot do it")
+    adjustable: dict[str, Adjustable] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
+    config_source: str | None = None
+    run: dict[str, Any] = Field(default_factory=dict, description="run.json as written")
+    attempts: list[Attempt] = Field(default_factory=list)
+    checkpoints: list[CheckpointEvent] = Field(default_factory=list)
+    commands: list[CommandRecord] = Field(default_factory=list)
+    hyperparameters: list[HyperparameterChange] = Field(default_factory=list)
+    error: str | None = None
+    traceback: str | None = None
+
+
+class RunList(Wire):
+    """A page of runs, newest first; `cursor` asks for the next page."""
+
+    runs: list[RunSummary]
+    cursor: str | None = None
+
+
+class Column(Wire):
+    """One metric as columns of equal length. `min` and `max` bound each bucket where the series was decimated."""
+
+    step: list[int | None]
+    epoch: list[float | None]
+    time: list[float]
+    value: list[Number | None]
+    min: list[Number | None]
+    max: list[Number | None]
+    log_offset: list[int | None]
+
+
+class MetricsAnswer(Wire):
+    """Series by name; `cursor` is the last event seq that they include."""
+
+    series: dict[str, Column]
+    cursor: int
+
+
+class MetricNames(Wire):
+    """The names of a run's metrics, sorted."""
+
+    names: list[str]
+
+
+class SystemSample(Wire):
+    """A machine sample, see `wire.events.System`."""
+
+    seq: int
+    time: float
+    cpu: float
+    ram: MemoryUse
+    swap: MemoryUse
+    disk: MemoryUse
+    console_bytes: int
+    gpus: list[GpuSample] = Field(default_factory=list)
+    group: ProcessGroupUse | None = None
+
+
+class SystemAnswer(Wire):
+    """Machine samples, oldest first."""
+
+    samples: list[SystemSample]
+    cursor: int
+
+
+class SearchHit(Wire):
+    """A line of console.log: byte offset of its start, line number from 1, text without colour codes."""
+
+    offset: int
+    line: int
+    text: str
+
+
+class HistoryEntry(Wire):
+    """One ended attempt, from training_runs.jsonl."""
+
+    training_id: str
+    attempt: int
+    profile_id: str | None = None
+    dataset_id: str | None = None
+    status: Literal["done", "error", "cancelled"]
+    started_at: float | None = None
+    finished_at: float | None = None
+    final_loss: Number | None = None
+    epochs_completed: float | None = None
+    steps: int | None = None
+    source: str | None = None
+    name: str | None = None
+    checkpoint: str | None = None
