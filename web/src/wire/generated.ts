@@ -1,0 +1,1105 @@
+/* Made by 'make gen' from src/gladius/wire. Do not edit. */
+
+/**
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ClientMessage".
+ */
+export type ClientMessage = Subscribe | Ping;
+/**
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Event".
+ */
+export type Event =
+  | Hello
+  | StateEvent
+  | Metrics
+  | Samples
+  | CheckpointEvent
+  | Ack
+  | HyperparameterChange
+  | Alert
+  | LogLine
+  | Artifact
+  | Process
+  | System
+  | Stall
+  | Restart;
+/**
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ServerMessage".
+ */
+export type ServerMessage =
+  | HelloMessage
+  | StatusUpdate
+  | EventsMessage
+  | ConsoleMessage
+  | SystemMessage
+  | RunMessage
+  | AlertMessage
+  | Gap
+  | Pong
+  | ErrorMessage;
+
+export interface Wire {
+  [k: string]: unknown;
+}
+/**
+ * The answer to a command; durable.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Ack".
+ */
+export interface Ack {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'ack';
+  command_id: string;
+  state: 'accepted' | 'applied' | 'rejected';
+  step?: number | null;
+  detail?: string | null;
+}
+/**
+ * A hyperparameter that can be changed, its bounds, and when a change takes effect.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Adjustable".
+ */
+export interface Adjustable {
+  value?: {
+    [k: string]: unknown;
+  };
+  min?: number | null;
+  max?: number | null;
+  applies?: 'live' | 'next_checkpoint' | 'restart';
+}
+/**
+ * Something a person should know.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Alert".
+ */
+export interface Alert {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'alert';
+  level: 'info' | 'warning' | 'critical';
+  code: string;
+  message: string;
+  value?: {
+    [k: string]: unknown;
+  };
+  threshold?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * A person should know.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AlertMessage".
+ */
+export interface AlertMessage {
+  type: 'alert';
+  run_id: string;
+  alert: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * A file the run produced.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Artifact".
+ */
+export interface Artifact {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'artifact';
+  path: string;
+  kind: string;
+  description?: string | null;
+}
+/**
+ * One start of a run's trainer.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Attempt".
+ */
+export interface Attempt {
+  attempt: number;
+  argv: string[];
+  pid: number | null;
+  host: string | null;
+  started_at: number | null;
+  finished_at: number | null;
+  verdict: string | null;
+  code: number | null;
+  signal: string | null;
+  evidence: string | null;
+}
+/**
+ * The best loss so far: the lowest `eval/loss` where there is one, else the lowest epoch mean of `train/loss`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Best".
+ */
+export interface Best {
+  value: number;
+  epoch: number | null;
+  name: string;
+}
+/**
+ * A checkpoint was published by rename and read back, or its save failed; durable.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CheckpointEvent".
+ */
+export interface CheckpointEvent {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'checkpoint';
+  step: number;
+  path?: string | null;
+  bytes?: number | null;
+  kind?: 'auto' | 'manual' | 'pause' | 'final';
+  /**
+   * sha256 of the manifest, hex
+   */
+  manifest?: string | null;
+  /**
+   * The reason, when the save failed
+   */
+  failed?: string | null;
+}
+/**
+ * What the client wants to hear; sent again, it replaces the last one.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Subscribe".
+ */
+export interface Subscribe {
+  type: 'subscribe';
+  runs?: string[];
+  topics: ('status' | 'metrics' | 'events' | 'console' | 'system' | 'runs' | 'alerts')[];
+  cursors?: {
+    [k: string]: Cursors;
+  };
+}
+/**
+ * How far an answer has seen each stream; given to the socket's `subscribe`, nothing is missed or doubled.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Cursors".
+ */
+export interface Cursors {
+  events?: number;
+  supervisor?: number;
+  console?: number;
+}
+/**
+ * Are you there?
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Ping".
+ */
+export interface Ping {
+  type: 'ping';
+}
+/**
+ * One metric as columns of equal length. `min` and `max` bound each bucket where the series was decimated.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Column".
+ */
+export interface Column {
+  step: (number | null)[];
+  epoch: (number | null)[];
+  time: number[];
+  value: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
+  min: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
+  max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
+  log_offset: (number | null)[];
+}
+/**
+ * The answer of `POST /runs/{id}/commands`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CommandAnswer".
+ */
+export interface CommandAnswer {
+  command_id: string;
+}
+/**
+ * A command and what became of it.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CommandRecord".
+ */
+export interface CommandRecord {
+  command_id: string;
+  command: string;
+  args: {
+    [k: string]: unknown;
+  };
+  issued_at: number;
+  issued_by: string;
+  state: 'requested' | 'accepted' | 'applied' | 'rejected' | 'timed_out' | 'outcome_unknown';
+  step: number | null;
+  detail: string | null;
+  acks: Ack[];
+}
+/**
+ * The body of `POST /runs/{id}/commands`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CommandRequest".
+ */
+export interface CommandRequest {
+  command: string;
+  args?: {
+    [k: string]: unknown;
+  };
+  id?: string | null;
+}
+/**
+ * A piece of console.log: `length` raw bytes from `offset`, as UTF-8 with invalid bytes replaced.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConsoleMessage".
+ */
+export interface ConsoleMessage {
+  type: 'console';
+  run_id: string;
+  offset: number;
+  length: number;
+  text: string;
+}
+/**
+ * A dataset that a run can use; counts are None until it is built or counted.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DatasetInfo".
+ */
+export interface DatasetInfo {
+  id: string;
+  name: string;
+  description: string;
+  format: string;
+  records: number | null;
+  bytes: number | null;
+  path: string | null;
+  builtin: boolean;
+  problem: string | null;
+}
+/**
+ * What a profile allows for `epochs`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "EpochBounds".
+ */
+export interface EpochBounds {
+  min: number;
+  max: number;
+}
+/**
+ * What went wrong, for people (`message`) and for programs (`code`).
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ErrorInfo".
+ */
+export interface ErrorInfo {
+  code: string;
+  message: string;
+  retryable?: boolean | null;
+  traceback?: string | null;
+}
+/**
+ * A client frame could not be taken; the connection stays.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ErrorMessage".
+ */
+export interface ErrorMessage {
+  type: 'error';
+  detail: string;
+}
+/**
+ * The trainer introduces itself; durable.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Hello".
+ */
+export interface Hello {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'hello';
+  run_id: string;
+  pid: number;
+  host: string;
+  world_size?: number;
+  mode?: 'single' | 'distributed' | 'multi_node';
+  total_epochs?: number | null;
+  total_steps?: number | null;
+  steps_per_epoch?: number | null;
+  samples?: number | null;
+  model?: ModelInfo | null;
+  capabilities?: ('pause' | 'resume' | 'stop' | 'checkpoint' | 'validate' | 'set' | 'reload_config')[];
+  adjustable?: {
+    [k: string]: Adjustable;
+  };
+  resumed_from?: ResumedFrom | null;
+}
+/**
+ * The model being trained; None is unknown.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ModelInfo".
+ */
+export interface ModelInfo {
+  name?: string | null;
+  parameters?: number | null;
+  experts?: number | null;
+  active_experts?: number | null;
+}
+/**
+ * Where a resumed attempt went on from; earlier attempts' points with a greater step are superseded.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ResumedFrom".
+ */
+export interface ResumedFrom {
+  checkpoint?: string | null;
+  step: number;
+}
+/**
+ * The trainer moved to another state; durable.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "StateEvent".
+ */
+export interface StateEvent {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'state';
+  state:
+    | 'preparing'
+    | 'running'
+    | 'paused'
+    | 'validating'
+    | 'checkpointing'
+    | 'stopping'
+    | 'released'
+    | 'done'
+    | 'error'
+    | 'cancelled';
+  reason?: string | null;
+  error?: ErrorInfo | null;
+}
+/**
+ * Numbers of one step, by slash-path name.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Metrics".
+ */
+export interface Metrics {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'metrics';
+  step?: number | null;
+  epoch?: number | null;
+  /**
+   * Size of console.log then, bytes
+   */
+  log_offset?: number | null;
+  values: {
+    [k: string]: number | 'NaN' | 'Infinity' | '-Infinity';
+  };
+}
+/**
+ * Generated texts at one step.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Samples".
+ */
+export interface Samples {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'samples';
+  step: number;
+  rows: SampleRow[];
+}
+/**
+ * One prompt and what the model made of it.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SampleRow".
+ */
+export interface SampleRow {
+  prompt: string;
+  output: string;
+  reference?: string | null;
+  score?: number | null;
+}
+/**
+ * A hyperparameter took a new value.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "HyperparameterChange".
+ */
+export interface HyperparameterChange {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'hyperparameters';
+  name: string;
+  old?: {
+    [k: string]: unknown;
+  };
+  new?: {
+    [k: string]: unknown;
+  };
+  step?: number | null;
+  by?: string | null;
+}
+/**
+ * A line that the trainer logged as an event rather than printed.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "LogLine".
+ */
+export interface LogLine {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'log';
+  level: string;
+  message: string;
+}
+/**
+ * The supervisor's: the trainer's process started or exited.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Process".
+ */
+export interface Process {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'process';
+  event: 'started' | 'exited';
+  pid?: number | null;
+  supervisor_pid?: number | null;
+  start_time?: number | null;
+  boot_id?: string | null;
+  host?: string | null;
+  argv?: string[] | null;
+  console_offset?: number | null;
+  code?: number | null;
+  signal?: string | null;
+  verdict?: ('finished' | 'failed' | 'killed' | 'out_of_memory' | 'unknown') | null;
+  evidence?: string | null;
+}
+/**
+ * The supervisor's machine sample, every 2 s.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "System".
+ */
+export interface System {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'system';
+  /**
+   * Percent of the whole machine
+   */
+  cpu: number;
+  ram: MemoryUse;
+  swap: MemoryUse;
+  disk: MemoryUse;
+  console_bytes: number;
+  gpus?: GpuSample[];
+  group?: ProcessGroupUse | null;
+}
+/**
+ * Bytes in use of a total.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MemoryUse".
+ */
+export interface MemoryUse {
+  used: number;
+  total: number;
+}
+/**
+ * One GPU at one moment. Bytes, percent, degrees Celsius, watts; None is unknown.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "GpuSample".
+ */
+export interface GpuSample {
+  index: number;
+  name: string;
+  utilisation?: number | null;
+  /**
+   * Bytes used by this run
+   */
+  memory_run?: number | null;
+  /**
+   * Bytes used by other processes
+   */
+  memory_others?: number | null;
+  memory_total?: number | null;
+  temperature?: number | null;
+  power?: number | null;
+  throttling?: string | null;
+}
+/**
+ * The trainer's processes together: percent of one core, resident bytes.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProcessGroupUse".
+ */
+export interface ProcessGroupUse {
+  cpu: number;
+  rss: number;
+  processes: number;
+}
+/**
+ * The supervisor's: no step boundary for `seconds`, with what the processor did meanwhile; `ended` when steps came again.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Stall".
+ */
+export interface Stall {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'stall';
+  event: 'began' | 'ended';
+  seconds: number;
+  limit: number;
+  cpu?: number | null;
+  gpu?: number | null;
+}
+/**
+ * The supervisor's: the trainer is started again.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Restart".
+ */
+export interface Restart {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'restart';
+  reason: string;
+}
+/**
+ * Events of one stream, in order, each once.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "EventsMessage".
+ */
+export interface EventsMessage {
+  type: 'events';
+  run_id: string;
+  stream: 'trainer' | 'supervisor';
+  events: {
+    [k: string]: unknown;
+  }[];
+}
+/**
+ * A slow client was protected: fetch over HTTP what is missing.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Gap".
+ */
+export interface Gap {
+  type: 'gap';
+  run_id: string;
+  /**
+   * Stream -> events or bytes skipped
+   */
+  skipped: {
+    [k: string]: number;
+  };
+}
+/**
+ * Is it well? `code` names the sentence (for translation), `message` is it in English.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Health".
+ */
+export interface Health {
+  level: 'good' | 'attention' | 'trouble' | 'neutral';
+  code: string;
+  message: string;
+}
+/**
+ * The answer of `GET /health`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "HealthAnswer".
+ */
+export interface HealthAnswer {
+  status: string;
+  version: string;
+}
+/**
+ * The server's first frame.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "HelloMessage".
+ */
+export interface HelloMessage {
+  type: 'hello';
+  server_version: string;
+  protocol: 1;
+}
+/**
+ * One ended attempt, from training_runs.jsonl.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "HistoryEntry".
+ */
+export interface HistoryEntry {
+  training_id: string;
+  attempt: number;
+  profile_id: string | null;
+  dataset_id: string | null;
+  status: 'done' | 'error' | 'cancelled';
+  started_at: number | null;
+  finished_at: number | null;
+  final_loss: number | ('NaN' | 'Infinity' | '-Infinity') | null;
+  epochs_completed: number | null;
+  steps: number | null;
+  source: string | null;
+  name: string | null;
+  checkpoint: string | null;
+}
+/**
+ * The names of a run's metrics, sorted.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MetricNames".
+ */
+export interface MetricNames {
+  names: string[];
+}
+/**
+ * Series by name; `cursor` is the last event seq that they include.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MetricsAnswer".
+ */
+export interface MetricsAnswer {
+  series: {
+    [k: string]: Column;
+  };
+  cursor: number;
+}
+/**
+ * The answer to ping.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Pong".
+ */
+export interface Pong {
+  type: 'pong';
+}
+/**
+ * RFC 9457 problem details, with `code` for programs and `hint` for the next step.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Problem".
+ */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  hint: string | null;
+  errors:
+    | {
+        [k: string]: unknown;
+      }[]
+    | null;
+}
+/**
+ * A named way to train. `problem` says why it cannot be used now, and how to mend that.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProfileInfo".
+ */
+export interface ProfileInfo {
+  id: string;
+  name: string;
+  description: string;
+  engine: string;
+  default_epochs: number;
+  epochs: EpochBounds;
+  needs_dataset: boolean;
+  default_dataset: string | null;
+  tags: string[];
+  builtin: boolean;
+  config: {
+    [k: string]: unknown;
+  };
+  problem: string | null;
+}
+/**
+ * A page of runs, newest first; `cursor` asks for the next page.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RunList".
+ */
+export interface RunList {
+  runs: RunSummary[];
+  cursor: string | null;
+}
+/**
+ * One run, as a card or a table row shows it. None is unknown and shown as a dash.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RunSummary".
+ */
+export interface RunSummary {
+  run_id: string;
+  name: string;
+  created_at: number;
+  source: string;
+  profile_id: string | null;
+  dataset_id: string | null;
+  engine: string | null;
+  state:
+    | 'queued'
+    | 'preparing'
+    | 'running'
+    | 'paused'
+    | 'validating'
+    | 'checkpointing'
+    | 'stopping'
+    | 'released'
+    | 'done'
+    | 'error'
+    | 'cancelled'
+    | 'killed'
+    | 'out_of_memory'
+    | 'lost'
+    | 'unknown';
+  stalled: boolean;
+  suspended: boolean;
+  /**
+   * The trainer said hello; else metrics are parsed from its output
+   */
+  instrumented: boolean;
+  attempt: number;
+  health: Health;
+  message: string;
+  /**
+   * Percent, 0..100, from PULSE v1
+   */
+  progress: number;
+  epoch: number | null;
+  total_epochs: number | null;
+  step: number | null;
+  total_steps: number | null;
+  steps_per_epoch: number | null;
+  /**
+   * Last training loss
+   */
+  loss: number | ('NaN' | 'Infinity' | '-Infinity') | null;
+  best: Best | null;
+  /**
+   * This epoch's mean training loss minus the last one's
+   */
+  delta: number | null;
+  eval_loss: number | ('NaN' | 'Infinity' | '-Infinity') | null;
+  /**
+   * None: estimating, or nothing left to estimate
+   */
+  eta_seconds: number | null;
+  started_at: number | null;
+  finished_at: number | null;
+  /**
+   * Seconds from the attempt's start until now or its end
+   */
+  elapsed: number | null;
+  /**
+   * Unix seconds of the trainer's last sign of life
+   */
+  last_sign: number | null;
+  last_checkpoint: CheckpointEvent | null;
+  host: string | null;
+  /**
+   * At most 60 training losses, oldest first
+   */
+  spark: number[];
+}
+/**
+ * A run appeared or its summary changed.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RunMessage".
+ */
+export interface RunMessage {
+  type: 'run';
+  run_id: string;
+  summary: RunSummary;
+}
+/**
+ * Everything about one run but its bulk data.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RunRecord".
+ */
+export interface RunRecord {
+  summary: RunSummary;
+  status: Status | null;
+  stale: boolean;
+  cursors: Cursors;
+  world_size: number | null;
+  mode: string | null;
+  samples: number | null;
+  model: ModelInfo | null;
+  capabilities: ('pause' | 'resume' | 'stop' | 'checkpoint' | 'validate' | 'set' | 'reload_config')[];
+  /**
+   * Command -> why this trainer cannot do it
+   */
+  disabled: {
+    [k: string]: string;
+  };
+  adjustable: {
+    [k: string]: Adjustable;
+  };
+  config: {
+    [k: string]: unknown;
+  };
+  config_source: string | null;
+  /**
+   * run.json as written
+   */
+  run: {
+    [k: string]: unknown;
+  };
+  attempts: Attempt[];
+  checkpoints: CheckpointEvent[];
+  commands: CommandRecord[];
+  hyperparameters: HyperparameterChange[];
+  error: string | null;
+  traceback: string | null;
+}
+/**
+ * PULSE v1: exactly six fields.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Status".
+ */
+export interface Status {
+  status: 'idle' | 'running' | 'done' | 'error';
+  epoch: number;
+  total_epochs: number;
+  loss: number;
+  message: string;
+  timestamp: number;
+}
+/**
+ * A line of console.log: byte offset of its start, line number from 1, text without colour codes.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SearchHit".
+ */
+export interface SearchHit {
+  offset: number;
+  line: number;
+  text: string;
+}
+/**
+ * PULSE v1 of a run changed, or 10 s passed without a change.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "StatusUpdate".
+ */
+export interface StatusUpdate {
+  type: 'training_status_update';
+  run_id: string;
+  status: Status | null;
+  progress: number;
+  stale: boolean;
+  state:
+    | 'queued'
+    | 'preparing'
+    | 'running'
+    | 'paused'
+    | 'validating'
+    | 'checkpointing'
+    | 'stopping'
+    | 'released'
+    | 'done'
+    | 'error'
+    | 'cancelled'
+    | 'killed'
+    | 'out_of_memory'
+    | 'lost'
+    | 'unknown';
+}
+/**
+ * A machine sample.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SystemMessage".
+ */
+export interface SystemMessage {
+  type: 'system';
+  run_id: string;
+  sample: SystemSample;
+}
+/**
+ * A machine sample, see `wire.events.System`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SystemSample".
+ */
+export interface SystemSample {
+  seq: number;
+  time: number;
+  cpu: number;
+  ram: MemoryUse;
+  swap: MemoryUse;
+  disk: MemoryUse;
+  console_bytes: number;
+  gpus: GpuSample[];
+  group: ProcessGroupUse | null;
+}
+/**
+ * The answer of `POST /runs`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "StartAnswer".
+ */
+export interface StartAnswer {
+  run_id: string;
+  state: string;
+}
+/**
+ * The body of `POST /runs`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "StartRequest".
+ */
+export interface StartRequest {
+  profile_id: string;
+  dataset_id?: string | null;
+  epochs?: number | null;
+  overrides?: {
+    [k: string]: unknown;
+  };
+  name?: string | null;
+  tags?: string[];
+  launcher?: string | null;
+  queue?: boolean | null;
+}
+/**
+ * Machine samples, oldest first.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SystemAnswer".
+ */
+export interface SystemAnswer {
+  samples: SystemSample[];
+  cursor: number;
+}
