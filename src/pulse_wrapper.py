@@ -1,6 +1,6 @@
-"""PULSE v1: the six-field training status file. Upstream: any training script. Downstream: every reader of `training_status.json`.
+"""PULSE v1: the six-field training status file. Upstream: any training script. Downstream: every reader of the file.
 
-One file, standard library only, Python >= 3.9, Linux, macOS and Windows: copy it beside a training script, or import it.
+One file, standard library only, Python >= 3.9, Linux, macOS and Windows: copy it beside a script, or import it.
 `python pulse_wrapper.py` runs its self-checks.
 
     from pulse_wrapper import write_running_status, write_done_status
@@ -140,7 +140,7 @@ def progress_percent(epoch: float, total_epochs: float) -> float:
 
 def _number(name: str, value: Any, minimum: Optional[float] = None) -> float:
     """Check one number; NumPy and tensor scalars are welcome, a bool or a string is not."""
-    if isinstance(value, (bool, str, bytes)) or not hasattr(type(value), "__float__") and not isinstance(value, int):
+    if isinstance(value, (bool, str, bytes)) or (not hasattr(type(value), "__float__") and not isinstance(value, int)):
         raise TypeError(f"{name} must be a number; got {value!r}")
     if type(value).__name__ in ("bool_", "bool"):
         raise TypeError(f"{name} must be a number; got {value!r}")
@@ -334,7 +334,10 @@ def _self_check() -> int:
         raw = safe_read_json(path) or {}
         types = [str, float, float, float, str, int]
         exact = list(raw) == list(FIELDS) and [type(value) for value in raw.values()] == types
-        check("exactly six fields of the right types, no file left over", exact and os.listdir(folder) == [os.path.basename(path)])
+        check(
+            "exactly six fields of the right types, no file left over",
+            exact and os.listdir(folder) == [os.path.basename(path)],
+        )
     print("PULSE v1: all self-checks passed" if not failures else f"PULSE v1: {failures} self-checks failed")
     return failures
 

@@ -1,10 +1,10 @@
 """Gladius: start, watch and steer model training. Importing it costs nothing; the first call of `start` or `init` loads the reporter.
 
-    import gladius
+import gladius
 
-    with gladius.start(total_epochs=3, steps_per_epoch=800) as run:
-        for step, batch in run.steps(loader):
-            run.log({"train/loss": loss})
+with gladius.start(total_epochs=3, steps_per_epoch=800) as run:
+    for step, batch in run.steps(loader):
+        run.log({"train/loss": loss})
 """
 
 __version__ = "0.1.0"
@@ -13,12 +13,13 @@ __all__ = ["Run", "__version__", "finish", "init", "log", "start"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gladius.pulse.reporter import Run, finish, init, log, start
+    from gladius.pulse.reporter import Run
+    from gladius.pulse.start import finish, init, log, start
 
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        from gladius.pulse import reporter
+        from gladius.pulse import start
 
-        return getattr(reporter, name)
+        return getattr(start, name)
     raise AttributeError(f"module 'gladius' has no attribute '{name}'")

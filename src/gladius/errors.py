@@ -137,7 +137,9 @@ class ServerUnreachable(ServerError):
     code = "server_unreachable"
 
     def __init__(self, url: str, reason: str = "") -> None:
-        super().__init__(f"No Gladius server answers at {url}{': ' + reason if reason else ''}.", "'gladius up' starts one.")
+        super().__init__(
+            f"No Gladius server answers at {url}{': ' + reason if reason else ''}.", "'gladius up' starts one."
+        )
         self.url = url
 
 

@@ -1,4 +1,4 @@
-"""The protocol, inside the trainer: standard library only. Upstream: errors. Downstream: every room that reads or writes a run."""
+"""The protocol, inside the trainer: standard library only. Upstream: errors. Downstream: all who read or write runs."""
 
 from pulse_wrapper import (
     TrainingStatus,

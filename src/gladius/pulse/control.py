@@ -1,4 +1,4 @@
-"""The mailbox: one new file per command. Upstream: whoever steers. Downstream: the trainer's reporter, the supervisor."""
+"""The mailbox: one new file per command. Upstream: whoever steers. Downstream: reporter, supervisor."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Mailbox:
         self._changed: Optional[int] = None
 
     def post(self, command: Command) -> None:
-        """Publish a command by rename; the same id is published once. Raises OSError when the folder cannot be written."""
+        """Publish a command by rename, the same id once; raises OSError when the folder cannot be written."""
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         path = os.path.join(self.folder, f"{command.id}.json")
         if os.path.exists(path):
@@ -116,7 +116,9 @@ class Mailbox:
             names = os.listdir(self.folder)
         except OSError:
             return []
-        new = sorted(name for name in names if name.endswith(".json") and not name.startswith(".") and name not in self._seen)
+        new = sorted(
+            name for name in names if name.endswith(".json") and not name.startswith(".") and name not in self._seen
+        )
         return [command for command in map(self._read, new) if command is not None]
 
     def all(self) -> List[Command]:
@@ -140,7 +142,7 @@ _id_lock = threading.Lock()
 
 def new_command_id() -> str:
     """Return a UUIDv7 (RFC 9562): ids sort by time, and within a millisecond by their order in this process."""
-    global _last_id  # noqa: PLW0603: the order of ids is a property of the process
+    global _last_id  # noqa: PLW0603
     with _id_lock:
         now = time.time_ns() // 1_000_000
         millis, count = _last_id

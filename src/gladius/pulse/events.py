@@ -6,16 +6,16 @@ with the kernel and survive the death of any process.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import math
 import os
 import re
 import threading
 import time
 import weakref
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+
+from gladius.pulse.encode import encode
 
 _log = logging.getLogger("gladius.pulse")
 
@@ -25,9 +25,11 @@ _SEQ = re.compile(rb'\{"seq":\s*(\d+)')
 
 
 class EventWriter:
-    """The only writer of one stream. Its methods never raise into the caller's work: a failure warns once and is counted."""
+    """The only writer of one stream. A failure warns once and is counted, and never raises into the caller's work."""
 
-    def __init__(self, path: Union[str, "os.PathLike[str]"], attempt: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Union[str, "os.PathLike[str]"], attempt: int, clock: Callable[[], float] = time.time
+    ) -> None:
         self.path = os.fspath(path)
         self.attempt = attempt
         self.dropped = 0
@@ -157,7 +159,7 @@ class EventWriter:
         self._fd = fd
 
     def _move(self, orphaned: bool) -> None:
-        """Leave a file that the path no longer leads to. A deleted stream is laid down again from the open descriptor."""
+        """Leave a file that the path no longer leads to; a deleted one is laid down again from its descriptor."""
         old, self._fd = self._fd, -1
         _log.warning("%s was %s while in use", self.path, "deleted" if orphaned else "replaced")
         self._open()
@@ -240,7 +242,7 @@ class LineFollower:
         A file that was replaced or cut is read again from its start, and `restarted` counts that.
         """
         try:
-            file = open(self.path, "rb")  # noqa: SIM115, PTH123: the with below closes it
+            file = open(self.path, "rb")  # noqa: SIM115
         except OSError:
             return []
         with file:
@@ -300,46 +302,3 @@ class EventReader:
             events += self.read_new()
             if self.lines.offset == before:
                 return events
-
-
-def encode(value: Mapping[str, Any]) -> str:
-    """Return compact JSON; numbers that JSON cannot say become the strings "NaN", "Infinity" and "-Infinity"."""
-    try:
-        return _encode_plain(value)
-    except ValueError:
-        return _encode_plain(_spelled(value))
-
-
-def _make_encoder() -> Callable[[Any], str]:
-    """Build the encoder once: `JSONEncoder.encode` would build its C part anew for every event."""
-    encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return encoder.encode
-    compiled = make(None, _plain, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
-    return lambda value: "".join(compiled(value, 0))
-
-
-def _plain(value: Any) -> Any:
-    """Turn what JSON does not know into what it does: array scalars by `.item()`, arrays by `.tolist()`, the rest by `str`."""
-    for method in ("item", "tolist"):
-        convert = getattr(value, method, None)
-        if convert is not None:
-            with contextlib.suppress(TypeError, ValueError, RuntimeError):
-                return _spelled(convert())
-    if isinstance(value, (set, frozenset)):
-        return sorted(map(str, value))
-    return str(value)
-
-
-def _spelled(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {str(key): _spelled(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_spelled(item) for item in value]
-    return value
-
-
-_encode_plain = _make_encoder()

@@ -1,4 +1,4 @@
-"""Who a process is, beyond a pid that the system may give away again. Upstream: the kernel. Downstream: locks, supervisor, store."""
+"""Who a process is, beyond a pid that may be given away again. Upstream: the kernel. Downstream: locks, supervisor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks that the operating system releases when their holder dies. Upstream: nothing. Downstream: reporter, supervisor, server."""
+"""Locks that the system releases when their holder dies. Upstream: nothing. Downstream: reporter, supervisor."""
 
 from __future__ import annotations
 

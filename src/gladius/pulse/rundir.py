@@ -1,4 +1,4 @@
-"""The objects that own every path: one run's directory and the home that holds all runs. Upstream: nothing. Downstream: all."""
+"""The objects that own every path: a run's directory and the home of all runs. Upstream: nothing. Downstream: all."""
 
 from __future__ import annotations
 
@@ -107,7 +107,16 @@ class Home:
 
     def create(self) -> None:
         """Make the home and its folders."""
-        for folder in (self.root, self.runs, self.profiles, self.datasets, self.state, self.logs, self.supervisor_logs, self.history.parent):
+        for folder in (
+            self.root,
+            self.runs,
+            self.profiles,
+            self.datasets,
+            self.state,
+            self.logs,
+            self.supervisor_logs,
+            self.history.parent,
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def run(self, run_id: str) -> RunDir:

@@ -1,4 +1,4 @@
-"""The states of a trainer, the moves between them, and what an observer concludes. Upstream: nothing. Downstream: reporter, supervisor, store."""
+"""A trainer's states, its moves, and what an observer concludes. Upstream: nothing. Downstream: reporter, store."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ State = Literal[
 ]  # fmt: skip
 """The effective state of a run: the trainer's own states plus what only an observer can say."""
 
-TERMINAL_STATES: frozenset[str] = frozenset({"done", "error", "cancelled", "killed", "out_of_memory", "lost", "unknown"})
+TERMINAL_STATES: frozenset[str] = frozenset(
+    {"done", "error", "cancelled", "killed", "out_of_memory", "lost", "unknown"}
+)
 
 
 class Wire(BaseModel):

@@ -1,4 +1,4 @@
-"""PULSE v2 events, one model per type. Upstream: events.jsonl and supervisor.jsonl. Downstream: hub, browser, `pulse validate`."""
+"""PULSE v2 events, one model per type. Upstream: the streams. Downstream: hub, browser, `pulse validate`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from gladius.wire.base import Number, Wire
 
 TrainerState = Literal[
-    "preparing", "running", "paused", "validating", "checkpointing", "stopping", "released", "done", "error", "cancelled"
+    "preparing",
+    "running",
+    "paused",
+    "validating",
+    "checkpointing",
+    "stopping",
+    "released",
+    "done",
+    "error",
+    "cancelled",
 ]
 Command = Literal["pause", "resume", "stop", "checkpoint", "validate", "set", "reload_config"]
 AckState = Literal["accepted", "applied", "rejected"]
@@ -237,7 +246,7 @@ class System(EventBase):
 
 
 class Stall(EventBase):
-    """The supervisor's: no step boundary for `seconds`, with what the processor did meanwhile; `ended` when steps came again."""
+    """The supervisor's: no step boundary for `seconds`, and what the processor did meanwhile; or steps came again."""
 
     type: Literal["stall"]
     event: Literal["began", "ended"]

@@ -115,7 +115,7 @@ class ErrorMessage(Wire):
 
 
 ServerMessage = Annotated[
-    HelloMessage | StatusUpdate | EventsMessage | ConsoleMessage | SystemMessage | RunMessage | AlertMessage | Gap | Pong
-    | ErrorMessage,
+    HelloMessage | StatusUpdate | EventsMessage | ConsoleMessage | SystemMessage | RunMessage | AlertMessage | Gap
+    | Pong | ErrorMessage,
     Field(discriminator="type"),
 ]  # fmt: skip

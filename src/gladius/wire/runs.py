@@ -1,4 +1,4 @@
-"""Runs as the API tells them: status, summary, record, columns. Upstream: store. Downstream: server, client, browser."""
+"""Runs as the API tells them: summary, record, columns. Upstream: store. Downstream: server, client, browser."""
 
 from __future__ import annotations
 

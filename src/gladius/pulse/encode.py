@@ -1,0 +1,51 @@
+"""Turn values into the JSON of an event line. Upstream: events. Downstream: the file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from typing import Any, Callable, Mapping
+
+
+def encode(value: Mapping[str, Any]) -> str:
+    """Return compact JSON; numbers that JSON cannot say become the strings "NaN", "Infinity" and "-Infinity"."""
+    try:
+        return _encode_plain(value)
+    except ValueError:
+        return _encode_plain(_spelled(value))
+
+
+def _make_encoder() -> Callable[[Any], str]:
+    """Build the encoder once: `JSONEncoder.encode` would build its C part anew for every event."""
+    encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    compiled = make(None, _plain, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
+    return lambda value: "".join(compiled(value, 0))
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know into what it does: arrays by `.item()` or `.tolist()`, the rest by `str`."""
+    for method in ("item", "tolist"):
+        convert = getattr(value, method, None)
+        if convert is not None:
+            with contextlib.suppress(TypeError, ValueError, RuntimeError):
+                return _spelled(convert())
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    return str(value)
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): _spelled(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_spelled(item) for item in value]
+    return value
+
+
+_encode_plain = _make_encoder()

@@ -1,0 +1,215 @@
+"""The trainer's background thread: status file, mailbox, durability. Upstream: reporter. Downstream: run directory.
+
+All that may wait for a disk happens here, so that the training loop never does.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections import deque
+from statistics import median
+from typing import TYPE_CHECKING, Deque, Dict, List, Optional, Set
+
+from gladius.errors import CommandInvalid
+from gladius.pulse.control import Command, Mailbox, check_command
+from gladius.pulse.events import EventWriter
+from pulse_wrapper import write_training_status
+
+if TYPE_CHECKING:
+    from gladius.pulse.rundir import RunDir
+
+_log = logging.getLogger("gladius.pulse")
+
+TICK_S = 0.05
+STATUS_MIN_INTERVAL_S = 1.0
+KEEP_FRESH_S = 10.0
+STALL_MIN_S = 60.0
+STALL_STEPS = 10
+_MEDIAN_STEPS = 200
+
+
+class Pace:
+    """How long steps take, and hence how long silence is normal."""
+
+    def __init__(self) -> None:
+        self.durations: Deque[float] = deque(maxlen=_MEDIAN_STEPS)
+        self.last: Optional[float] = None
+        self.boundaries = 0
+
+    def mark(self) -> None:
+        """Note the end of an optimizer step."""
+        now = time.monotonic()
+        if self.last is not None:
+            self.durations.append(now - self.last)
+        self.last = now
+        self.boundaries += 1
+
+    def forget_interval(self) -> None:
+        """Leave out the time since the last boundary: a hold or a validation is no step."""
+        if self.last is not None:
+            self.last = time.monotonic()
+
+    @property
+    def stall_after(self) -> float:
+        """Seconds without a boundary that count as a stall: max(60, 10 x median step)."""
+        durations = list(self.durations)
+        return max(STALL_MIN_S, STALL_STEPS * median(durations)) if durations else STALL_MIN_S
+
+    @property
+    def in_normal_silence(self) -> bool:
+        """Whether the loop may rightly be silent now, so that the status is kept fresh on its behalf.
+
+        Until the second boundary the model loads and compiles; later a step longer than a minute is expected when the
+        median says so.
+        """
+        if self.boundaries < 2 or self.last is None:
+            return True
+        return time.monotonic() - self.last < self.stall_after - STALL_MIN_S
+
+
+class StatusFields:
+    """What the next PULSE v1 status will say."""
+
+    def __init__(self) -> None:
+        self.status = "running"
+        self.epoch = 0.0
+        self.total_epochs = 0.0
+        self.loss = 0.0
+        self.message = "Preparing"
+
+
+class Heart(threading.Thread):
+    """Beats every 50 ms until `stop`. Daemonic: it never keeps a finished trainer alive."""
+
+    def __init__(self, directory: "RunDir", events: EventWriter, attempt: int) -> None:
+        super().__init__(name="gladius-heart", daemon=True)
+        self.fields = StatusFields()
+        self.pace = Pace()
+        self.long_operations = 0
+        self.log_offset: Optional[int] = None
+        self.capabilities: Set[str] = set()
+        self.listening = False
+        self.accepted: Deque[Command] = deque()
+        self.arrived = threading.Event()
+        self._directory = directory
+        self._events = events
+        self._attempt = attempt
+        self._mailbox = Mailbox(directory.control)
+        self._waiting: List[Command] = []
+        self._answered = _answered_ids(directory) if self._mailbox.all() else set()
+        self._stopping = threading.Event()
+        self._dirty = True
+        self._written_at = 0.0
+        self._warned = False
+
+    def run(self) -> None:
+        """Beat. Once a second after the lock was taken, the status is written again over a supervisor's late word."""
+        rewrite_at = time.monotonic() + 1.0
+        next_second = 0.0
+        while not self._stopping.wait(TICK_S):
+            now = time.monotonic()
+            self._look_at_log()
+            self._read_mailbox()
+            if rewrite_at and now >= rewrite_at:
+                self._dirty, rewrite_at = True, 0.0
+            if now >= next_second:
+                next_second = now + 1.0
+                self._events.check_file()
+                self._events.sync()
+                self._write_status_if_due(now)
+
+    def touch(self) -> None:
+        """Say that something changed: the status is written within two seconds."""
+        self._dirty = True
+
+    def stop(self) -> None:
+        """End the thread, then write the last status from here, where the training has ended."""
+        self._stopping.set()
+        if self.is_alive() and threading.current_thread() is not self:
+            self.join(timeout=10)
+        self._write_status()
+
+    def _look_at_log(self) -> None:
+        try:
+            self.log_offset = os.stat(self._directory.console_log).st_size
+        except OSError:
+            self.log_offset = None
+
+    def _read_mailbox(self) -> None:
+        self._waiting += self._mailbox.scan()
+        if not self.listening:
+            return
+        commands, self._waiting = self._waiting, []
+        for command in commands:
+            if command.id in self._answered:
+                continue
+            self._answered.add(command.id)
+            refusal = self._refusal(command)
+            if refusal:
+                self.answer(command, "rejected", detail=refusal)
+            elif self.answer(command, "accepted"):
+                self.accepted.append(command)
+                self.arrived.set()
+
+    def _refusal(self, command: Command) -> Optional[str]:
+        if command.attempt != self._attempt:
+            return "expired: it was meant for another attempt"
+        try:
+            check_command(command.command, command.args)
+        except CommandInvalid as error:
+            return str(error)
+        if command.command not in self.capabilities:
+            return f"this trainer cannot {command.command}"
+        if command.args.get("mode") == "release":
+            return "this trainer can hold, not release"
+        return None
+
+    def answer(self, command: Command, state: str, step: Optional[int] = None, detail: Optional[str] = None) -> bool:
+        """Write an ack; it is durable when this returns true."""
+        fields: Dict[str, object] = {"command_id": command.id, "state": state}
+        if step is not None:
+            fields["step"] = step
+        if detail is not None:
+            fields["detail"] = detail
+        return self._events.write("ack", fields, durable=True)
+
+    def _write_status_if_due(self, now: float) -> None:
+        since = now - self._written_at
+        fresh = self.long_operations > 0 or self.pace.in_normal_silence
+        if (self._dirty and since >= STATUS_MIN_INTERVAL_S) or (fresh and since >= KEEP_FRESH_S):
+            self._write_status()
+
+    def _write_status(self) -> None:
+        self._dirty = False
+        self._written_at = time.monotonic()
+        fields = self.fields
+        try:
+            write_training_status(
+                self._directory.status, fields.status, fields.epoch, fields.total_epochs, fields.loss, fields.message
+            )
+            self._warned = False
+        except OSError as error:
+            self._dirty = True
+            if not self._warned:
+                self._warned = True
+                _log.warning("%s; training goes on", error)
+
+
+def _answered_ids(directory: "RunDir") -> Set[str]:
+    """The ids of all commands that this run ever answered: none is obeyed twice."""
+    answered = set()
+    try:
+        with open(directory.events, "rb") as file:
+            for line in file:
+                if b'"type":"ack"' in line or b'"type": "ack"' in line:
+                    try:
+                        answered.add(str(json.loads(line)["command_id"]))
+                    except (ValueError, KeyError, TypeError):
+                        continue
+    except OSError:
+        pass
+    return answered
