@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ago,
+  bytes,
+  compact,
+  duration,
+  epochPercent,
+  loss,
+  percent,
+  scientific,
+  shownEpoch,
+  signed,
+  toNumber,
+} from './format';
+
+describe('unknown', () => {
+  it('is an em dash, never 0', () => {
+    for (const format of [loss, compact, bytes, duration, percent, scientific, signed])
+      expect(format(null)).toBe('—');
+    expect(ago(undefined, 10)).toBe('—');
+    expect(toNumber(null)).toBeNull();
+  });
+
+  it('is not what a broken loss is', () => {
+    expect(loss('NaN')).toBe('NaN');
+    expect(loss('Infinity')).toBe('∞');
+    expect(loss('-Infinity')).toBe('−∞');
+    expect(toNumber('word')).toBeNull();
+  });
+});
+
+describe('numbers', () => {
+  it('shows a loss with four decimals', () => expect(loss(4.83)).toBe('4.8300'));
+  it('shows zero as zero', () => expect(loss(0)).toBe('0.0000'));
+  it('signs a delta with a real minus', () => {
+    expect(signed(-0.0003)).toBe('−0.0003');
+    expect(signed(0.5, 1)).toBe('+0.5');
+  });
+  it('shortens thousands', () => {
+    expect(compact(812.4)).toBe('812');
+    expect(compact(2847)).toBe('2.85k');
+    expect(compact(28_470)).toBe('28.5k');
+  });
+  it('writes small rates with an exponent', () => {
+    expect(scientific(1.2e-5)).toBe('1.2e-5');
+    expect(scientific(0.003)).toBe('0.003');
+    expect(scientific(1e-4)).toBe('1e-4');
+  });
+  it('uses decimal bytes', () => {
+    expect(bytes(0)).toBe('0 B');
+    expect(bytes(999)).toBe('999 B');
+    expect(bytes(142.3e9)).toBe('142 GB');
+  });
+});
+
+describe('times', () => {
+  it('keeps the two largest units', () => {
+    expect(duration(0)).toBe('0 s');
+    expect(duration(192)).toBe('3 min 12 s');
+    expect(duration(3600)).toBe('1 h');
+    expect(duration(252_720)).toBe('2 d 22 h');
+  });
+  it('is never negative', () => expect(duration(-5)).toBe('0 s'));
+  it('tells how long ago', () => {
+    expect(ago(100, 100.4)).toBe('just now');
+    expect(ago(100, 104.9)).toBe('4 s ago');
+    expect(ago(100, 250)).toBe('2 min ago');
+    expect(ago(200, 100)).toBe('just now');
+  });
+});
+
+describe('epochs', () => {
+  it('shows floor + 1, at most the total', () => {
+    expect(shownEpoch(0, 3)).toBe(1);
+    expect(shownEpoch(1.5, 3)).toBe(2);
+    expect(shownEpoch(3, 3)).toBe(3);
+    expect(shownEpoch(0.2, 0.5)).toBe(1);
+    expect(shownEpoch(4.2, null)).toBe(5);
+    expect(shownEpoch(null, 3)).toBeNull();
+  });
+  it('fills the last epoch when all is done', () => {
+    expect(epochPercent(3, 3)).toBe(100);
+    expect(epochPercent(1, 3)).toBe(0);
+    expect(epochPercent(1.25, 3)).toBe(25);
+    expect(epochPercent(null, 3)).toBeNull();
+  });
+});

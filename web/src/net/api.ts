@@ -1,0 +1,104 @@
+/** The HTTP half of the contract: typed answers, and problem+json as errors that say what to do next. */
+import type { Problem } from '../wire/generated';
+import { apiUrl, baseUrl, type Query } from './base';
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem: Partial<Problem>,
+  ) {
+    super(problem.detail || problem.title || `HTTP ${status}`);
+    this.name = 'ApiError';
+  }
+
+  get code(): string {
+    return this.problem.code ?? 'http';
+  }
+
+  get hint(): string | null {
+    return this.problem.hint ?? null;
+  }
+
+  /** One line for each wrong field of a 422. */
+  get fields(): string[] {
+    return (this.problem.errors ?? []).map(error => {
+      const place = Array.isArray(error.loc) ? error.loc.filter(part => part !== 'body').join('.') : error.field;
+      return [place, error.msg ?? error.message].filter(Boolean).join(': ');
+    });
+  }
+}
+
+/** The server could not be reached at all. */
+export class NetworkError extends Error {
+  override readonly name = 'NetworkError';
+}
+
+const listeners = new Set<(serverTime: number) => void>();
+
+/** Hear the server's clock (Unix seconds, whole) with every answer. */
+export function onServerTime(listener: (serverTime: number) => void): void {
+  listeners.add(listener);
+}
+
+async function send(url: URL, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, { credentials: 'same-origin', ...init });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    throw new NetworkError(String(error));
+  }
+  const date = Date.parse(response.headers.get('date') ?? '');
+  if (!Number.isNaN(date)) for (const listener of listeners) listener(date / 1000);
+  if (response.status === 401) location.assign(new URL('login', baseUrl()));
+  if (!response.ok) throw new ApiError(response.status, await problemOf(response));
+  return response;
+}
+
+async function problemOf(response: Response): Promise<Partial<Problem>> {
+  try {
+    return (await response.json()) as Partial<Problem>;
+  } catch {
+    return { title: response.statusText || `HTTP ${response.status}` };
+  }
+}
+
+export async function get<T>(path: string, query: Record<string, Query> = {}, signal?: AbortSignal): Promise<T> {
+  const response = await send(apiUrl(path, query), {
+    headers: { accept: 'application/json' },
+    signal: signal ?? null,
+  });
+  return (await response.json()) as T;
+}
+
+export async function post<T>(path: string, body: unknown): Promise<T> {
+  const response = await send(apiUrl(path), {
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return (await response.json()) as T;
+}
+
+export interface Bytes {
+  data: Uint8Array;
+  /** Offset of the first byte in the whole file. */
+  offset: number;
+  /** Size of the whole file when it was read. */
+  total: number;
+}
+
+/** Raw bytes with their place in the file, from `Content-Range: bytes 10-19/200`. */
+export async function getBytes(path: string, query: Record<string, Query>, signal?: AbortSignal): Promise<Bytes> {
+  const response = await send(apiUrl(path, query), { signal: signal ?? null });
+  const data = new Uint8Array(await response.arrayBuffer());
+  const range = parseRange(response.headers.get('content-range'));
+  return { data, offset: range?.offset ?? 0, total: range?.total ?? data.length };
+}
+
+export function parseRange(header: string | null): { offset: number; total: number } | null {
+  const found = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(header ?? '');
+  if (!found) return null;
+  const total = Number(found[2]);
+  return { offset: found[1] === undefined ? total : Number(found[1]), total };
+}

@@ -1,0 +1,168 @@
+/** The socket half of the contract: one connection, kept up; subscriptions are renewed with today's cursors. */
+import type { ClientMessage, ServerMessage, Subscribe } from '../wire/generated';
+
+export interface SocketLike {
+  send(data: string): void;
+  close(): void;
+  onopen: (() => void) | null;
+  onmessage: ((message: { data: string }) => void) | null;
+  onclose: (() => void) | null;
+}
+
+export interface Timers {
+  set(call: () => void, ms: number): number;
+  clear(handle: number): void;
+  now(): number;
+}
+
+export type Connection =
+  | { state: 'connecting' }
+  | { state: 'open' }
+  /** `retryAt`: milliseconds of `Timers.now`; null while a try is under way. */
+  | { state: 'lost'; retryAt: number | null };
+
+export type Subscription = Pick<Subscribe, 'runs' | 'topics'> & { cursors: () => Subscribe['cursors'] };
+
+const FIRST_DELAY = 400;
+const LONGEST_DELAY = 10_000;
+const PING_EVERY = 15_000;
+const PONG_WITHIN = 10_000;
+const OPEN_WITHIN = 10_000;
+
+const realTimers: Timers = {
+  set: (call, ms) => window.setTimeout(call, ms),
+  clear: handle => window.clearTimeout(handle),
+  now: () => Date.now(),
+};
+
+export class Stream {
+  #open: () => SocketLike;
+  #timers: Timers;
+  #socket: SocketLike | null = null;
+  #subscription: Subscription | null = null;
+  #failures = 0;
+  #everOpen = false;
+  #retry: number | null = null;
+  #watch: number | null = null;
+  #onMessage: (message: ServerMessage) => void;
+  #onConnection: (connection: Connection) => void;
+
+  constructor(options: {
+    open: () => SocketLike;
+    onMessage: (message: ServerMessage) => void;
+    onConnection: (connection: Connection) => void;
+    timers?: Timers;
+  }) {
+    this.#open = options.open;
+    this.#onMessage = options.onMessage;
+    this.#onConnection = options.onConnection;
+    this.#timers = options.timers ?? realTimers;
+  }
+
+  start(): void {
+    if (!this.#socket && this.#retry === null) this.#connect();
+  }
+
+  /** Hear this from now on, instead of what was asked before; sent again with fresh cursors after each reconnect. */
+  subscribe(subscription: Subscription | null): void {
+    this.#subscription = subscription;
+    this.#sendSubscription();
+  }
+
+  retryNow(): void {
+    if (this.#retry === null) return;
+    this.#timers.clear(this.#retry);
+    this.#connect();
+  }
+
+  stop(): void {
+    if (this.#retry !== null) this.#timers.clear(this.#retry);
+    this.#retry = null;
+    this.#drop();
+  }
+
+  #connect(): void {
+    this.#retry = null;
+    this.#onConnection(this.#everOpen || this.#failures > 0 ? { state: 'lost', retryAt: null } : { state: 'connecting' });
+    const socket = this.#open();
+    this.#socket = socket;
+    let open = false;
+    socket.onopen = () => {
+      if (socket !== this.#socket) return;
+      open = true;
+      this.#sendSubscription();
+      this.#ping();
+    };
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
+      this.#alive();
+      const message = JSON.parse(data) as ServerMessage;
+      if (message.type === 'hello') this.#welcome();
+      this.#onMessage(message);
+    };
+    socket.onclose = () => {
+      if (socket === this.#socket) this.#lost();
+    };
+    this.#watch = this.#timers.set(() => {
+      if (!open && socket === this.#socket) this.#lost();
+    }, OPEN_WITHIN);
+  }
+
+  #welcome(): void {
+    this.#failures = 0;
+    this.#everOpen = true;
+    this.#onConnection({ state: 'open' });
+  }
+
+  #sendSubscription(): void {
+    if (!this.#subscription) return;
+    const { runs, topics, cursors } = this.#subscription;
+    this.#send({ type: 'subscribe', runs, topics, cursors: cursors() });
+  }
+
+  #send(message: ClientMessage): void {
+    try {
+      this.#socket?.send(JSON.stringify(message));
+    } catch {
+      // Not open yet: the subscription goes out as soon as it is.
+    }
+  }
+
+  /** Ask for a sign of life now and then; a silent connection is a lost one. */
+  #ping(): void {
+    this.#clearWatch();
+    this.#watch = this.#timers.set(() => {
+      this.#send({ type: 'ping' });
+      this.#watch = this.#timers.set(() => this.#lost(), PONG_WITHIN);
+    }, PING_EVERY);
+  }
+
+  #alive(): void {
+    this.#ping();
+  }
+
+  #clearWatch(): void {
+    if (this.#watch !== null) this.#timers.clear(this.#watch);
+    this.#watch = null;
+  }
+
+  #drop(): void {
+    this.#clearWatch();
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  #lost(): void {
+    this.#drop();
+    const delay = backOff(this.#failures++, Math.random());
+    this.#retry = this.#timers.set(() => this.#connect(), delay);
+    this.#onConnection({ state: 'lost', retryAt: this.#timers.now() + delay });
+  }
+}
+
+/** Milliseconds before try number `failures` + 1: doubling up to a limit, spread so that tabs do not return at once. */
+export function backOff(failures: number, random: number): number {
+  const full = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(failures, 10));
+  return Math.round(full * (0.75 + 0.5 * random));
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { matchRoute, pathOf } from './route';
+
+describe('routes', () => {
+  it('name their pages', () => {
+    expect(matchRoute('/', '/')).toEqual({ page: 'overview' });
+    expect(matchRoute('/runs', '/')).toEqual({ page: 'runs' });
+    expect(matchRoute('/runs/', '/')).toEqual({ page: 'runs' });
+    expect(matchRoute('/runs/20261121-a%20b', '/')).toEqual({ page: 'run', id: '20261121-a b' });
+    expect(matchRoute('/flows', '/')).toEqual({ page: 'missing', path: '/flows' });
+  });
+
+  it('live under a base path', () => {
+    expect(matchRoute('/user/me/proxy/8642/', '/user/me/proxy/8642/')).toEqual({ page: 'overview' });
+    expect(matchRoute('/user/me/proxy/8642', '/user/me/proxy/8642/')).toEqual({ page: 'overview' });
+    expect(matchRoute('/user/me/proxy/8642/runs/r1', '/user/me/proxy/8642/')).toEqual({ page: 'run', id: 'r1' });
+    expect(matchRoute('/runs/r1', '/user/')).toMatchObject({ page: 'missing' });
+  });
+
+  it('come back as they went', () => {
+    for (const id of ['a', 'a b', 'ä/ö', '100%']) {
+      const route = { page: 'run', id } as const;
+      expect(matchRoute(`/x/${pathOf(route)}`, '/x/')).toEqual(route);
+    }
+  });
+
+  it('survive a broken escape', () => expect(matchRoute('/runs/%E0%A4%A', '/')).toEqual({ page: 'run', id: '%E0%A4%A' }));
+});

@@ -1,0 +1,52 @@
+/** Where the console stands in console.log: raw bytes in, text and skipped spans out. Upstream: HTTP and socket. */
+
+export type Piece = { text: string } | { skipped: number };
+
+/** The number of bytes at the end of `bytes` that begin a UTF-8 character without ending it. */
+export function openTail(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if ((byte & 0xc0) === 0x80) continue;
+    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return needed > back ? back : 0;
+  }
+  return 0;
+}
+
+export class Follower {
+  /** The offset of the next byte that was not shown. */
+  next = 0;
+  #decoder = new TextDecoder();
+
+  /** The bytes of the log from `offset` on, as the first thing shown; a cut first line is left out. */
+  begin(bytes: Uint8Array, offset: number): Piece[] {
+    const whole = bytes.length - openTail(bytes);
+    let from = 0;
+    if (offset > 0) {
+      const newline = bytes.indexOf(0x0a);
+      from = newline >= 0 && newline + 1 <= whole ? newline + 1 : 0;
+    }
+    this.next = offset + whole;
+    const pieces: Piece[] = [];
+    if (offset + from > 0) pieces.push({ skipped: offset + from });
+    if (whole > from) pieces.push({ text: this.#decoder.decode(bytes.subarray(from, whole)) });
+    return pieces;
+  }
+
+  /** A piece from the socket: `length` raw bytes from `offset`, decoded by the server. What was shown is not shown again. */
+  take(offset: number, length: number, text: string): Piece[] {
+    const end = offset + length;
+    if (end <= this.next) return [];
+    const pieces: Piece[] = [];
+    if (offset > this.next) pieces.push({ skipped: offset - this.next });
+    pieces.push({ text: offset < this.next ? lastBytes(text, end - this.next) : text });
+    this.next = end;
+    return pieces;
+  }
+}
+
+/** The part of `text` that its last `count` bytes encode. */
+function lastBytes(text: string, count: number): string {
+  const bytes = new TextEncoder().encode(text);
+  return new TextDecoder().decode(bytes.subarray(Math.max(0, bytes.length - count)));
+}
