@@ -1,0 +1,1 @@
+"""Run directories -> memory: views of runs, kept true while their files grow. Upstream: pulse. Downstream: hub, desk, server."""

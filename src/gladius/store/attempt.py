@@ -1,0 +1,80 @@
+"""What the streams say of one attempt. Upstream: events. Downstream: view, summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gladius.pulse.identity import Identity
+from gladius.store.pace import Pace
+
+
+@dataclass
+class AttemptFacts:
+    """One start of the trainer, as far as its events tell. `parsed` facts come from the supervisor's reading of the output."""
+
+    attempt: int
+    hello: dict[str, Any] | None = None
+    started: dict[str, Any] | None = None
+    exited: dict[str, Any] | None = None
+    state: str | None = None
+    state_time: float | None = None
+    reason: str | None = None
+    error: dict[str, Any] | None = None
+    parsed_state: str | None = None
+    first_time: float | None = None
+    last_time: float | None = None
+    stall: dict[str, Any] | None = None
+    metrics_seen: bool = False
+    nan_since: tuple[str, int | None] | None = None
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def instrumented(self) -> bool:
+        """Whether the trainer speaks for itself."""
+        return self.hello is not None
+
+    @property
+    def trainer_state(self) -> str | None:
+        """The last state that the trainer wrote, or, while it never said hello, that its output shows."""
+        return self.state if self.instrumented or self.state is not None else self.parsed_state
+
+    @property
+    def verdict(self) -> str | None:
+        """Of the exit event; None while there is none."""
+        return None if self.exited is None else str(self.exited.get("verdict") or "unknown")
+
+    @property
+    def ended_state(self) -> bool:
+        """Whether this attempt is over by the trainer's word or by its exit."""
+        return self.exited is not None or self.trainer_state in ("done", "error", "cancelled", "released")
+
+    @property
+    def identity(self) -> Identity | None:
+        """The trainer's process by the supervisor's word."""
+        return None if self.started is None else Identity.from_dict(self.started)
+
+    @property
+    def host(self) -> str | None:
+        """Where it runs or ran."""
+        for event in (self.started, self.hello):
+            if event is not None and isinstance(event.get("host"), str):
+                return str(event["host"])
+        return None
+
+    @property
+    def started_at(self) -> float | None:
+        """Unix seconds: the process's start, else the first word of the trainer."""
+        return float(self.started["time"]) if self.started is not None else self.first_time
+
+    @property
+    def finished_at(self) -> float | None:
+        """Unix seconds of its end, None while it goes on."""
+        if self.exited is not None:
+            return float(self.exited["time"])
+        return self.state_time if self.ended_state else None
+
+    def heard(self, time: float) -> None:
+        """Note a sign of life."""
+        self.first_time = time if self.first_time is None else self.first_time
+        self.last_time = time if self.last_time is None else max(self.last_time, time)

@@ -1,0 +1,101 @@
+"""Byte ranges of a console.log and search over the whole of it. Upstream: console.log. Downstream: hub, server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from gladius.errors import GladiusError
+from gladius.wire.runs import SearchHit
+
+_BLOCK = 1 << 20
+_MAX_LINE = 1 << 16
+_SHOWN_CHARS = 2000
+_ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_NESTED_REPEAT = re.compile(r"[+*}]\)?[+*{]|\([^()]*[+*][^()]*\)[+*{]")
+
+
+class SearchInvalid(GladiusError):
+    """The search pattern cannot be used."""
+
+    code = "search_invalid"
+
+
+class ByteRange(NamedTuple):
+    """`data` begins at byte `offset` of a file that had `size` bytes."""
+
+    offset: int
+    data: bytes
+    size: int
+
+
+def read_range(path: Path, offset: int, limit: int) -> ByteRange:
+    """Read at most `limit` bytes; a negative offset counts from the end. A missing file is an empty one."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            start = max(0, size + offset) if offset < 0 else min(offset, size)
+            file.seek(start)
+            return ByteRange(start, file.read(max(0, min(limit, size - start))), size)
+    except FileNotFoundError:
+        return ByteRange(0, b"", 0)
+
+
+def whole_characters(data: bytes) -> int:
+    """How many of these bytes end with a whole UTF-8 character: a character cut by the end waits for its rest."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:
+            return len(data)
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) - back if back < needed else len(data)
+    return len(data)
+
+
+def search(path: Path, query: str, regex: bool = False, limit: int = 100) -> list[SearchHit]:
+    """Return the first `limit` lines that hold `query`, from the start of the file; colour codes do not count.
+
+    Plain text is found whatever its case. Raises SearchInvalid for a pattern that cannot be used: a wrong one, or one
+    with nested repeats, which could take for ever.
+    """
+    pattern = _compile(query, regex)
+    hits: list[SearchHit] = []
+    for number, (offset, raw) in enumerate(_lines(path), start=1):
+        line = _ANSI.sub(b"", raw) if b"\x1b" in raw else raw
+        if pattern.search(line):
+            hits.append(SearchHit(offset=offset, line=number, text=line.decode("utf-8", "replace")[:_SHOWN_CHARS]))
+            if len(hits) >= limit:
+                break
+    return hits
+
+
+def _compile(query: str, regex: bool) -> re.Pattern[bytes]:
+    if not query:
+        raise SearchInvalid("There is nothing to search for.", "Give 'q'.")
+    if regex and _NESTED_REPEAT.search(query):
+        raise SearchInvalid("The pattern repeats a repetition.", "Write it without nested + or *.")
+    try:
+        return re.compile(query.encode() if regex else re.escape(query.encode()), 0 if regex else re.IGNORECASE)
+    except re.error as error:
+        raise SearchInvalid(f"The pattern cannot be used: {error}.") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset, line) without newlines; a line beyond 64 KiB is searched in its first 64 KiB."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        offset, rest = 0, b""
+        while block := file.read(_BLOCK):
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                yield offset, line[:_MAX_LINE].rstrip(b"\r")
+                offset += len(line) + 1
+        if rest:
+            yield offset, rest[:_MAX_LINE].rstrip(b"\r")

@@ -1,0 +1,149 @@
+"""How fast a run goes, what its epochs were worth, and when it will be done. Upstream: metrics events. Downstream: summary."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
+
+MEDIAN_STEPS = 200
+MIN_STEPS = 20
+
+
+@dataclass
+class Pause:
+    """The validations, or the checkpoints, of one attempt: what they cost and how often they come."""
+
+    durations: list[float] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+
+    def add(self, seconds: float, step: int) -> None:
+        """Note one that ended at `step`."""
+        self.durations.append(seconds)
+        self.steps.append(step)
+        del self.durations[:-50], self.steps[:-50]
+
+    def still_to_come(self, first_step: int, step: int, total_steps: float) -> float:
+        """Seconds that those before `total_steps` will cost, by the cadence so far; 0 where none was measured."""
+        if not self.steps:
+            return 0.0
+        cadence = (self.steps[-1] - min(first_step, self.steps[0])) / len(self.steps)
+        if cadence < 1:
+            return 0.0
+        already = math.floor((max(step, self.steps[-1]) - self.steps[-1]) / cadence)
+        return max(0, math.floor((total_steps - self.steps[-1]) / cadence + 1e-9) - already) * median(self.durations)
+
+
+class Pace:
+    """One attempt's clock: median step time of its last 200 steps, without the time that validations and holds took."""
+
+    def __init__(self) -> None:
+        self.validations = Pause()
+        self.checkpoints = Pause()
+        self.step = -1
+        self.first_step: int | None = None
+        self._time = 0.0
+        self._epoch: float | None = None
+        self._interrupted = False
+        self._intervals: deque[tuple[int, float, float | None]] = deque(maxlen=MEDIAN_STEPS)
+        self._pause_began: tuple[str, float] | None = None
+
+    def metrics(self, step: int | None, epoch: float | None, time: float) -> None:
+        """Note a training step's metrics."""
+        if step is None or step <= self.step:
+            return
+        if self.first_step is None:
+            self.first_step = step
+        elif not self._interrupted and time > self._time:
+            steps = step - self.step
+            epochs = (epoch - self._epoch) / steps if epoch is not None and self._epoch is not None else None
+            self._intervals.append((steps, (time - self._time) / steps, epochs))
+        self._interrupted = False
+        self.step, self._time, self._epoch = step, time, epoch
+
+    def state(self, state: str, time: float) -> None:
+        """Note that the trainer moved: what happens between two states is no step."""
+        self._interrupted = True
+        if self._pause_began is not None:
+            name, began = self._pause_began
+            (self.validations if name == "validating" else self.checkpoints).add(
+                max(0.0, time - began), max(self.step, 0)
+            )
+            self._pause_began = None
+        if state in ("validating", "checkpointing"):
+            self._pause_began = (state, time)
+
+    @property
+    def steps_seen(self) -> int:
+        """Steps between this attempt's first and last metrics."""
+        return 0 if self.first_step is None else self.step - self.first_step + 1
+
+    @property
+    def step_seconds(self) -> float | None:
+        """Median seconds of a step, weighted by steps; None before 20 steps."""
+        if self.steps_seen < MIN_STEPS or not self._intervals:
+            return None
+        taken, weights = 0, []
+        for steps, seconds, _ in reversed(self._intervals):
+            weights.append((seconds, steps))
+            taken += steps
+            if taken >= MEDIAN_STEPS:
+                break
+        weights.sort()
+        half, passed = sum(steps for _, steps in weights) / 2, 0
+        for seconds, steps in weights:
+            passed += steps
+            if passed >= half:
+                return seconds
+        return weights[-1][0]
+
+    def eta(self, total_steps: int | None, total_epochs: float | None) -> float | None:
+        """Seconds to the end: remaining steps x median step time + validations and checkpoints to come. Never negative."""
+        seconds = self.step_seconds
+        if seconds is None:
+            return None
+        total = float(total_steps) if total_steps else self._steps_of_epochs(total_epochs)
+        if total is None:
+            return None
+        first = self.first_step or 0
+        pauses = sum(p.still_to_come(first, self.step, total) for p in (self.validations, self.checkpoints))
+        return max(0.0, (total - self.step) * seconds + pauses)
+
+    def _steps_of_epochs(self, total_epochs: float | None) -> float | None:
+        """The step at which `total_epochs` will be complete, by how epochs grew with steps."""
+        rates = [rate for _, _, rate in self._intervals if rate is not None and rate > 0]
+        if not rates or not total_epochs or self._epoch is None:
+            return None
+        return self.step + max(0.0, total_epochs - self._epoch) / median(rates)
+
+
+class EpochMeans:
+    """Mean of a metric over each epoch, as it grows."""
+
+    def __init__(self) -> None:
+        self._sums: dict[int, tuple[float, int]] = {}
+
+    def add(self, epoch: float, value: float) -> None:
+        """Note a finite value; one at the very end of an epoch belongs to that epoch."""
+        index = max(0, math.ceil(epoch - 1e-9) - 1)
+        total, count = self._sums.get(index, (0.0, 0))
+        self._sums[index] = (total + value, count + 1)
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """The epoch (1 is the first) with the lowest mean, and that mean."""
+        means = [(total / count, index) for index, (total, count) in self._sums.items()]
+        return (min(means)[1] + 1, min(means)[0]) if means else None
+
+    @property
+    def delta(self) -> float | None:
+        """The newest epoch's mean minus that of the one before; None with fewer than two."""
+        if not self._sums:
+            return None
+        newest = max(self._sums)
+        before = self._sums.get(newest - 1)
+        if before is None:
+            return None
+        total, count = self._sums[newest]
+        return total / count - before[0] / before[1]

@@ -1,0 +1,105 @@
+"""Everything about one run but its bulk data. Upstream: view, summary. Downstream: server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gladius.errors import ConfigError
+from gladius.store.commands import command_records
+from gladius.store.summary import checkpoint, summarize
+from gladius.store.view import RunView
+from gladius.wire.base import Wire
+from gladius.wire.events import Adjustable, HyperparameterChange, ModelInfo
+from gladius.wire.runs import Attempt, Cursors, RunRecord, Status
+from pulse_wrapper import safe_read_json
+
+T = TypeVar("T", bound=Wire)
+
+
+def record(view: RunView, disabled: dict[str, str]) -> RunRecord:
+    """Build the record; `disabled` says why a command cannot be sent to this run."""
+    hello, facts = view.hello, view.current
+    error = facts.error or {}
+    adjustable = {name: _parse(Adjustable, raw) for name, raw in (hello.get("adjustable") or {}).items()}
+    changes = [_parse(HyperparameterChange, raw) for raw in view.hyperparameters]
+    went_well = view.state in ("done", "cancelled")
+    return RunRecord(
+        summary=summarize(view),
+        status=None if view.status is None else Status(**view.status),
+        stale=view.stale,
+        cursors=Cursors(events=view.trainer.last_seq, supervisor=view.supervisor.last_seq, console=view.console_size),
+        world_size=hello.get("world_size"),
+        mode=hello.get("mode"),
+        samples=hello.get("samples"),
+        model=_parse(ModelInfo, hello.get("model")),
+        capabilities=hello.get("capabilities") or [],
+        disabled=disabled,
+        adjustable={name: found for name, found in adjustable.items() if found is not None},
+        config=config(view, view.attempt),
+        config_source=view.run.get("config_source"),
+        run=view.run,
+        attempts=attempts(view),
+        checkpoints=[found for found in map(checkpoint, view.checkpoints) if found is not None],
+        commands=command_records(view),
+        hyperparameters=[change for change in changes if change is not None],
+        error=None if went_well else error.get("message") or (facts.exited or {}).get("evidence"),
+        traceback=error.get("traceback"),
+    )
+
+
+def attempts(view: RunView) -> list[Attempt]:
+    """Each start of the trainer, oldest first."""
+    return [_attempt(view, number) for number in sorted({*view.launched, *view.attempts})]
+
+
+def config_file(view: RunView, attempt: int) -> Path:
+    """The effective configuration of an attempt; it may be missing."""
+    return view.directory.attempt_config(attempt)
+
+
+def config(view: RunView, attempt: int) -> dict[str, Any]:
+    """The effective configuration of an attempt: its YAML file, else what a script gave to `start`; {} when there is none."""
+    path = config_file(view, attempt)
+    if path.exists():
+        return load_yaml(path)
+    facts = safe_read_json(view.directory.attempt_json(attempt)) if attempt else None
+    found = (facts or {}).get("config")
+    return found if isinstance(found, dict) else {}
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML 1.2 mapping; raises ConfigError when it is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Mend or remove the file.") from error
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _attempt(view: RunView, number: int) -> Attempt:
+    launched = safe_read_json(view.directory.attempt_json(number)) or {}
+    facts = view.attempt_facts(number)
+    started, exited = facts.started or {}, facts.exited or {}
+    return Attempt(
+        attempt=number,
+        argv=started.get("argv") or launched.get("argv") or [],
+        pid=started.get("pid") or (facts.hello or {}).get("pid"),
+        host=facts.host,
+        started_at=facts.started_at,
+        finished_at=facts.finished_at,
+        verdict=facts.verdict,
+        code=exited.get("code"),
+        signal=exited.get("signal"),
+        evidence=exited.get("evidence"),
+    )
+
+
+def _parse(model: type[T], raw: Any) -> T | None:
+    try:
+        return model.model_validate(raw) if raw is not None else None
+    except ValueError:
+        return None

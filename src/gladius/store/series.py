@@ -1,0 +1,185 @@
+"""Metrics as growing columns, and pictures of them in few points. Upstream: metrics events. Downstream: view, server.
+
+The place of a point (step, epoch, time, log offset) is stored once per event, a point itself is a row number and a
+value: 12 bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gladius.wire.base import NonFinite
+
+_NO_STEP = -1
+_KEPT_NON_FINITE = 200
+
+ColumnDict = dict[str, list[Any]]
+
+
+class Series:
+    """The points of one metric."""
+
+    def __init__(self) -> None:
+        self.rows = array("I")
+        self.values = array("d")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def last(self) -> float | None:
+        """The newest value, None when there is none."""
+        return self.values[-1] if self.values else None
+
+
+class MetricTable:
+    """All metrics of one run, without the points that a resume superseded."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, Series] = {}
+        self.steps = array("q")
+        self.epochs = array("d")
+        self.times = array("d")
+        self.offsets = array("q")
+        self.attempts = array("H")
+
+    def add(
+        self,
+        attempt: int,
+        time: float,
+        step: int | None,
+        epoch: float | None,
+        log_offset: int | None,
+        values: Iterable[tuple[str, float]],
+    ) -> None:
+        """Append one `metrics` event."""
+        row = len(self.steps)
+        self.steps.append(_NO_STEP if step is None else step)
+        self.epochs.append(math.nan if epoch is None else epoch)
+        self.times.append(time)
+        self.offsets.append(_NO_STEP if log_offset is None else log_offset)
+        self.attempts.append(min(attempt, 65535))
+        for name, value in values:
+            series = self.series.get(name)
+            if series is None:
+                series = self.series[name] = Series()
+            series.rows.append(row)
+            series.values.append(value)
+
+    def drop(self, superseded: Callable[[int, int], bool]) -> None:
+        """Leave out every point for which `superseded(attempt, step)` holds; a point without a step has step -1."""
+        steps, attempts = self.steps, self.attempts
+        for name, series in list(self.series.items()):
+            kept = [i for i, row in enumerate(series.rows) if not superseded(attempts[row], steps[row])]
+            if len(kept) == len(series):
+                continue
+            rows, values = series.rows, series.values
+            series.rows = array("I", (rows[i] for i in kept))
+            series.values = array("d", (values[i] for i in kept))
+            if not kept:
+                del self.series[name]
+
+    def last(self, name: str) -> float | None:
+        """The newest value of a metric, None when it was never logged."""
+        series = self.series.get(name)
+        return None if series is None else series.last
+
+    def spark(self, name: str, points: int) -> list[float]:
+        """At most `points` finite values of a metric, evenly taken, the newest always among them."""
+        series = self.series.get(name)
+        if series is None or not series.values:
+            return []
+        count = len(series.values)
+        taken = (
+            range(count)
+            if count <= points
+            else (count - 1 - (count - 1) * i // (points - 1) for i in range(points - 1, -1, -1))
+        )
+        return [value for value in (series.values[i] for i in taken) if math.isfinite(value)]
+
+    def column(
+        self, name: str, max_points: int, from_step: int | None = None, to_step: int | None = None
+    ) -> ColumnDict:
+        """Return one metric as columns of at most about `max_points` points; see `wire.runs.Column`.
+
+        Where points are left out, `value` is a real point of its bucket (MinMaxLTTB), `min` and `max` bound the bucket.
+        Points that are not finite stay in (the first 200 of them), for they are what somebody looks for.
+        """
+        import numpy as np
+
+        series = self.series.get(name)
+        if series is None:
+            return {key: [] for key in ("step", "epoch", "time", "value", "min", "max", "log_offset")}
+        rows = np.array(series.rows, dtype=np.int64)
+        values = np.array(series.values)
+        steps = np.array(self.steps)[rows]
+        if from_step is not None or to_step is not None:
+            inside = (steps >= (from_step or 0)) & (
+                steps <= (to_step if to_step is not None else np.iinfo(np.int64).max)
+            )
+            rows, values, steps = rows[inside], values[inside], steps[inside]
+        picks = _pick(steps, values, max_points)
+        if len(picks) == len(values):
+            lows = highs = values
+        elif len(picks):
+            edges = np.concatenate(([0], picks[1:]))
+            lows, highs = np.fmin.reduceat(values, edges), np.fmax.reduceat(values, edges)
+        else:
+            lows = highs = values[:0]
+        rows = rows[picks]
+        return {
+            "step": [step if step >= 0 else None for step in steps[picks].tolist()],
+            "epoch": [None if epoch != epoch else epoch for epoch in np.array(self.epochs)[rows].tolist()],
+            "time": np.array(self.times)[rows].tolist(),
+            "value": spelled(values[picks].tolist()),
+            "min": spelled(lows.tolist()),
+            "max": spelled(highs.tolist()),
+            "log_offset": [offset if offset >= 0 else None for offset in np.array(self.offsets)[rows].tolist()],
+        }
+
+
+def _pick(steps: Any, values: Any, max_points: int) -> Any:
+    """Choose the indices of the points to show, rising."""
+    import numpy as np
+    from tsdownsample import MinMaxLTTBDownsampler
+
+    if len(values) <= max_points:
+        return np.arange(len(values))
+    finite = np.flatnonzero(np.isfinite(values))
+    chosen = finite
+    if len(finite) > max_points:
+        x = steps[finite].astype(np.float64)
+        y = np.ascontiguousarray(values[finite])
+        rising = bool(np.all(np.diff(x) >= 0))
+        sampler = MinMaxLTTBDownsampler()
+        picked = sampler.downsample(x, y, n_out=max_points) if rising else sampler.downsample(y, n_out=max_points)
+        chosen = finite[picked.astype(np.int64)]
+    strange = np.flatnonzero(~np.isfinite(values))[:_KEPT_NON_FINITE]
+    return np.union1d(chosen, strange)
+
+
+def spelled(values: list[float]) -> list[float | NonFinite]:
+    """Replace what JSON cannot say by its name."""
+    return [value if math.isfinite(value) else spell(value) for value in values]
+
+
+def spell(value: float) -> NonFinite:
+    """Return the name of a number that is not finite."""
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
+def number(value: Any) -> float | None:
+    """Read a metric's value as PULSE writes it; None when it is no number."""
+    if isinstance(value, float):
+        return value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else None
