@@ -1,0 +1,96 @@
+"""Say in PULSE's words what a Hugging Face Trainer knows. Upstream: its state and logs. Downstream: transformers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePath
+from typing import Any, Dict, Mapping, Optional
+
+from gladius.integrations.router import expert_counts
+from gladius.pulse.reporter import Run
+
+_SUMMARY_NAMES = {"train_loss": "train/mean_loss", "train_samples_per_second": "train/mean_samples_per_second"}
+_SUMMARY_NAMES["train_steps_per_second"] = "train/mean_steps_per_second"
+_SUMMARY_NAMES["num_input_tokens_seen"] = "train/tokens_seen"
+
+
+def metric_values(logs: Mapping[str, Any]) -> Dict[str, float]:
+    """Rename one log of the Trainer; what is no number is left out.
+
+    The summary at the end of training has names of its own: `train_loss` there is a mean over the run, no point of the
+    loss curve.
+    """
+    values = {}
+    for name, value in logs.items():
+        if name in ("epoch", "step") or isinstance(value, (bool, str)):
+            continue
+        try:
+            values[_metric_name(name)] = float(value)
+        except (TypeError, ValueError, RuntimeError):
+            continue
+    return values
+
+
+def _metric_name(name: str) -> str:
+    if name in _SUMMARY_NAMES:
+        return _SUMMARY_NAMES[name]
+    for prefix in ("eval", "test", "train"):
+        if name.startswith(prefix + "_"):
+            return "{}/{}".format(prefix, name[len(prefix) + 1 :])
+    return name if "/" in name else "train/" + name
+
+
+def plan_facts(args: Any, state: Any, loader: Any) -> Dict[str, Any]:
+    """Epochs, steps and samples as planned; None where the Trainer itself cannot know (a stream has no length)."""
+    batches = _length(loader)
+    facts = {"total_steps": state.max_steps, "samples": _length(getattr(loader, "dataset", None)), "total_epochs": None}
+    facts["steps_per_epoch"] = None
+    if batches:
+        accumulation = max(1, args.gradient_accumulation_steps)
+        per_epoch = math.ceil(batches / accumulation)
+        whole, rest = divmod(state.max_steps, per_epoch)
+        facts["steps_per_epoch"] = per_epoch
+        facts["total_epochs"] = whole + min(1.0, rest * accumulation / batches)  # as the Trainer counts `state.epoch`
+    elif state.max_steps > 0:
+        facts["total_epochs"] = 1.0  # a stream is one pass: `state.epoch` is step / max_steps
+    return facts
+
+
+def model_facts(model: Any) -> Dict[str, Any]:
+    """Name, number of parameters, experts per layer and per token; what is not known is left out."""
+    from transformers.trainer_pt_utils import get_model_param_count
+
+    config = getattr(model, "config", None)
+    experts, active = expert_counts(config) if config is not None else (None, None)
+    name = PurePath(str(getattr(config, "name_or_path", "") or "")).name or type(model).__name__
+    facts = {
+        "name": name,
+        "parameters": int(get_model_param_count(model)),
+        "experts": experts,
+        "active_experts": active,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def announce(run: Run, **facts: Any) -> None:
+    """Complete the plan of a run that began before its training was known, and say `hello` with it.
+
+    The Trainer ends its loop when asked, so `stop` is offered from the first moment on.
+    """
+    plan = run._plan
+    theirs = plan.model or {}
+    for name, value in facts.items():
+        if value is not None:
+            setattr(plan, name, {**value, **theirs} if name == "model" else value)
+    run._steps_per_epoch = plan.steps_per_epoch
+    run._stops_loop = True
+    if run.active:
+        run._heart.fields.total_epochs = plan.v1_total_epochs
+    run.ready()
+
+
+def _length(sized: Any) -> Optional[int]:
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return None

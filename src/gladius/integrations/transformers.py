@@ -1,0 +1,266 @@
+"""Record and steer a Hugging Face Trainer. Upstream: Trainer's callback events. Downstream: pulse.
+
+One line in a script is enough: `Trainer(..., callbacks=[GladiusCallback()])`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, Optional, Set, Union
+
+from transformers import TrainerCallback
+
+from gladius.integrations import checkpoints
+from gladius.integrations.batches import BatchWatch
+from gladius.integrations.router import RouterLoad
+from gladius.integrations.trainer_facts import announce, metric_values, model_facts, plan_facts
+from gladius.pulse.reporter import Run
+from gladius.pulse.start import current_run, start
+
+_log = logging.getLogger("gladius.integrations")
+
+
+def _survivable(event: Callable[..., None]) -> Callable[..., None]:
+    """Keep our own failures out of the user's training: told once per event, then silent."""
+
+    @functools.wraps(event)
+    def guarded(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            event(self, *args, **kwargs)
+        except Exception:  # noqa: BLE001
+            if event.__name__ not in self._failed_events:
+                self._failed_events.add(event.__name__)
+                _log.warning("Gladius failed in %s; training goes on", event.__name__, exc_info=True)
+
+    return guarded
+
+
+class GladiusCallback(TrainerCallback):  # type: ignore[misc]
+    """Shows a Trainer's run in Gladius and obeys pause, resume and stop at the end of each optimizer step.
+
+    Args:
+        run: the run to report to; by default the one that `gladius.start` began, else one of its own, which ends with
+            the training.
+        publish_to: folder on the same file system where verified checkpoints appear as `step-N`; without it they stay
+            where the Trainer saved them, with a `manifest.json` beside the weights.
+        keep: how many of the newest checkpoints stay in `publish_to`; None keeps all.
+
+    In a job of several processes only rank 0 reports, and no command is obeyed: one rank alone must not hold or leave.
+
+    """
+
+    def __init__(
+        self, run: Optional[Run] = None, publish_to: Union[str, Path, None] = None, keep: Optional[int] = None
+    ) -> None:
+        self._given = run
+        self._publish_to = Path(publish_to) if publish_to is not None else None
+        self._keep = keep
+        self._failed_events: Set[str] = set()
+        self._run: Optional[Run] = None
+        self._owns_run = False
+        self._watch: Optional[BatchWatch] = None
+        self._router: Optional[RouterLoad] = None
+        self._operation = contextlib.ExitStack()
+        self._operation_name = ""
+        self._window_began = 0.0
+        self._not_training = 0.0
+        self._left_loop_at = 0.0
+        self._failed_save: Optional[str] = None
+        self._save_kind: Optional[str] = None
+
+    # The loop
+
+    @_survivable
+    def on_train_begin(self, args: Any, state: Any, _control: Any, **kwargs: Any) -> None:
+        """Say who trains what, and for how long."""
+        self._let_go(RuntimeError("the training before this one was left by an exception"))
+        if not state.is_world_process_zero:
+            return
+        self._run = self._take_run(args)
+        model, loader = kwargs.get("model"), kwargs.get("train_dataloader")
+        facts = plan_facts(args, state, loader)
+        if args.world_size > 1:
+            facts.update(world_size=args.world_size, mode="distributed", capabilities=[])
+        if state.global_step:
+            facts["resumed_from"] = {"checkpoint": args.resume_from_checkpoint, "step": state.global_step}
+        announce(self._run, model=model_facts(model), **facts)
+        self._watch = BatchWatch(model)
+        self._router = RouterLoad(model, self._watch)
+        self._begin_window()
+
+    @_survivable
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """A step begins, so whatever operation was declared is over."""
+        self._end_operation()
+
+    @_survivable
+    def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Commands take effect here; a stop ends the loop after its checkpoint."""
+        if self._run is None:
+            return
+        with self._outside_training():
+            self._run.boundary(state.global_step, state.epoch)
+        if self._run.should_stop:
+            control.should_training_stop = True
+            control.should_log = True
+            control.should_evaluate = False
+            control.should_save = self._run.stop_checkpoint
+        self._begin_what_follows(control)
+
+    @_survivable
+    def on_epoch_end(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
+        """After a stop the Trainer still ends its epoch: what that would save and evaluate was not asked for."""
+        if self._run is not None and self._run.should_stop:
+            control.should_evaluate = control.should_save = False
+        self._begin_what_follows(control)
+
+    @_survivable
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """End the run, unless whoever began it will."""
+        self._let_go()
+
+    # Numbers
+
+    @_survivable
+    def on_log(self, args: Any, state: Any, _control: Any, logs: Optional[Dict[str, Any]] = None, **_: Any) -> None:
+        """Pass the Trainer's numbers on, with throughput and router load where they are about training."""
+        if self._run is None:
+            return
+        values = metric_values(logs or {})
+        if "train/loss" in values:
+            tokens = self._watch.take_tokens() if self._watch is not None else None
+            seconds = time.perf_counter() - self._window_began - self._not_training
+            if tokens is not None and seconds > 0 and args.world_size == 1:
+                values["train/tokens_per_second"] = tokens / seconds
+            if self._router:
+                values.update(self._router.take())
+            self._begin_window()
+        self._run.log(values, step=state.global_step, epoch=state.epoch)
+
+    def _begin_window(self) -> None:
+        self._window_began, self._not_training = time.perf_counter(), 0.0
+        if self._operation_name:
+            self._left_loop_at = self._window_began
+
+    # Long operations
+
+    @_survivable
+    def on_prediction_step(self, *_: Any, **__: Any) -> None:
+        """An evaluation that no flag announced shows with its first batch."""
+        if not self._operation_name:
+            self._begin_operation("validating")
+
+    @_survivable
+    def on_evaluate(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
+        """The evaluation is over; a save may follow."""
+        self._end_operation()
+        if control.should_save:
+            self._begin_operation("checkpointing")
+
+    @_survivable
+    def on_predict(self, *_: Any, **__: Any) -> None:
+        """The prediction is over."""
+        self._end_operation()
+
+    def _begin_what_follows(self, control: Any) -> None:
+        """The Trainer evaluates first and saves then."""
+        if control.should_evaluate:
+            self._begin_operation("validating")
+        elif control.should_save:
+            self._begin_operation("checkpointing")
+
+    def _begin_operation(self, name: str) -> None:
+        self._end_operation()
+        if self._run is not None:
+            self._operation_name, self._left_loop_at = name, time.perf_counter()
+            self._operation.enter_context(self._run.long(name))
+
+    def _end_operation(self) -> None:
+        if self._operation_name:
+            self._operation_name = ""
+            self._operation.close()
+            self._not_training += time.perf_counter() - self._left_loop_at
+
+    @contextlib.contextmanager
+    def _outside_training(self) -> Iterator[None]:
+        """Keep the time of a hold out of the throughput."""
+        began = time.perf_counter()
+        yield
+        self._not_training += time.perf_counter() - began
+
+    # Checkpoints
+
+    @_survivable
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Verify what the Trainer saved, publish it, and only then tell."""
+        if args.world_size > 1:
+            _wait_for_all_ranks()
+        if self._run is None:
+            return
+        if self._operation_name != "checkpointing":
+            self._begin_operation("checkpointing")
+        kind = self._save_kind or ("final" if control.should_training_stop else "auto")
+        try:
+            self._publish(Path(args.output_dir) / "checkpoint-{}".format(state.global_step), state.global_step, kind)
+        except (OSError, ValueError) as error:
+            self._run.checkpoint(step=state.global_step, failed=self._failed_save or str(error), kind=kind)
+        finally:
+            self._failed_save = None
+            self._end_operation()
+
+    def save_failed(self, reason: str) -> None:
+        """Tell that the Trainer itself could not save; the `on_save` that follows reports it and publishes nothing."""
+        self._failed_save = reason
+
+    @contextlib.contextmanager
+    def saving_as(self, kind: str) -> Iterator[None]:
+        """Name the kind of the checkpoints that are saved inside: `manual`, `pause`, `final`."""
+        self._save_kind = kind
+        try:
+            yield
+        finally:
+            self._save_kind = None
+
+    def _publish(self, folder: Path, step: int, kind: str) -> None:
+        assert self._run is not None
+        if self._failed_save is not None:
+            raise OSError(self._failed_save)
+        sealed = checkpoints.seal(folder)
+        if self._publish_to is not None:
+            sealed = checkpoints.publish(sealed, self._publish_to / "step-{}".format(step))
+        path = str(sealed.path.resolve())
+        self._run.checkpoint(step=step, path=path, bytes=sealed.bytes, kind=kind, manifest=sealed.manifest)
+        if self._publish_to is not None and self._keep is not None:
+            checkpoints.keep_newest(self._publish_to, self._keep)
+
+    # Own things
+
+    def _take_run(self, args: Any) -> Run:
+        run = self._given or current_run()
+        if run is not None and run.active:
+            return run
+        self._owns_run = True
+        return start(name=args.run_name if args.run_name != args.output_dir else None)
+
+    def _let_go(self, error: Optional[BaseException] = None) -> None:
+        """Leave the model as it was, and end the run if it is our own."""
+        self._end_operation()
+        for hook in (self._router, self._watch):
+            if hook is not None:
+                hook.close()
+        if self._run is not None and self._owns_run:
+            self._run.finish(error)
+        self._run = self._watch = self._router = None
+        self._owns_run = False
+
+
+def _wait_for_all_ranks() -> None:
+    """Every rank writes into the checkpoint's folder: none may still do so when it is sealed and renamed."""
+    import torch.distributed
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
