@@ -26,10 +26,10 @@ class FileLock:
         self.path = os.fspath(path)
         self._fd = -1
 
-    def acquire(self) -> None:
-        """Take the lock or raise LockHeld; a momentary probe by a reader is waited out."""
+    def acquire(self, patience: float = _PROBE_PATIENCE_S) -> None:
+        """Take the lock or raise LockHeld after `patience` seconds; a momentary probe by a reader is waited out."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        deadline = time.monotonic() + _PROBE_PATIENCE_S
+        deadline = time.monotonic() + patience
         while not _try_lock(fd, shared=False):
             if time.monotonic() >= deadline:
                 os.close(fd)

@@ -1,0 +1,138 @@
+"""`gladius run -- COMMAND`: supervise any command and show its output. Upstream: the person. Downstream: launch.
+
+It only watches: closing the terminal or killing it leaves the command running under its supervisor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gladius.launch.local import LocalLauncher
+from gladius.launch.start import start_command
+from gladius.pulse.events import EventReader
+from gladius.pulse.identity import Identity
+from gladius.pulse.lock import is_held
+from gladius.pulse.rundir import Home, RunDir
+
+_BLOCK = 1 << 16
+_PAUSE_S = 0.05
+_ADOPT_PATIENCE_S = 5.0
+
+
+class Follower:
+    """Follows one attempt from outside: its output, its process, its end."""
+
+    def __init__(self, home: Home, run: RunDir, attempt: int) -> None:
+        self._home = home
+        self._run = run
+        self._attempt = attempt
+        self._events = EventReader(run.supervisor_events)
+        self._offset = 0
+        self.trainer: Identity | None = None
+        self.exited: dict[str, Any] | None = None
+
+    def follow(self) -> int:
+        """Copy the output until the command has ended; return its exit code, 128 + n for signal n."""
+        supervisor_gone_since: float | None = None
+        with _interrupts_go_to(self):
+            while True:
+                self._read_events()
+                copied = self._copy_output()
+                if self.exited is not None and not copied:
+                    return exit_code(self.exited)
+                if is_held(self._run.supervisor_lock):
+                    supervisor_gone_since = None
+                else:
+                    supervisor_gone_since = self._replace_supervisor(supervisor_gone_since)
+                if not copied:
+                    time.sleep(_PAUSE_S)
+
+    def interrupt(self) -> None:
+        """Send Ctrl+C on to the command's process group."""
+        self._read_events()
+        if self.trainer is not None and self.trainer.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(os.getpgid(self.trainer.pid), signal.SIGINT)
+
+    def _read_events(self) -> None:
+        for event in self._events.read_new():
+            if event["type"] == "process" and event.get("attempt") == self._attempt:
+                if event.get("event") == "started":
+                    self.trainer = Identity.from_dict(event)
+                else:
+                    self.exited = event
+
+    def _copy_output(self) -> bool:
+        try:
+            with self._run.console_log.open("rb") as file:
+                file.seek(self._offset)
+                block = file.read(_BLOCK)
+        except FileNotFoundError:
+            return False
+        self._offset += len(block)
+        view = memoryview(block)
+        while view:
+            select.select([], [1], [])
+            view = view[os.write(1, view) :]
+        return bool(block)
+
+    def _replace_supervisor(self, since: float | None) -> float | None:
+        """Give the command a new supervisor when its own was killed, so that its end is recorded."""
+        now = time.monotonic()
+        if since is None:
+            return now
+        if self.exited is None and now - since >= _ADOPT_PATIENCE_S:
+            LocalLauncher(self._home).adopt(self._run, self._attempt)
+            return None
+        return since
+
+
+def exit_code(exited: dict[str, Any]) -> int:
+    """Return what a shell would: the command's own code, 128 + n for a signal, 1 when nobody can know."""
+    if isinstance(exited.get("code"), int):
+        return int(exited["code"])
+    name = str(exited.get("signal", ""))
+    with contextlib.suppress(KeyError):
+        return 128 + signal.Signals[name].value
+    return 0 if exited.get("verdict") == "finished" else 1
+
+
+@contextlib.contextmanager
+def _interrupts_go_to(follower: Follower) -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, lambda *_: follower.interrupt())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verb `run`."""
+    app.command(
+        "run",
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+        help="Supervise any command, instrumented or not: gladius run -- python train.py",
+    )(run)
+
+
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments, after --", metavar="-- COMMAND...")],
+    name: Annotated[str | None, typer.Option(help="The run's name; else the program's.")] = None,
+    epochs: Annotated[float | None, typer.Option(min=0.0, help="Planned epochs, for a command that does not say.")] = None,
+    home: Annotated[Path | None, typer.Option(help="Home folder; else GLADIUS_HOME.")] = None,
+) -> int:
+    """Start the command under a supervisor, show its output, return its exit code."""
+    house = Home(home)
+    house.create()
+    directory = start_command(house, LocalLauncher(house), command, name, epochs)
+    typer.echo(f"gladius: run {directory.run_id}, recorded in {directory.root}", err=True)
+    return Follower(house, directory, attempt=1).follow()

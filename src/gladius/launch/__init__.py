@@ -1,0 +1,1 @@
+"""Start a supervisor somewhere. Upstream: server, `gladius run`. Downstream: supervise."""

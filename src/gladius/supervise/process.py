@@ -1,0 +1,124 @@
+"""The trainer's process: spawned or adopted, awaited, signalled. Upstream: supervisor. Downstream: the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from gladius.pulse.identity import Identity, process_state
+
+_POLL_S = 0.1
+
+
+class Trainer:
+    """A running trainer. `code` is its exit code once it has ended, negative for a signal, None when nobody can know."""
+
+    def __init__(self, identity: Identity, popen: subprocess.Popen[bytes] | None) -> None:
+        self.identity = identity
+        self.code: int | None = None
+        self.ended = False
+        self._popen = popen
+        self._pidfd = self._open_pidfd()
+        if self._pidfd < 0 and identity.alive() is False:
+            self._note_end()
+
+    @classmethod
+    def spawn(cls, argv: list[str], env: Mapping[str, str], cwd: Path, console: Path) -> Trainer:
+        """Start a command in a session of its own, its output straight to the file. Raises OSError when it cannot."""
+        output = os.open(console, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            popen = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+        finally:
+            os.close(output)
+        return cls(Identity.of(popen.pid), popen)
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this supervisor started it, and so will learn its exit code."""
+        return self._popen is not None
+
+    @property
+    def session(self) -> int:
+        """The trainer's session; one that was adopted from a shell has the shell's."""
+        if self._popen is not None:
+            return self.identity.pid
+        with contextlib.suppress(OSError):
+            return os.getsid(self.identity.pid)
+        return self.identity.pid
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long for the end; return whether it has ended."""
+        if self.ended:
+            return True
+        if self._pidfd >= 0:
+            if select.select([self._pidfd], [], [], seconds)[0]:
+                self._note_end()
+        else:
+            self._wait_by_polling(seconds)
+        return self.ended
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it was stopped by a signal (SIGSTOP, a debugger)."""
+        return not self.ended and process_state(self.identity.pid) in ("T", "t")
+
+    def signal_group(self, number: int) -> bool:
+        """Signal the whole process group, never a stranger: only while the very process that we know lives."""
+        if self.ended or not self.identity.alive():
+            return False
+        try:
+            os.killpg(os.getpgid(self.identity.pid), number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def kill_leftovers(self) -> None:
+        """End what a killed trainer left in its group (workers); an empty group is no error."""
+        if self._popen is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.identity.pid, signal.SIGKILL)
+
+    def _open_pidfd(self) -> int:
+        if not hasattr(os, "pidfd_open"):
+            return -1
+        try:
+            pidfd = os.pidfd_open(self.identity.pid)
+        except OSError:
+            return -1
+        if self.identity.alive() is False and self._popen is None:
+            os.close(pidfd)
+            return -1
+        return pidfd
+
+    def _wait_by_polling(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            gone = self._popen.poll() is not None if self._popen is not None else self.identity.alive() is False
+            if gone:
+                self._note_end()
+            left = deadline - time.monotonic()
+            if gone or left <= 0:
+                return
+            time.sleep(min(_POLL_S, left))
+
+    def _note_end(self) -> None:
+        self.ended = True
+        if self._popen is not None:
+            self.code = self._popen.wait()
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1

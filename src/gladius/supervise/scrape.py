@@ -1,0 +1,221 @@
+"""Numbers from what an uninstrumented trainer prints. Upstream: console.log. Downstream: `metrics` in supervisor.jsonl.
+
+Nothing is guessed from ordinary prose: a line counts when it holds a name that metrics have.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+_NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
+_ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_DICT = re.compile(r"\{['\"][^{}]*\}")
+_PAIR = re.compile(
+    rf"(?P<name>[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}})\s*[:=]\s*(?P<value>{_NUMBER})(?P<unit> ?%| ?[A-Za-z]+/s(?:ec)?)?(?![\w.:/])",
+    re.IGNORECASE,
+)
+_COUNTER = re.compile(
+    r"\b(?P<name>epoch|step|batch|iter(?:ation)?)s?\b\s*[:=#]?\s*[\[(]?\s*(?P<n>\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(?P<total>\d+))?",
+    re.IGNORECASE,
+)
+_BAR = re.compile(r"^\s*(?P<label>[^|%]*?):?\s*\d{1,3}%\|[^|]*\|\s*(?P<n>\d+)/(?P<total>\d+)\s*\[(?P<rest>[^\]]*)")
+_EXPERT = re.compile(r"expert[-_ ]?(\d+)$")
+_METRIC_WORDS = re.compile(
+    r"loss|acc|perplexity|ppl|\blr\b|learning[ _]rate|grad[ _]norm|reward|f1|bleu|\bmse|\bmae|rmse|\bauc|throughput|expert[-_ ]?\d",
+    re.IGNORECASE,
+)
+_NOT_METRICS = frozenset({"epoch", "step", "batch", "iter", "iteration", "memory", "temp", "time", "eta", "elapsed"})
+_ALIASES = {"lr": "learning_rate", "acc": "accuracy", "gradient_norm": "grad_norm", "throughput": "tokens_per_second"}
+_SPLITS = (("validation_", "eval/"), ("valid_", "eval/"), ("val_", "eval/"), ("eval_", "eval/"), ("test_", "test/"),
+           ("training_", "train/"), ("train_", "train/"))  # fmt: skip
+
+
+@dataclass
+class Reading:
+    """The numbers of one printed line."""
+
+    offset: int
+    step: int | None
+    epoch: float | None
+    values: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Counters:
+    """Where the printed output says the training is."""
+
+    epoch: float | None = None
+    epoch_is_exact: bool = False
+    epoch_total: float | None = None
+    zero_based: bool = False
+    batch: int | None = None
+    batch_total: int | None = None
+    step: int | None = None
+    step_total: int | None = None
+    batches_before: int = 0
+    lines: int = 0
+
+
+class Scraper:
+    """Reads raw output piece by piece; a line that a carriage return overwrites counts like one that a newline ends."""
+
+    def __init__(self, offset: int = 0) -> None:
+        self.counters = Counters()
+        self._offset = offset
+        self._rest = b""
+
+    @property
+    def offset(self) -> int:
+        """Bytes of the log that were read, the unfinished line included."""
+        return self._offset + len(self._rest)
+
+    @property
+    def total_epochs(self) -> float | None:
+        """The total that the output names."""
+        return self.counters.epoch_total
+
+    def feed(self, data: bytes) -> list[Reading]:
+        """Take the next bytes of the log; return what its whole lines say."""
+        readings = []
+        *lines, self._rest = re.split(rb"(?<=[\r\n])", self._rest + data)
+        for line in lines:
+            text = _ANSI.sub(b"", line).decode("utf-8", "replace").strip()
+            values = self._read(text) if text else {}
+            if values:
+                self.counters.lines += 1
+                readings.append(Reading(self._offset, self._step(), self.epoch, values))
+            self._offset += len(line)
+        if len(self._rest) > 1 << 16:
+            self._offset += len(self._rest)
+            self._rest = b""
+        return readings
+
+    @property
+    def epoch(self) -> float | None:
+        """Epochs done: a printed `Epoch n` means n - 1 complete, plus the part of it that batches tell."""
+        counters = self.counters
+        if counters.epoch is None or counters.epoch_is_exact:
+            return counters.epoch
+        done = counters.epoch - (0 if counters.zero_based else 1)
+        if counters.batch is not None and counters.batch_total:
+            done += min(1.0, counters.batch / counters.batch_total)
+        return max(0.0, done)
+
+    def _step(self) -> int:
+        counters = self.counters
+        if counters.step is not None:
+            return counters.step
+        if counters.batch is not None:
+            return counters.batches_before + counters.batch
+        return counters.lines - 1
+
+    def _read(self, text: str) -> dict[str, float]:
+        logged = self._read_dict(text)
+        if logged is not None:
+            return logged
+        bar = _BAR.match(text)
+        if bar is not None:
+            return self._read_bar(bar)
+        self._read_counters(text)
+        if not _METRIC_WORDS.search(text):
+            return {}
+        return _pairs(text)
+
+    def _read_dict(self, text: str) -> dict[str, float] | None:
+        """Read `{'loss': 2.1, 'epoch': 0.5}` as Hugging Face's Trainer prints it."""
+        match = _DICT.search(text)
+        if match is None:
+            return None
+        try:
+            printed = ast.literal_eval(re.sub(r"(?<=: )(nan|inf|-inf)(?=[,}])", r"'\1'", match[0]))
+        except (ValueError, SyntaxError):
+            return None
+        numbers = {str(key): number for key, value in printed.items() if (number := _number(value)) is not None}
+        if "epoch" in numbers:
+            self._set_epoch(numbers.pop("epoch"), None, exact=True)
+        return {metric_name(name): value for name, value in numbers.items()}
+
+    def _read_bar(self, bar: re.Match[str]) -> dict[str, float]:
+        """Read a tqdm bar; one that carries another label (a download, a tokenisation) is not the training's."""
+        label = bar["label"].strip().lower()
+        counter = _COUNTER.search(bar["label"])
+        if counter is not None:
+            self._count(counter)
+        elif label and not label.startswith("train"):
+            return {}
+        self._set_batch(int(bar["n"]), int(bar["total"]))
+        return _pairs(bar["rest"].partition(",")[2]) if "=" in bar["rest"] else {}
+
+    def _read_counters(self, text: str) -> None:
+        matches = list(_COUNTER.finditer(text))
+        in_epoch = any(match["name"].lower() == "epoch" for match in matches)
+        for match in matches:
+            self._count(match, in_epoch)
+
+    def _count(self, match: re.Match[str], in_epoch: bool = False) -> None:
+        """Note a counter; `Step [100/600]` beside an epoch counts within that epoch, as a batch does."""
+        name, number = match["name"].lower(), float(match["n"])
+        total = int(match["total"]) if match["total"] else None
+        if name == "epoch":
+            self._set_epoch(number, total, exact="." in match["n"])
+        elif name == "batch" or (in_epoch and total is not None):
+            self._set_batch(int(number), total)
+        else:
+            self.counters.step = int(number)
+            self.counters.step_total = total or self.counters.step_total
+
+    def _set_epoch(self, number: float, total: int | None, exact: bool) -> None:
+        """Note an epoch: an exact one (2.5, or a logged field) is epochs done, a printed `Epoch 3` is the third one."""
+        counters = self.counters
+        counters.zero_based = counters.zero_based or (number == 0 and not exact)
+        if counters.epoch is not None and number > counters.epoch and not exact:
+            counters.batches_before += counters.batch or 0
+            counters.batch = None
+        counters.epoch, counters.epoch_is_exact = number, exact
+        counters.epoch_total = total or counters.epoch_total
+
+    def _set_batch(self, number: int, total: int | None) -> None:
+        counters = self.counters
+        if counters.batch is not None and number < counters.batch:
+            counters.batches_before += counters.batch
+        counters.batch = number
+        counters.batch_total = total or counters.batch_total
+
+
+def metric_name(printed: str) -> str:
+    """Map a printed name to the console's: `Loss` is `train/loss`, `eval_x` is `eval/x`, `Expert-3` is `moe/loss/3`."""
+    name = re.sub(r"[\s-]+", "_", printed.strip().lower()).strip("_.")
+    expert = _EXPERT.search(name)
+    if expert:
+        return f"moe/loss/{expert[1]}"
+    if "/" in name:
+        return name
+    for prefix, room in _SPLITS:
+        if name.startswith(prefix):
+            rest = name[len(prefix) :]
+            return room + _ALIASES.get(rest, rest)
+    return "train/" + _ALIASES.get(name, name)
+
+
+def _pairs(text: str) -> dict[str, float]:
+    values = {}
+    for match in _PAIR.finditer(text):
+        name = match["name"]
+        number = _number(match["value"])
+        if number is not None and name.lower() not in _NOT_METRICS:
+            unit = (match["unit"] or "").strip().lower()
+            values["train/tokens_per_second" if unit.startswith("tok") else metric_name(name)] = number
+    return values
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return float(str(value).replace(",", ""))
+    except ValueError:
+        return None

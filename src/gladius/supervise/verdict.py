@@ -1,0 +1,52 @@
+"""How an attempt ended, with evidence. Upstream: the exit status. Downstream: `process` event, report, history, PULSE v1."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from gladius.pulse.states import TERMINAL
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of an end and why; `verdict` is one of the protocol's five."""
+
+    verdict: str
+    evidence: str
+    code: int | None = None
+    signal: str | None = None
+
+
+def judge_exit(code: int, oom_before: int | None, oom_after: int | None) -> Verdict:
+    """Judge the exit code of a child; negative is a signal. The counters are of kernel kills for lack of memory."""
+    if code >= 0:
+        return Verdict("finished" if code == 0 else "failed", f"exit code {code}", code=code)
+    name = signal_name(-code)
+    if name == "SIGKILL" and oom_before is not None and oom_after is not None and oom_after > oom_before:
+        evidence = f"SIGKILL, and the cgroup counted {oom_after - oom_before} out-of-memory kill(s)"
+        return Verdict("out_of_memory", evidence, signal=name)
+    return Verdict("killed", f"ended by {name}", signal=name)
+
+
+def judge_unobserved(trainer_state: str | None) -> Verdict:
+    """Judge an end that nobody's wait call saw: only the trainer's own last word counts, nothing is guessed."""
+    if trainer_state in TERMINAL or trainer_state == "released":
+        said = f"the trainer's own final state, {trainer_state}; exit code not known"
+        return Verdict("failed" if trainer_state == "error" else "finished", said)
+    return Verdict("unknown", "ended unobserved, exit code not known")
+
+
+def judge_not_started(error: OSError) -> Verdict:
+    """The command could not be started at all; the code is what a shell would give."""
+    code = 127 if isinstance(error, FileNotFoundError) else 126
+    what = error.filename or "the command"
+    return Verdict("failed", f"{what} could not be started: {error.strerror}", code=code)
+
+
+def signal_name(number: int) -> str:
+    """Return SIGKILL for 9; a number without a name is itself."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
