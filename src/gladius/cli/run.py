@@ -47,12 +47,10 @@ class Follower:
             while True:
                 self._read_events()
                 copied = self._copy_output()
-                if self.exited is not None and not copied:
+                supervised = is_held(self._run.supervisor_lock)
+                if self.exited is not None and not copied and not supervised:
                     return exit_code(self.exited)
-                if is_held(self._run.supervisor_lock):
-                    supervisor_gone_since = None
-                else:
-                    supervisor_gone_since = self._replace_supervisor(supervisor_gone_since)
+                supervisor_gone_since = None if supervised else self._replace_supervisor(supervisor_gone_since)
                 if not copied:
                     time.sleep(_PAUSE_S)
 

@@ -17,6 +17,7 @@ from gladius.launch.base import Launcher
 from gladius.launch.trainer_path import trainer_path
 from gladius.pulse.rundir import Home, RunDir
 from gladius.wire.catalog import StartRequest
+from pulse_wrapper import write_error_status
 
 _RECIPES = {"transformers": "gladius.recipes.finetune"}
 
@@ -86,7 +87,11 @@ def launch(home: Home, launcher: Launcher, run: RunDir, argv: list[str], cwd: Pa
         "overrides": {}, "total_epochs": total_epochs, "pythonpath": str(extra_path) if extra_path else None,
     }  # fmt: skip
     run.write_attempt(1, facts)
-    launcher.start(run, 1)
+    try:
+        launcher.start(run, 1)
+    except LaunchError as error:
+        write_error_status(run.status, 0.0, total_epochs or 0.0, 0.0, error.message)
+        raise
 
 
 def _argv(profile: Profile, run: RunDir) -> list[str]:

@@ -13,7 +13,6 @@ import signal
 import sys
 from pathlib import Path
 
-from gladius.errors import GladiusError
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home, RunDir
 
@@ -59,7 +58,7 @@ def _supervise(directory: RunDir, home: Home, attempt: int, adopt: bool, answer:
             supervisor.adopt()
         else:
             supervisor.start()
-    except (GladiusError, OSError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001
         _log.exception("not supervised")
         os.write(answer, str(error).encode())
         return 1

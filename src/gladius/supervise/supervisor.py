@@ -88,7 +88,7 @@ class Supervisor:
         cwd = Path(self.facts.get("cwd") or self.directory.root)
         try:
             self.trainer = Trainer.spawn(
-                self.facts["argv"], trainer_env(self.directory, self.home, self.attempt), cwd, console
+                self.facts["argv"], self._trainer_env(), cwd, console
             )
         except OSError as error:
             self._exited(judge_not_started(error))
@@ -219,8 +219,8 @@ class Supervisor:
             while data := file.read(SCRAPE_BYTES):
                 for reading in self._scraper.feed(data):
                     if reading.offset > self._scraped_until:
-                        self.stream.metrics(reading.values, reading.step, reading.epoch, reading.offset)
                         self._own("running")
+                        self.stream.metrics(reading.values, reading.step, reading.epoch, reading.offset)
                     self.observed.note(reading.step, reading.epoch, reading.values.get("train/loss"))
                     self._status_dirty = True
 
