@@ -49,6 +49,8 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             where the Trainer saved them, with a `manifest.json` beside the weights.
         keep: how many of the newest checkpoints stay in `publish_to`; None keeps all.
 
+    `last_checkpoint` is what the last save left, verified; None when it failed.
+
     In a job of several processes only rank 0 reports, and no command is obeyed: one rank alone must not hold or leave.
 
     """
@@ -56,6 +58,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     def __init__(
         self, run: Optional[Run] = None, publish_to: Union[str, Path, None] = None, keep: Optional[int] = None
     ) -> None:
+        self.last_checkpoint: Optional[checkpoints.Sealed] = None
         self._given = run
         self._publish_to = Path(publish_to) if publish_to is not None else None
         self._keep = keep
@@ -204,6 +207,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         if self._operation_name != "checkpointing":
             self._begin_operation("checkpointing")
         kind = self._save_kind or ("final" if control.should_training_stop else "auto")
+        self.last_checkpoint = None
         try:
             self._publish(Path(args.output_dir) / "checkpoint-{}".format(state.global_step), state.global_step, kind)
         except (OSError, ValueError) as error:
@@ -232,6 +236,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         sealed = checkpoints.seal(folder)
         if self._publish_to is not None:
             sealed = checkpoints.publish(sealed, self._publish_to / "step-{}".format(step))
+        self.last_checkpoint = sealed
         path = str(sealed.path.resolve())
         self._run.checkpoint(step=step, path=path, bytes=sealed.bytes, kind=kind, manifest=sealed.manifest)
         if self._publish_to is not None and self._keep is not None:
@@ -240,7 +245,9 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     # Own things
 
     def _take_run(self, args: Any) -> Run:
-        run = self._given or current_run()
+        if self._given is not None:
+            return self._given
+        run = current_run()
         if run is not None and run.active:
             return run
         self._owns_run = True

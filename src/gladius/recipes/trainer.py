@@ -30,7 +30,7 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
             *args,
             compute_metrics=_accuracy,
             preprocess_logits_for_metrics=_count_hits,
-            callbacks=[gladius, Lines()],
+            callbacks=[gladius, Lines(gladius)],
             **kwargs,
         )
         self.remove_callback(PrinterCallback)
@@ -50,7 +50,8 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         """Save a checkpoint between two steps."""
         with self._gladius.saving_as(kind):
             self._save_checkpoint(self.model, None)
-            self._gladius.on_save(self.args, self.state, self.control)
+            for callback in (self._gladius, Lines(self._gladius)):
+                callback.on_save(self.args, self.state, self.control)
 
 
 def _count_hits(logits: Any, labels: Any) -> Any:
@@ -74,6 +75,9 @@ def _accuracy(evaluation: Any) -> dict[str, float]:
 class Lines(TrainerCallback):  # type: ignore[misc]
     """One line for each log, evaluation and checkpoint, for people who read the output."""
 
+    def __init__(self, gladius: GladiusCallback) -> None:
+        self._gladius = gladius
+
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         """Print a training log or an evaluation; the Trainer's closing summary as well."""
         logs = logs or {}
@@ -92,5 +96,7 @@ class Lines(TrainerCallback):  # type: ignore[misc]
                 state.global_step, logs["train_runtime"], logs["train_loss"]))  # fmt: skip
 
     def on_save(self, _args: Any, state: Any, *_: Any, **__: Any) -> None:
-        """Say that the checkpoint of this step is dealt with."""
-        say(f"step {state.global_step:>5}/{state.max_steps}  checkpoint saved")
+        """Print what became of a checkpoint; our callback dealt with it just before."""
+        saved = self._gladius.last_checkpoint
+        fate = f"saved: {saved.path} ({saved.bytes / 1e6:.1f} MB)" if saved is not None else "failed"
+        say(f"step {state.global_step:>5}/{state.max_steps}  checkpoint {fate}")

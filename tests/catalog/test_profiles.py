@@ -1,0 +1,70 @@
+"""Profiles: built in, the user's, and broken ones."""
+
+from pathlib import Path
+
+import pytest
+
+from gladius.catalog.profiles import Profiles
+from gladius.errors import ProfileNotFound
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_built_in_profiles_are_whole_and_the_one_that_needs_no_choice_comes_first(tmp_path):
+    profiles = Profiles(tmp_path / "missing").all()
+    assert [profile.id for profile in profiles] == ["tiny-moe", "full-sft", "lora-sft"]
+    assert all(profile.builtin and profile.problem is None for profile in profiles)
+    assert profiles[0].default_dataset == "stdlib-docs"
+
+
+def test_info_carries_what_clients_need(tmp_path):
+    info = Profiles(tmp_path).get("tiny-moe").info()
+    assert (info.engine, info.default_epochs, info.epochs.max) == ("transformers", 3.0, 100)
+    assert info.config["train"]["learning_rate"] == 3e-3
+
+
+def test_a_users_file_replaces_the_built_in_one(tmp_path):
+    write(tmp_path, "tiny-moe", "name: Mine\nengine: transformers\nepochs: {min: 2, max: 4}\n")
+    profile = Profiles(tmp_path).get("tiny-moe")
+    assert (profile.name, profile.builtin, profile.default_epochs) == ("Mine", False, 2.0)
+
+
+def test_yaml_1_2_numbers_are_numbers(tmp_path):
+    write(tmp_path, "own", "engine: transformers\nconfig:\n  train: {learning_rate: 1e-4}\n")
+    assert Profiles(tmp_path).get("own").config["train"]["learning_rate"] == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("engine: transformers\n  bad: [", 2, "Mend"),
+        ("name: x\nengine: jax\n", 2, "jax"),
+        ("name: x\nengine: transformers\nepoch: 3\n", 3, "unknown key 'epoch'"),
+        ("engine: transformers\nconfig:\n  train:\n    batch_size: 8\n    learning_rte: 1\n", 5, "train.learning_rate"),
+        ("engine: transformers\nconfig:\n  train:\n    batch_size: many\n", 4, "a whole number"),
+        ("engine: transformers\ndefault_epochs: 9\nepochs: {min: 1, max: 3}\n", 2, "between 1 and 3"),
+        ("engine: transformers\nepochs: {min: 0}\n", 2, "above 0"),
+        ("engine: script\n", 1, "argv"),
+        ("engine: script\nargv: python train.py\n", 2, "a list"),
+        ("engine: transformers\npython: /nowhere/python\n", 2, "/nowhere/python"),
+        ("- a list\n", 1, "no keys"),
+    ],
+)
+def test_a_broken_file_is_listed_with_file_line_and_mend(tmp_path, text, line, word):
+    write(tmp_path, "broken", text)
+    profile = Profiles(tmp_path).get("broken")
+    assert f"broken.yaml, line {line}:" in profile.problem
+    assert word in profile.problem
+
+
+def test_a_script_profile_keeps_its_command(tmp_path):
+    write(tmp_path, "script", "engine: script\nargv: [python, train.py, --lr, 1e-4]\nneeds_dataset: false\n")
+    assert Profiles(tmp_path).get("script").argv == ("python", "train.py", "--lr", "0.0001")
+
+
+def test_an_unknown_profile_is_an_error_with_the_next_step(tmp_path):
+    with pytest.raises(ProfileNotFound, match="gladius profile ls"):
+        Profiles(tmp_path).get("nope")
