@@ -123,9 +123,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
-    command: Annotated[list[str], typer.Argument(help="The command and its arguments, after --", metavar="-- COMMAND...")],
+    command: Annotated[
+        list[str], typer.Argument(help="The command and its arguments, after --", metavar="-- COMMAND...")
+    ],
     name: Annotated[str | None, typer.Option(help="The run's name; else the program's.")] = None,
-    epochs: Annotated[float | None, typer.Option(min=0.0, help="Planned epochs, for a command that does not say.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.0, help="Planned epochs, for a command that does not say.")
+    ] = None,
     home: Annotated[Path | None, typer.Option(help="Home folder; else GLADIUS_HOME.")] = None,
 ) -> int:
     """Start the command under a supervisor, show its output, return its exit code."""

@@ -28,15 +28,27 @@ class LocalLauncher:
         self._supervise(run, attempt, adopt=True)
 
     def _supervise(self, run: RunDir, attempt: int, adopt: bool) -> None:
-        argv = [sys.executable, "-m", "gladius.supervise", str(run.root), "--home", str(self.home.root), "--attempt", str(attempt)]
+        argv = [
+            sys.executable,
+            "-m",
+            "gladius.supervise",
+            str(run.root),
+            "--home",
+            str(self.home.root),
+            "--attempt",
+            str(attempt),
+        ]
         if adopt:
             argv.append("--adopt")
         try:
             answer = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_PATIENCE_S, check=False, start_new_session=True, text=True,
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                timeout=_PATIENCE_S, check=False, start_new_session=True, text=True,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise LaunchError(f"The supervisor of {run.run_id} could not be started: {error}.", self._hint(run)) from error
+            raise LaunchError(
+                f"The supervisor of {run.run_id} could not be started: {error}.", self._hint(run)
+            ) from error
         if answer.returncode != 0:
             reason = answer.stderr.strip() or f"exit code {answer.returncode}"
             raise LaunchError(f"The supervisor of {run.run_id} could not be started: {reason}", self._hint(run))

@@ -9,10 +9,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from gladius.catalog.datasets import Dataset, Datasets
+from gladius.catalog.datasets import Datasets
 from gladius.catalog.effective import effective_config
 from gladius.catalog.profiles import Profile, Profiles
-from gladius.errors import ConfigError, LaunchError
+from gladius.errors import LaunchError
 from gladius.launch.base import Launcher
 from gladius.launch.trainer_path import trainer_path
 from gladius.pulse.rundir import Home, RunDir
@@ -37,33 +37,22 @@ class Starter:
         Raises ProfileNotFound, DatasetNotFound or ConfigError before anything is created, LaunchError after.
         """
         profile = self._profiles.get(request.profile_id)
-        if profile.problem:
-            raise ConfigError(f"Profile '{profile.id}' cannot be used: {profile.problem}", field="profile_id")
-        dataset = self._dataset(profile, request.dataset_id)
-        config = effective_config(profile, dataset, request.epochs, dict(request.overrides))
+        chosen = request.dataset_id or profile.default_dataset
+        dataset = self._datasets.get(chosen) if chosen is not None else None
+        config = effective_config(profile, dataset, request.epochs, request.overrides)
+        epochs = float(config["train"]["epochs"])
         run = self._home.new_run(
             request.name or profile.id,
             {
-                "source": source, "profile": profile.id, "dataset": dataset.id if dataset else None, "engine": profile.engine,
-                "config_source": None, "launcher": self._launcher.name, "resources": {}, "parent": None,
-                "tags": list(request.tags), "total_epochs": request.epochs or profile.default_epochs,
+                "source": source, "profile": profile.id, "dataset": chosen, "engine": profile.engine, "config_source": None,
+                "launcher": self._launcher.name, "resources": {}, "parent": None, "tags": list(request.tags),
+                "total_epochs": epochs,
             },
         )  # fmt: skip
         _write_config(run.attempt_config(1), config)
-        argv = _argv(profile, run)
-        launch(self._home, self._launcher, run, argv, cwd=run.root, total_epochs=request.epochs or profile.default_epochs)
+        overrides = dict(request.overrides)
+        launch(self._home, self._launcher, run, _argv(profile, run), run.root, epochs, overrides)
         return run
-
-    def _dataset(self, profile: Profile, dataset_id: str | None) -> Dataset | None:
-        chosen = dataset_id or profile.default_dataset
-        if chosen is None:
-            if profile.needs_dataset:
-                raise ConfigError(f"Profile '{profile.id}' needs a dataset.", "Choose one of 'gladius dataset ls'.", "dataset_id")
-            return None
-        dataset = self._datasets.get(chosen)
-        if dataset.problem:
-            raise ConfigError(f"Dataset '{dataset.id}' cannot be used: {dataset.problem}", field="dataset_id")
-        return dataset
 
 
 def start_command(home: Home, launcher: Launcher, argv: list[str], name: str | None, epochs: float | None) -> RunDir:
@@ -75,16 +64,24 @@ def start_command(home: Home, launcher: Launcher, argv: list[str], name: str | N
             "launcher": launcher.name, "resources": {}, "parent": None, "tags": [], "total_epochs": epochs,
         },
     )  # fmt: skip
-    launch(home, launcher, run, argv, cwd=Path.cwd(), total_epochs=epochs)
+    launch(home, launcher, run, argv, Path.cwd(), epochs, {})
     return run
 
 
-def launch(home: Home, launcher: Launcher, run: RunDir, argv: list[str], cwd: Path, total_epochs: float | None) -> None:
+def launch(
+    home: Home,
+    launcher: Launcher,
+    run: RunDir,
+    argv: list[str],
+    cwd: Path,
+    total_epochs: float | None,
+    overrides: dict[str, Any],
+) -> None:
     """Record attempt 1 and hand it to the launcher."""
     extra_path = trainer_path(home, argv[0])
     facts: dict[str, Any] = {
         "argv": argv, "cwd": str(cwd), "env": sorted(os.environ), "launcher": launcher.name, "checkpoint": None,
-        "overrides": {}, "total_epochs": total_epochs, "pythonpath": str(extra_path) if extra_path else None,
+        "overrides": overrides, "total_epochs": total_epochs, "pythonpath": str(extra_path) if extra_path else None,
     }  # fmt: skip
     run.write_attempt(1, facts)
     try:

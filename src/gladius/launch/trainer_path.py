@@ -6,7 +6,6 @@ A training environment needs no install: the folder holds only what runs inside 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import shutil
 import sys
@@ -50,7 +49,7 @@ def _publish(folder: Path, sources: dict[Path, Path]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     try:
-        os.rename(temporary, folder)
+        temporary.rename(folder)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         if not folder.is_dir():

@@ -1,0 +1,106 @@
+"""How the verbs print: tables for people, JSON for programs. Upstream: the other verbs. Downstream: stdout."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix, its name, or 'latest'.")]
+
+DASH = "—"
+STATE_COLOURS = {
+    "running": "green", "validating": "green", "checkpointing": "green", "preparing": "green", "done": "green",
+    "paused": "yellow", "released": "yellow", "stopping": "yellow", "error": "red", "killed": "red",
+    "out_of_memory": "red", "lost": "red",
+}  # fmt: skip
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False)
+
+
+def print_json(data: Any) -> None:
+    """Print models or plain data as JSON."""
+    typer.echo(json.dumps(_plain(data), ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Print a table whose cells are shown as they are; None is a dash. `empty` stands for no rows."""
+    rows = list(rows)
+    if not rows:
+        console.print(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(DASH if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one a line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, DASH if value is None else str(value))
+    console.print(table)
+
+
+def state(name: str) -> str:
+    """Return a state in its colour, never by colour alone."""
+    colour = STATE_COLOURS.get(name, "default")
+    return f"[{colour}]{name.replace('_', ' ')}[/{colour}]"
+
+
+def number(value: float | str | None, digits: int = 4) -> str | None:
+    """Return a number with `digits` decimals; NaN and infinity as they are."""
+    return value if value is None or isinstance(value, str) else f"{value:.{digits}f}"
+
+
+def duration(seconds: float | None) -> str | None:
+    """Return seconds as hours, minutes and seconds."""
+    if seconds is None:
+        return None
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def local_time(seconds: float | None) -> str | None:
+    """Return Unix seconds as local time."""
+    return None if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def epoch_of(epoch: float | None, total: float | None) -> str | None:
+    """Return `1.50/3`, or what of it is known."""
+    if epoch is None:
+        return None
+    return f"{epoch:.2f}/{total:g}" if total else f"{epoch:.2f}"
+
+
+def size(count: int | None) -> str | None:
+    """Return bytes in the unit that fits."""
+    if count is None:
+        return None
+    amount, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while amount >= 1000 and unit != "TB":
+        amount, unit = amount / 1000, next(units)
+    return f"{amount:.3g} {unit}"
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, BaseModel):
+        return data.model_dump(mode="json")
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    return [_plain(item) for item in data] if isinstance(data, list | tuple) else data
