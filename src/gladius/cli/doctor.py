@@ -138,9 +138,9 @@ def _gpus(_: Home) -> Iterator[Finding]:
 
 
 def _page(_: Home) -> Iterator[Finding]:
-    from gladius.server import assets
+    from gladius.server.pages import ASSETS
 
-    if assets.built():
+    if (ASSETS / "index.html").exists():
         yield Finding("Page", "works", "built into this installation")
     else:
         yield Finding("Page", "broken", "the browser page is not built", "In a checkout: make demo. Else install the wheel again.")
