@@ -18,6 +18,7 @@ _INDEX_EVERY = 256
 _RECENT_LINES = 4096
 _RECENT_BYTES = 2 << 20
 _CHUNK_BYTES = 1 << 20
+_SCAN_LINES = 20_000
 
 
 class Line(NamedTuple):
@@ -94,13 +95,18 @@ class EventStream:
         limit: int = 5000,
         max_bytes: int = _CHUNK_BYTES,
     ) -> Batch:
-        """Return at most `limit` wanted lines after `seq`, from memory where they are still there, else from the file."""
+        """Return at most `limit` wanted lines after `seq`, from memory where they are still there, else from the file.
+
+        It looks at 20,000 lines at most, so that a rare type in a long stream holds nobody up.
+        """
         if seq >= self.last_seq:
             return Batch([], seq, False)
         source = self._from_memory(seq) if seq >= self._evicted_seq else self._from_file(seq)
         lines: list[Line] = []
         size, cursor = 0, seq
-        for line in source:
+        for looked_at, line in enumerate(source):
+            if looked_at >= _SCAN_LINES:
+                return Batch(lines, cursor, True)
             if wanted is None or wanted(line.type):
                 if len(lines) >= limit or (size and size + len(line.raw) > max_bytes):
                     return Batch(lines, cursor, True)

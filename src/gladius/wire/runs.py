@@ -223,3 +223,21 @@ class HistoryEntry(Wire):
     source: str | None = None
     name: str | None = None
     checkpoint: str | None = None
+
+
+class EventsAnswer(Wire):
+    """Events of one stream as their writer wrote them, oldest first; `cursor` is the last seq looked at."""
+
+    stream: Literal["trainer", "supervisor"]
+    events: list[dict[str, Any]]
+    cursor: int
+    more: bool = Field(description="There are more after `cursor`")
+
+
+class ConfigAnswer(Wire):
+    """The effective configuration of one attempt; `text` is its YAML as written, comments included."""
+
+    attempt: int
+    config: dict[str, Any]
+    text: str | None = None
+    source: str | None = Field(default=None, description="The user's own file")

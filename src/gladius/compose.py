@@ -1,0 +1,46 @@
+"""The only place that builds the rooms and joins them. Upstream: cli. Downstream: server and all below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gladius.catalog.datasets import Datasets
+from gladius.catalog.profiles import Profiles
+from gladius.desk.desk import Desk
+from gladius.hub.hub import Hub
+from gladius.launch.local import LocalLauncher
+from gladius.launch.start import Starter
+from gladius.pulse.rundir import Home
+from gladius.server.rooms import Rooms
+from gladius.server.serve import DEFAULT_PORT, Address, serve
+from gladius.store.store import Store
+
+
+def build(home: Home) -> Rooms:
+    """Build every room of a home; nothing is opened or started yet."""
+    launcher = LocalLauncher(home)
+    store = Store(home, attach=launcher.adopt)
+    profiles = Profiles(home.profiles)
+    datasets = Datasets(home.state, roots=[home.datasets])
+    return Rooms(
+        home=home,
+        store=store,
+        hub=Hub(store),
+        desk=Desk(store),
+        profiles=profiles,
+        datasets=datasets,
+        starter=Starter(home, profiles, datasets, launcher),
+    )
+
+
+def up(
+    home: Path | str | None = None,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    base_path: str = "",
+    public_url: str | None = None,
+    on_ready: Callable[[Address], None] | None = None,
+) -> None:
+    """Serve a home until SIGINT or SIGTERM; see `server.serve.serve` for the errors."""
+    serve(build(Home(home)), host, port, base_path, public_url, on_ready)

@@ -1,0 +1,105 @@
+"""Take a command for a run and put it where its reader looks. Upstream: store. Downstream: server; control files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from gladius.desk.ability import disabled_commands, route_of
+from gladius.errors import CommandInvalid, GladiusError, RunBusy
+from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
+from gladius.store.commands import command_record, command_records
+from gladius.store.store import Store
+from gladius.store.view import RunView
+from gladius.wire.runs import CommandRecord
+
+
+class RunNotLive(RunBusy):
+    """The run has ended, so nobody reads its mailbox."""
+
+    code = "run_not_live"
+
+
+class CommandConflict(CommandInvalid):
+    """The same id was given to another command."""
+
+    code = "command_conflict"
+
+
+class CommandNotFound(GladiusError):
+    """No command has that id."""
+
+    code = "command_not_found"
+
+
+class Desk:
+    """Where commands are handed in. Only an `applied` ack makes one true; this desk only promises that it was posted."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def send(
+        self, run_id: str, name: str, args: Mapping[str, Any], issued_by: str, command_id: str | None = None
+    ) -> str:
+        """Post a command and return its id. The same id with the same command is posted once.
+
+        Raises CommandInvalid (not of the list, wrong arguments, not for this trainer), RunNotLive, CommandConflict,
+        RunNotFound, and OSError when the mailbox cannot be written.
+        """
+        view = await self._store.view(run_id)
+        if command_id is not None and (known := self._known(view, command_id)) is not None:
+            if not _same(view, known, name, args):
+                raise CommandConflict(
+                    f"The id '{command_id}' belongs to another command.", "Give each command its own id."
+                )
+            return command_id
+        if view.ended:
+            raise RunNotLive(
+                f"The run has ended ({view.state}): there is nobody to obey.", "Start or resume a run first."
+            )
+        disabled = disabled_commands(view)
+        if name in disabled:
+            raise CommandInvalid(f"This run cannot {name}: {disabled[name]}")
+        route = route_of(view, name, args)
+        check_command(route.command, route.args, route.known)
+        folder = view.directory.supervisor_control if route.to_supervisor else view.directory.control
+        command = Command(
+            id=command_id or new_command_id(),
+            command=route.command,
+            attempt=view.attempt,
+            args=route.args,
+            issued_at=time.time(),
+            issued_by=issued_by,
+        )
+        Mailbox(folder).post(command)
+        view.commands[command.id] = command
+        return command.id
+
+    async def commands(self, run_id: str) -> list[CommandRecord]:
+        """Every command of a run, oldest first."""
+        view = await self._store.view(run_id)
+        view.refresh({"control"})
+        return command_records(view)
+
+    async def command(self, run_id: str, command_id: str) -> CommandRecord:
+        """One command and its acks; raises CommandNotFound."""
+        view = await self._store.view(run_id)
+        if command_id not in view.commands:
+            view.refresh({"control"})
+        found = command_record(view, command_id)
+        if found is None:
+            raise CommandNotFound(f"No command '{command_id}'.", f"'/runs/{run_id}/commands' lists them.")
+        return found
+
+    def _known(self, view: RunView, command_id: str) -> Command | None:
+        view.refresh({"control"})
+        return view.commands.get(command_id)
+
+
+def _same(view: RunView, known: Command, name: str, args: Mapping[str, Any]) -> bool:
+    """Whether a repeated request means the command that was posted under its id."""
+    if (known.command, dict(known.args)) == (name, dict(args)):
+        return True
+    route = route_of(view, name, args)
+    return (known.command, dict(known.args)) == (route.command, dict(route.args))

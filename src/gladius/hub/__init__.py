@@ -1,0 +1,1 @@
+"""What clients have not heard yet, told to each at its own pace. Upstream: store. Downstream: the server's socket."""

@@ -1,0 +1,154 @@
+"""What one client has heard of one run, and what comes next. Upstream: store. Downstream: subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gladius.hub.frames import (
+    alert_frame,
+    console_frame,
+    events_frame,
+    gap_frame,
+    run_frame,
+    status_frame,
+    summary_of,
+    system_frame,
+)
+from gladius.hub.pacing import Bucket
+from gladius.store.logs import ByteRange, read_range, whole_characters
+from gladius.store.stream import EventStream, Line
+from gladius.store.view import RunView
+from gladius.wire.runs import Cursors
+
+HEARTBEAT_S = 10.0
+SUMMARY_INTERVAL_S = 0.25
+CONSOLE_BEHIND_MAX = 1 << 20
+CONSOLE_PIECE = 1 << 16
+EVENTS_PIECE = 1 << 19
+_TYPES = {"metrics": "metrics", "system": "system", "alert": "alerts"}
+
+
+class Feed:
+    """Cursors into one run. Nothing waits here: what a slow client did not take yet stays in the run's files."""
+
+    def __init__(self, run_id: str, cursors: Cursors, named: bool) -> None:
+        self.run_id = run_id
+        self.named = named
+        self.changed = True
+        self._bucket = Bucket()
+        self._not_before = 0.0
+        self._seen = {"trainer": cursors.events, "supervisor": cursors.supervisor}
+        self._console_seen = max(0, cursors.console)
+        self._status_told: str | None = None
+        self._status_at = 0.0
+        self._summary_told: tuple[object, ...] | None = None
+        self._summary_at = 0.0
+        self._summary_due: float | None = None
+
+    def due(self, now: float) -> float:
+        """When to look at this run again (monotonic seconds): at a change as soon as the pace allows, or later."""
+        later = min(
+            self._status_at + HEARTBEAT_S if self.named else now + HEARTBEAT_S, self._summary_due or now + HEARTBEAT_S
+        )
+        return self._not_before if self.changed else max(later, self._not_before)
+
+    def take_turn(self, now: float) -> bool:
+        """Whether this client may be told of this run now; if not, `due` says when."""
+        wait = self._bucket.take(now)
+        self._not_before = now + wait
+        return wait == 0.0
+
+    def frames(self, view: RunView, topics: frozenset[str], now: float) -> Iterator[str | None]:
+        """Yield what this client has not heard of the run, up to what the view holds now; None is a pause for others.
+
+        Cursors move as frames are taken, so that a client that goes away in between loses and doubles nothing. The
+        order is the one in which a page needs them: first how the run is, then the rest.
+        """
+        self.changed = False
+        if "status" in topics:
+            yield from self._status(view, now)
+        if "runs" in topics:
+            yield from self._summary(view, now)
+        for name, stream in (("trainer", view.trainer), ("supervisor", view.supervisor)):
+            yield from self._events(name, stream, topics)
+        if "console" in topics and self._console_seen != view.console_size:
+            yield from self._console(view)
+
+    def _status(self, view: RunView, now: float) -> Iterator[str]:
+        text = status_frame(view)
+        if text != self._status_told or now - self._status_at >= HEARTBEAT_S:
+            self._status_told = text
+            self._status_at = now
+            yield text
+
+    def _summary(self, view: RunView, now: float) -> Iterator[str]:
+        """At most four times a second: a summary is a view from afar, and dearer than an event."""
+        if now - self._summary_at < SUMMARY_INTERVAL_S:
+            self._summary_due = self._summary_at + SUMMARY_INTERVAL_S
+            return
+        self._summary_due = None
+        self._summary_at = now
+        summary, told = summary_of(view)
+        if told != self._summary_told:
+            self._summary_told = told
+            yield run_frame(summary)
+
+    def _events(self, name: str, stream: EventStream, topics: frozenset[str]) -> Iterator[str | None]:
+        wanted = _wanted(topics)
+        while wanted is not None and self._seen[name] < stream.last_seq:
+            batch = stream.after(self._seen[name], wanted, max_bytes=EVENTS_PIECE)
+            if batch.cursor <= self._seen[name]:
+                return
+            self._seen[name] = batch.cursor
+            yield from _told(self.run_id, name, batch.lines, topics)
+            yield None
+
+    def _console(self, view: RunView) -> Iterator[str]:
+        path, ended = view.directory.console_log, view.ended
+        if self._console_seen > view.console_size:
+            # The file is shorter than what was heard: it is another one now.
+            self._console_seen = 0
+        behind = view.console_size - self._console_seen
+        if behind > CONSOLE_BEHIND_MAX:
+            start = _line_start(read_range(path, view.console_size - CONSOLE_BEHIND_MAX, 1 << 12))
+            yield gap_frame(self.run_id, {"console": start - self._console_seen})
+            self._console_seen = start
+        while self._console_seen < view.console_size:
+            piece = read_range(path, self._console_seen, min(CONSOLE_PIECE, view.console_size - self._console_seen))
+            whole = (
+                len(piece.data)
+                if ended and piece.offset + len(piece.data) >= piece.size
+                else whole_characters(piece.data)
+            )
+            if not whole:
+                return
+            self._console_seen = piece.offset + whole
+            yield console_frame(self.run_id, ByteRange(piece.offset, piece.data[:whole], piece.size))
+
+
+def _wanted(topics: frozenset[str]) -> Callable[[str], bool] | None:
+    """Which event types these topics need; None when they need no events."""
+    if "events" in topics:
+        return lambda type_: type_ != "metrics" or "metrics" in topics
+    types = {type_ for type_, topic in _TYPES.items() if topic in topics}
+    return types.__contains__ if types else None
+
+
+def _told(run_id: str, stream: str, lines: list[Line], topics: frozenset[str]) -> Iterator[str]:
+    told = [line for line in lines if line.type == "metrics" or "events" in topics]
+    if told:
+        yield events_frame(run_id, stream, told)
+    for line in lines:
+        if line.type == "system" and "system" in topics and (sample := system_frame(run_id, line)) is not None:
+            yield sample
+        elif line.type == "alert" and "alerts" in topics:
+            yield alert_frame(run_id, line)
+
+
+def _line_start(piece: ByteRange) -> int:
+    """The first place at or after the piece's start where a line begins, or at least a character does."""
+    newline = piece.data.find(b"\n")
+    if newline >= 0:
+        return piece.offset + newline + 1
+    skip = next((i for i, byte in enumerate(piece.data[:4]) if byte & 0xC0 != 0x80), 0)
+    return piece.offset + skip

@@ -1,0 +1,139 @@
+"""One client: which runs and topics it wants, and the loop that tells it. Upstream: hub. Downstream: the server's socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from gladius.errors import GladiusError
+from gladius.hub.feed import Feed
+from gladius.store.store import Store
+from gladius.store.view import RunView
+from gladius.wire.messages import Subscribe
+from gladius.wire.runs import Cursors
+
+Send = Callable[[str], Awaitable[None]]
+
+_LOOK_S = 1.0
+_EVERY_RUN = "*"
+
+
+class Subscription:
+    """Pulls frames for one client and sends them one after another.
+
+    There is no queue: a wake-up only marks a run, and the next frame is made when the client took the last one. So a
+    slow client costs a few cursors, never memory. A run named by the client is told from its cursor on, without one
+    from its beginning; `*` means every run: those that come later from their beginning, those known already from now on.
+    """
+
+    def __init__(self, store: Store, send: Send) -> None:
+        self._store = store
+        self._send = send
+        self._feeds: dict[str, Feed] = {}
+        self._topics: frozenset[str] = frozenset()
+        self._every = False
+        self._known: frozenset[str] = frozenset()
+        self._awaited: set[str] = set()
+        self._wake = asyncio.Event()
+
+    async def change(self, wanted: Subscribe) -> list[str]:
+        """Take what the client wants from now on; returns the names that mean no run yet.
+
+        Runs that stay keep their cursors, unless new ones are given. A name that means no run is told of when one of
+        that id appears.
+        """
+        named, unknown = self._resolve([name for name in wanted.runs if name != _EVERY_RUN])
+        cursors, _ = self._resolve(list(wanted.cursors))
+        every = _EVERY_RUN in wanted.runs
+        wide = {*cursors, *self._store.live_ids()} if every else set()
+        feeds: dict[str, Feed] = {}
+        for run_id in {*named, *wide}:
+            old = self._feeds.get(run_id)
+            if run_id in cursors:
+                feeds[run_id] = Feed(run_id, wanted.cursors[cursors[run_id]], run_id in named)
+            elif old is not None:
+                feeds[run_id] = old
+                old.changed, old.named = True, run_id in named
+            else:
+                begin = Cursors() if run_id in named else _end_of(await self._store.view(run_id))
+                feeds[run_id] = Feed(run_id, begin, run_id in named)
+        self._topics = frozenset(wanted.topics)
+        self._every = every
+        self._known = frozenset(self._store.ids())
+        self._awaited = set(unknown)
+        self._feeds = feeds
+        self._wake.set()
+        return unknown
+
+    def notice(self, run_id: str, changed: frozenset[str]) -> None:
+        """Mark a run as changed; cheap, and never waits."""
+        feed = self._feeds.get(run_id)
+        if feed is None:
+            feed = self._first_heard(run_id, changed)
+            if feed is None:
+                return
+            self._feeds[run_id] = feed
+        if "gone" in changed:
+            del self._feeds[run_id]
+            return
+        feed.changed = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Tell the client for ever; ends with the error that `send` raises when the client is gone."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            now = clock()
+            dues = [(feed.due(now), feed) for feed in self._feeds.values()]
+            ready = [feed for due, feed in dues if due <= now]
+            if ready:
+                for feed in ready:
+                    await self._tell(feed, clock())
+                continue
+            wait = min([due - now for due, _ in dues], default=_LOOK_S)
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(wait, _LOOK_S))
+
+    async def _tell(self, feed: Feed, now: float) -> None:
+        if not feed.take_turn(now):
+            return
+        try:
+            view = await self._store.view(feed.run_id)
+        except GladiusError:
+            self._feeds.pop(feed.run_id, None)
+            return
+        for text in feed.frames(view, self._topics, now):
+            if text is None:
+                await asyncio.sleep(0)
+            else:
+                await self._send(text)
+
+    def _resolve(self, names: list[str]) -> tuple[dict[str, str], list[str]]:
+        """Ids -> the names that meant them, and the names that mean no run."""
+        found: dict[str, str] = {}
+        unknown = []
+        for name in names:
+            try:
+                found[self._store.resolve(name)] = name
+            except GladiusError:
+                unknown.append(name)
+        return found, unknown
+
+    def _first_heard(self, run_id: str, changed: frozenset[str]) -> Feed | None:
+        """A run that is new is told from its beginning; one known before, when it comes to life again, from now on."""
+        if "gone" in changed:
+            return None
+        if run_id in self._awaited:
+            return Feed(run_id, Cursors(), named=True)
+        if not self._every:
+            return None
+        if run_id not in self._known:
+            return Feed(run_id, Cursors(), named=False)
+        view = self._store.loaded(run_id)
+        return None if view is None or view.ended else Feed(run_id, _end_of(view), named=False)
+
+
+def _end_of(view: RunView) -> Cursors:
+    return Cursors(events=view.trainer.last_seq, supervisor=view.supervisor.last_seq, console=view.console_size)

@@ -1,0 +1,1 @@
+"""The console server: HTTP, socket and the page. Upstream: hub, desk, store. Downstream: browsers, clients."""

@@ -1,0 +1,57 @@
+"""Put the app together: routes, socket, guard, problems. Upstream: rooms. Downstream: uvicorn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gladius import __version__
+from gladius.server import login, problems, socket
+from gladius.server.credentials import Credentials
+from gladius.server.guard import Guard
+from gladius.server.pages import Pages
+from gladius.server.rooms import Rooms
+from gladius.server.routes import ROUTERS
+
+PREFIX = "/api/v1"
+
+
+def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "") -> ASGIApp:
+    """Build the whole application; `base_path` is "" or begins with a slash and ends without one."""
+    app = build_api(rooms, credentials)
+    pages = Pages()
+    app.router.default = pages
+    return Guard(app, credentials, base_path, pages.is_asset)
+
+
+def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
+    """Build the routes alone, without the guard before them."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await rooms.store.open()
+        try:
+            yield
+        finally:
+            await rooms.store.close()
+
+    app = FastAPI(
+        title="Gladius",
+        version=__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.rooms = rooms
+    app.state.credentials = credentials
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(socket.router, prefix=PREFIX)
+    app.include_router(login.router)
+    return app

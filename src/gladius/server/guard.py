@@ -1,0 +1,123 @@
+"""Nothing passes without credentials but what is named here. Upstream: uvicorn. Downstream: the app.
+
+The guard stands before all routes, so that a route that is added later is closed until somebody opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gladius.server.credentials import Credentials, joined
+from gladius.server.problems import problem
+
+API = "/api/"
+PUBLIC = frozenset({"/api/v1/health", "/login"})
+IsAsset = Callable[[str], bool]
+"""Whether a path, within the base path, is a file of the page that holds no data."""
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": _CSP,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Guard:
+    """ASGI middleware: base path, Host, Origin, credentials, security headers."""
+
+    def __init__(self, app: ASGIApp, credentials: Credentials, base_path: str, is_asset: IsAsset) -> None:
+        self._app = app
+        self._credentials = credentials
+        self._base = base_path
+        self._is_asset = is_asset
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        path = self._enter_base(scope)
+        refusal = self._refuse(scope, path)
+        if scope["type"] == "websocket":
+            if refusal is None:
+                await self._app(scope, receive, send)
+            else:
+                await _refuse_socket(refusal, scope, receive, send)
+            return
+        guarded = _with_headers(send, private=path.startswith(API))
+        await (refusal or self._app)(scope, receive, guarded)
+
+    def _enter_base(self, scope: Scope) -> str:
+        """Take the base path off, whether or not the proxy before us did so already; return the path within."""
+        path: str = scope["path"]
+        if self._base:
+            if path == self._base:
+                path = "/"
+            elif path.startswith(self._base + "/"):
+                path = path[len(self._base) :]
+            scope["root_path"] = self._base
+            scope["path"] = self._base + path
+            scope["raw_path"] = quote(scope["path"]).encode("ascii")
+        return path
+
+    def _refuse(self, scope: Scope, path: str) -> Response | None:
+        headers = joined(scope["headers"])
+        host, origin = headers.get("host", ""), headers.get("origin")
+        socket = scope["type"] == "websocket"
+        if not self._credentials.host_allowed(host):
+            return problem(
+                403, "host_not_allowed", f"This server is not called '{host}'.", "Start it with --public-url."
+            )
+        acts = socket or scope["method"] not in _SAFE
+        if acts and origin is not None and not self._credentials.origin_allowed(origin, host):
+            hint = "Behind a proxy, start the server with --public-url."
+            return problem(403, "origin_not_allowed", f"A page of '{origin}' may not do this.", hint)
+        if path in PUBLIC or self._credentials.recognised(headers):
+            return None
+        if not socket and scope["method"] in ("GET", "HEAD"):
+            if self._is_asset(path) or (path == "/" and b"token=" in scope["query_string"]):
+                return None
+            if not path.startswith(API):
+                return RedirectResponse(f"{self._base}/login", status_code=303)
+        return problem(
+            401,
+            "not_authenticated",
+            "The token is missing or wrong.",
+            "Send 'Authorization: Bearer TOKEN', or open the URL that 'gladius up' printed.",
+            headers={"www-authenticate": "Bearer"},
+        )
+
+
+async def _refuse_socket(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await refusal(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
+def _with_headers(send: Send, private: bool) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            if private:
+                headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return guarded

@@ -1,0 +1,113 @@
+"""Every error as RFC 9457 problem details with a code and a hint. Upstream: routes. Downstream: clients."""
+
+from __future__ import annotations
+
+import http
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gladius.errors import GladiusError
+from gladius.wire.catalog import Problem
+
+_log = logging.getLogger("gladius.server")
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS_OF: dict[str, int] = {
+    "run_not_found": 404,
+    "ambiguous_run": 409,
+    "run_busy": 409,
+    "run_not_live": 409,
+    "lock_held": 409,
+    "command_conflict": 409,
+    "command_not_found": 404,
+    "command_invalid": 422,
+    "profile_not_found": 404,
+    "dataset_not_found": 404,
+    "config_error": 422,
+    "search_invalid": 422,
+    "report_not_found": 404,
+}
+_CODES = {400: "bad_request", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+_HINTS = {
+    404: "The paths are listed in /api/v1/openapi.json.",
+    405: "The methods of each path are listed in /api/v1/openapi.json.",
+}
+
+
+class FieldErrors(GladiusError):
+    """A request whose fields are wrong; `errors` names each: `{field, message}`."""
+
+    code = "fields_invalid"
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
+        names = ", ".join(str(error["field"]) for error in errors)
+        super().__init__(f"Wrong or missing: {names}.", "Mend these fields and send the request again.")
+        self.errors = [dict(error) for error in errors]
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    hint: str | None = None,
+    errors: list[dict[str, Any]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Build the response."""
+    body = Problem(
+        title=http.HTTPStatus(status).phrase, status=status, detail=detail, code=code, hint=hint or None, errors=errors
+    )
+    content = body.model_dump_json(exclude_none=True)
+    return Response(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the app answered as a problem."""
+    app.add_exception_handler(GladiusError, _on_gladius_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def field_errors(errors: Sequence[Any]) -> list[dict[str, Any]]:
+    """Pydantic's errors as `{field, message}`; the place without its `body` or `query`."""
+    found = []
+    for error in errors:
+        place = [str(part) for part in error.get("loc", ()) if part not in ("body", "query", "path")]
+        found.append({"field": ".".join(place) or "body", "message": str(error.get("msg", ""))})
+    return found
+
+
+async def _on_gladius_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, GladiusError)
+    if isinstance(error, FieldErrors):
+        return problem(422, error.code, error.message, error.hint, error.errors)
+    field = getattr(error, "field", None)
+    errors = [{"field": field, "message": error.message}] if field else None
+    return problem(STATUS_OF.get(error.code, 500), error.code, error.message, error.hint, errors)
+
+
+async def _on_http_exception(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "http_error")
+    return problem(error.status_code, code, str(error.detail), _HINTS.get(error.status_code), headers=error.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return await _on_gladius_error(request, FieldErrors(field_errors(error.errors())))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(
+        500, "internal_error", "The server made a mistake; its log tells more.", "See logs/server.log in the home."
+    )

@@ -1,0 +1,46 @@
+"""What the routes may use. Upstream: compose. Downstream: routes, socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from gladius.catalog.datasets import Datasets
+from gladius.catalog.profiles import Profiles
+from gladius.desk.desk import Desk
+from gladius.hub.hub import Hub
+from gladius.launch.start import Starter
+from gladius.pulse.rundir import Home
+from gladius.store.store import Store
+from gladius.store.view import RunView
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The rooms below the server, built by compose."""
+
+    home: Home
+    store: Store
+    hub: Hub
+    desk: Desk
+    profiles: Profiles
+    datasets: Datasets
+    starter: Starter
+
+
+def rooms_of(connection: HTTPConnection) -> Rooms:
+    """The rooms of the app that answers."""
+    return cast(Rooms, connection.app.state.rooms)
+
+
+async def view_of(run_id: str, connection: HTTPConnection) -> RunView:
+    """The run that the path names by id, unique prefix, name or `latest`; raises RunNotFound, AmbiguousRun."""
+    store = rooms_of(connection).store
+    return await store.view(store.resolve(run_id))
+
+
+TheRooms = Annotated[Rooms, Depends(rooms_of)]
+TheRun = Annotated[RunView, Depends(view_of)]

@@ -1,0 +1,39 @@
+"""One file per noun of the API. Upstream: rooms. Downstream: app."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from gladius.server.routes import (
+    checkpoints,
+    commands,
+    config,
+    console,
+    datasets,
+    events,
+    health,
+    history,
+    metrics,
+    profiles,
+    report,
+    runs,
+    status,
+    system,
+)
+
+ROUTERS: list[APIRouter] = [
+    health.router,
+    runs.router,
+    status.router,
+    metrics.router,
+    events.router,
+    console.router,
+    system.router,
+    checkpoints.router,
+    report.router,
+    config.router,
+    commands.router,
+    history.router,
+    profiles.router,
+    datasets.router,
+]

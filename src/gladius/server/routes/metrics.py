@@ -1,0 +1,42 @@
+"""Metrics as columns. Upstream: store. Downstream: charts, notebooks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from gladius.server.answers import answer, answer_plain
+from gladius.server.rooms import TheRun
+from gladius.wire.runs import MetricNames, MetricsAnswer
+
+router = APIRouter(tags=["metrics"])
+
+_IN_LOOP_POINTS = 100_000
+
+
+@router.get("/runs/{run_id}/metrics", response_model=MetricsAnswer)
+async def get_metrics(
+    run: TheRun,
+    name: Annotated[list[str] | None, Query(description="May be repeated; all metrics where left out")] = None,
+    max_points: Annotated[int, Query(ge=10, le=100_000)] = 2000,
+    from_step: Annotated[int | None, Query(ge=0)] = None,
+    to_step: Annotated[int | None, Query(ge=0)] = None,
+) -> Response:
+    """Series by name, decimated to about `max_points` points each; an unknown name has empty columns."""
+    names = sorted(run.table.series) if name is None else list(dict.fromkeys(name))
+    cursor = run.trainer.last_seq if run.current.instrumented or run.trainer.last_seq >= 0 else run.supervisor.last_seq
+    columns = {}
+    for one in names:
+        columns[one] = run.table.column(one, max_points, from_step, to_step)
+        if len(run.table.steps) > _IN_LOOP_POINTS:
+            await asyncio.sleep(0)
+    return answer_plain({"series": columns, "cursor": cursor})
+
+
+@router.get("/runs/{run_id}/metrics/names", response_model=MetricNames)
+async def get_names(run: TheRun) -> Response:
+    """The names of a run's metrics, sorted."""
+    return answer(MetricNames(names=sorted(run.table.series)))

@@ -1,0 +1,32 @@
+"""The report of an ended run. Upstream: report.json, report.md. Downstream: history page, client."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from gladius.errors import GladiusError
+from gladius.server.answers import JSON
+from gladius.server.rooms import TheRun
+
+router = APIRouter(tags=["report"])
+
+
+class ReportNotFound(GladiusError):
+    """The run has no report yet."""
+
+    code = "report_not_found"
+
+
+@router.get("/runs/{run_id}/report", response_model=dict[str, Any])
+async def get_report(run: TheRun, format: Literal["json", "md"] = "json") -> Response:
+    """What the last ended attempt did; `format=md` for people."""
+    path = run.directory.report_json if format == "json" else run.directory.report_md
+    try:
+        content = await asyncio.to_thread(path.read_bytes)
+    except FileNotFoundError:
+        raise ReportNotFound(f"Run '{run.run_id}' has no report yet.", "It is written when an attempt ends.") from None
+    return Response(content, media_type=JSON if format == "json" else "text/markdown; charset=utf-8")

@@ -1,0 +1,181 @@
+"""Run the server: lock, port, token, server.json, uvicorn. Upstream: compose, cli. Downstream: the app.
+
+Bind first, then tell: whoever reads server.json or the printed line finds a server that answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from gladius.errors import ConfigError, ServerError
+from gladius.pulse.lock import FileLock
+from gladius.pulse.rundir import Home
+from gladius.server.app import create_app
+from gladius.server.credentials import Credentials, load_token
+from gladius.server.rooms import Rooms
+from pulse_wrapper import atomic_write_json, safe_read_json
+
+_log = logging.getLogger("gladius.server")
+
+DEFAULT_PORT = 8642
+_BACKLOG = 512
+_GRACE_S = 2
+_MAX_FRAME = 1 << 20
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server is found."""
+
+    url: str
+    token: str
+
+    @property
+    def sign_in_url(self) -> str:
+        """The URL that signs a browser in."""
+        return f"{self.url}/?token={self.token}"
+
+
+class PortTaken(ServerError):
+    """Another program listens there."""
+
+    code = "port_taken"
+
+
+def serve(
+    rooms: Rooms,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    base_path: str = "",
+    public_url: str | None = None,
+    on_ready: Callable[[Address], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. `on_ready` is called once it answers; port 0 takes a free one.
+
+    Raises:
+        LockHeld: another server has this home; `living_address` tells where it is.
+        PortTaken: another program has the port.
+        ConfigError: the base path or the public URL cannot be used.
+        OSError: the address cannot be bound.
+
+    """
+    base = _clean_base(base_path)
+    if public_url is not None and not public_url.startswith(("http://", "https://")):
+        raise ConfigError(f"'{public_url}' is no public URL.", "It begins with http:// or https://.", "public_url")
+    home = rooms.home
+    home.create()
+    lock = FileLock(home.server_lock)
+    lock.acquire()
+    try:
+        with _bound(host, port) as listener:
+            bound_port = listener.getsockname()[1]
+            token = load_token(home.state / "token")
+            address = Address(f"http://{_in_url(host)}:{bound_port}{base}", token)
+            app = create_app(rooms, Credentials(token, host, bound_port, public_url), base)
+            _Server(_config(app), home, address, on_ready).run(sockets=[listener])
+    finally:
+        lock.release()
+
+
+def living_address(home: Home) -> Address | None:
+    """Where the server of this home is, by its server.json; None when there is no such file."""
+    known = safe_read_json(home.server_json) or {}
+    url, token = known.get("url"), known.get("token")
+    return Address(url, token) if isinstance(url, str) and isinstance(token, str) else None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which also says when it is ready and leaves no server.json behind."""
+
+    def __init__(
+        self, config: uvicorn.Config, home: Home, address: Address, on_ready: Callable[[Address], None] | None
+    ) -> None:
+        super().__init__(config)
+        self._home = home
+        self._address = address
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.started:
+            return
+        facts = {"url": self._address.url, "pid": os.getpid(), "start_time": time.time(), "token": self._address.token}
+        atomic_write_json(self._home.server_json, facts)
+        if self._on_ready is not None:
+            self._on_ready(self._address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Here and not after `run`: uvicorn raises the signal anew when it is done, which ends the process.
+        with contextlib.suppress(OSError):
+            self._home.server_json.unlink()
+        await super().shutdown(sockets)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop=_loop(),
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=_MAX_FRAME,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+
+
+def _loop() -> str:
+    """uvloop where there is one: it halves the time from file to socket."""
+    try:
+        import uvloop  # noqa: F401
+    except ImportError:
+        return "asyncio"
+    return "uvloop"
+
+
+@contextlib.contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    with contextlib.closing(listener):
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(
+                    f"Port {port} on {host} is taken.", "Choose another with --port; 0 takes a free one."
+                ) from error
+            raise
+        listener.setblocking(False)
+        yield listener
+
+
+def _in_url(host: str) -> str:
+    """A host as a browser on this machine writes it."""
+    name = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host.strip("[]"))
+    return f"[{name}]" if ":" in name else name
+
+
+def _clean_base(base_path: str) -> str:
+    base = "/" + base_path.strip("/") if base_path.strip("/") else ""
+    if any(part in (".", "..", "") for part in base.split("/")[1:]) or any(char in base for char in "?#\\\"'<> "):
+        raise ConfigError(f"'{base_path}' is no base path.", "A base path looks like /gladius.", "base_path")
+    return base
