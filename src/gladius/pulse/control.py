@@ -8,8 +8,8 @@ import os
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple, Union
+from types import MappingProxyType
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set, Tuple, Union
 
 from gladius.errors import CommandInvalid
 from pulse_wrapper import atomic_write_json
@@ -41,14 +41,13 @@ _CHOICES: Dict[Tuple[str, str], Tuple[Any, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One command as its file holds it."""
 
     id: str
     command: str
     attempt: int
-    args: Mapping[str, Any] = field(default_factory=dict)
+    args: Mapping[str, Any] = MappingProxyType({})
     issued_at: float = 0.0
     issued_by: str = ""
 

@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections import deque
-from statistics import median
 from typing import TYPE_CHECKING, Deque, Dict, List, Optional, Set
 
 from gladius.errors import CommandInvalid
@@ -56,8 +55,8 @@ class Pace:
     @property
     def stall_after(self) -> float:
         """Seconds without a boundary that count as a stall: max(60, 10 x median step)."""
-        durations = list(self.durations)
-        return max(STALL_MIN_S, STALL_STEPS * median(durations)) if durations else STALL_MIN_S
+        durations = sorted(self.durations)
+        return max(STALL_MIN_S, STALL_STEPS * durations[len(durations) // 2]) if durations else STALL_MIN_S
 
     @property
     def in_normal_silence(self) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """A process by host, boot, pid and start.
 
     `start_time` is in seconds since boot, so no clock change can alter it; None where the platform does not tell.
@@ -41,7 +39,7 @@ class Identity:
 
     def as_dict(self) -> Dict[str, Any]:
         """The fields as JSON takes them."""
-        return asdict(self)
+        return self._asdict()
 
     def alive(self) -> Optional[bool]:
         """Whether this very process lives; None when it is on another host, which nobody here can judge."""
