@@ -1,0 +1,169 @@
+"""The recipe from one end to the other: a model learns, the run tells, the checkpoint loads."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("peft")
+
+from gladius.integrations.checkpoints import verify  # noqa: E402
+from gladius.pulse import read_training_status  # noqa: E402
+from gladius.pulse.control import Command, Mailbox, new_command_id  # noqa: E402
+from gladius.pulse.events import EventReader  # noqa: E402
+from gladius.pulse.rundir import RunDir  # noqa: E402
+from gladius.recipes import finetune  # noqa: E402
+from gladius.wire.events import parse_event  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.slow]
+
+TINY = {"layers": 2, "hidden": 32, "expert_hidden": 32, "experts": 4, "vocabulary": 400}
+WORDS = ("red", "green", "blue", "white")
+
+
+@pytest.fixture
+def run_dir(home, tmp_path, monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(tmp_path / "run"))
+    return RunDir(tmp_path / "run")
+
+
+@pytest.fixture
+def alpaca(tmp_path):
+    rows = [{"instruction": f"Which colour is {n}?", "output": f"It is {WORDS[n % 4]}."} for n in range(80)]
+    path = tmp_path / "alpaca.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def messages(tmp_path):
+    path = tmp_path / "chat.jsonl"
+    turns = [[("user", f"Which colour is {n}?"), ("assistant", f"It is {WORDS[n % 4]}.")] for n in range(40)]
+    rows = [{"messages": [{"role": role, "content": text} for role, text in one]} for one in turns]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    def write(**sections):
+        path = tmp_path / "config.yaml"
+        path.write_text(json.dumps(sections))  # JSON is YAML
+        return str(path)
+
+    return write
+
+
+def events(run, type_):
+    every = EventReader(run.events).read_all()
+    for event in every:
+        parse_event.validate_python(event)
+    return [event for event in every if event["type"] == type_]
+
+
+def train_options(**more):
+    return {"batch_size": 4, "learning_rate": 3e-3, "warmup_steps": 2, "log_every": 2, **more}
+
+
+def test_a_small_mixture_of_experts_learns_and_its_checkpoint_loads(run_dir, alpaca, write_config, capsys):
+    data = {"path": str(alpaca), "max_length": 48}
+    assert finetune.main([write_config(data=data, tiny_moe=TINY, train=train_options(epochs=2))]) == 0
+    losses = [event["values"]["train/loss"] for event in events(run_dir, "metrics") if "train/loss" in event["values"]]
+    assert losses[-1] < losses[0] - 1
+    evaluated = [event["values"] for event in events(run_dir, "metrics") if "eval/loss" in event["values"]]
+    assert len(evaluated) == 2
+    assert 0 <= evaluated[-1]["eval/accuracy"] <= 1
+    hello = events(run_dir, "hello")[-1]
+    assert (hello["samples"], hello["total_steps"], hello["total_epochs"]) == (76, 38, 2.0)
+    assert hello["model"]["name"] == "tiny-moe"
+    assert [event["step"] for event in events(run_dir, "checkpoint")] == [19, 38]
+    status = read_training_status(run_dir.status)
+    assert (status["status"], status["epoch"], status["total_epochs"]) == ("done", 2.0, 2.0)
+    folder = Path(events(run_dir, "checkpoint")[-1]["path"])
+    assert folder == run_dir.checkpoints / "step-38"
+    assert verify(folder) == []
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    assert sum(one.numel() for one in model.parameters()) == hello["model"]["parameters"]
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Which colour is 3?"}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
+    )
+    answer = model.generate(**prompt, max_new_tokens=8, do_sample=False)
+    assert "It is" in tokenizer.decode(answer[0])
+    printed = capsys.readouterr().out
+    assert "step    38/38" in printed
+    assert "checkpoint saved" in printed
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks the old name
+def test_a_model_folder_learns_an_adapter_from_chats(run_dir, alpaca, messages, write_config, tmp_path):
+    from gladius.recipes.config import TinyMoeConfig
+    from gladius.recipes.tiny_moe import make_model, make_tokenizer
+
+    base = tmp_path / "base"
+    tokenizer = make_tokenizer([alpaca.read_text()], 400, 512)
+    make_model(TinyMoeConfig(**TINY), tokenizer, 64).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    config = write_config(
+        model={"name": str(base)}, data={"path": str(messages), "format": "messages", "max_length": 48},
+        train=train_options(method="lora", max_steps=4), lora={"rank": 2, "alpha": 4},
+    )  # fmt: skip
+    assert finetune.main([config]) == 0
+    (checkpoint,) = events(run_dir, "checkpoint")
+    assert (checkpoint["step"], checkpoint["kind"]) == (4, "final")
+    assert (Path(checkpoint["path"]) / "adapter_model.safetensors").is_file()
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(checkpoint["path"])  # transformers adds the adapter
+    assert any("lora_A" in name for name, _ in loaded.named_parameters())
+    assert events(run_dir, "hello")[-1]["model"]["name"] == "base"
+    assert any("moe/load/0/0" in event["values"] for event in events(run_dir, "metrics"))
+
+
+def test_pause_saves_and_holds_resume_goes_on_and_stop_ends_it(run_dir, alpaca, write_config, spawn, until):
+    data = {"path": str(alpaca), "max_length": 48}
+    config = write_config(data=data, tiny_moe=TINY, train=train_options(epochs=5000))
+    trainer = spawn(sys.executable, "-m", "gladius.recipes.finetune", config)
+
+    def post(command):
+        made = Command(new_command_id(), command, 1, issued_by="a test")
+        Mailbox(run_dir.control).post(made)
+        until(
+            lambda: {"applied"} & {ack["state"] for ack in events(run_dir, "ack") if ack["command_id"] == made.id}, 60
+        )
+
+    until(lambda: run_dir.events.exists() and events(run_dir, "metrics"), 90)
+    post("pause")
+    assert events(run_dir, "state")[-1]["state"] == "paused"
+    saved = events(run_dir, "checkpoint")[-1]
+    assert saved["kind"] == "pause"
+    assert verify(Path(saved["path"])) == []
+    post("resume")
+    until(lambda: events(run_dir, "metrics")[-1]["step"] > saved["step"])
+    post("stop")
+    output, errors = trainer.communicate(timeout=60)
+    assert trainer.returncode == 0, errors
+    assert events(run_dir, "state")[-1]["state"] == "cancelled"
+    last = events(run_dir, "checkpoint")[-1]
+    assert (last["kind"], last["path"]) == ("final", str(run_dir.checkpoints / f"step-{last['step']}"))
+    assert not (run_dir.checkpoints / ".saving").exists()
+    assert read_training_status(run_dir.status)["status"] == "done"
+    assert f"checkpoint saved: {last['path']}" in output
+
+
+def test_a_wrong_configuration_ends_the_run_as_error_and_says_so(run_dir, write_config, capsys):
+    assert finetune.main([write_config(data={"path": "x.jsonl"}, train={"epoch": 3})]) == 1
+    assert "Unknown setting 'train.epoch'. Did you mean train.epochs?" in capsys.readouterr().err
+    last = events(run_dir, "state")[-1]
+    assert (last["state"], last["error"]["code"]) == ("error", "ConfigError")
+
+
+def test_a_wrong_call_is_told_the_usage(capsys):
+    assert finetune.main([]) == 2
+    assert "usage:" in capsys.readouterr().err
