@@ -290,6 +290,23 @@ export interface CommandRequest {
   id?: string | null;
 }
 /**
+ * The effective configuration of one attempt; `text` is its YAML as written, comments included.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigAnswer".
+ */
+export interface ConfigAnswer {
+  attempt: number;
+  config: {
+    [k: string]: unknown;
+  };
+  text: string | null;
+  /**
+   * The user's own file
+   */
+  source: string | null;
+}
+/**
  * A piece of console.log: `length` raw bytes from `offset`, as UTF-8 with invalid bytes replaced.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -646,7 +663,7 @@ export interface ProcessGroupUse {
   processes: number;
 }
 /**
- * The supervisor's: no step boundary for `seconds`, with what the processor did meanwhile; `ended` when steps came again.
+ * The supervisor's: no step boundary for `seconds`, and what the processor did meanwhile; or steps came again.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Stall".
@@ -686,6 +703,23 @@ export interface Restart {
   attempt: number;
   type: 'restart';
   reason: string;
+}
+/**
+ * Events of one stream as their writer wrote them, oldest first; `cursor` is the last seq looked at.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "EventsAnswer".
+ */
+export interface EventsAnswer {
+  stream: 'trainer' | 'supervisor';
+  events: {
+    [k: string]: unknown;
+  }[];
+  cursor: number;
+  /**
+   * There are more after `cursor`
+   */
+  more: boolean;
 }
 /**
  * Events of one stream, in order, each once.
