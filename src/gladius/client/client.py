@@ -1,0 +1,128 @@
+"""Talk to a console server. Upstream: transport. Downstream: cli, notebooks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from gladius.client.run import RunHandle
+from gladius.client.stream import ServerFrame, open_stream
+from gladius.client.transport import Transport, discover
+from gladius.pulse.rundir import Home
+from gladius.wire.catalog import DatasetInfo, HealthAnswer, ProfileInfo
+from gladius.wire.messages import Topic
+from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
+
+_PAGE = 200
+_ALL_TOPICS: tuple[Topic, ...] = ("status", "metrics", "events", "console", "system", "runs", "alerts")
+
+
+class Client:
+    """A console server, found by itself on the same machine.
+
+    Args:
+        url: the server; default GLADIUS_URL, else the one that server.json names, else http://127.0.0.1:8642.
+        token: default GLADIUS_TOKEN, else that of server.json.
+        home: whose server.json to read; given, it goes before GLADIUS_URL.
+
+    Every method may raise ServerUnreachable, or RequestRejected with the server's code and hint.
+
+    """
+
+    def __init__(
+        self, url: str | None = None, token: str | None = None, home: str | os.PathLike[str] | Home | None = None
+    ) -> None:
+        folder = home if home is None or isinstance(home, Home) else Home(home)
+        self._transport = Transport(*discover(url, token, folder))
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._transport.url
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def health(self) -> HealthAnswer:
+        """Whether the server answers, and its version."""
+        return HealthAnswer.model_validate(self._transport.get("/health"))
+
+    def runs(
+        self,
+        status: str | None = None,
+        profile: str | None = None,
+        tag: str | None = None,
+        q: str | None = None,
+        limit: int | None = None,
+    ) -> list[RunSummary]:
+        """Summaries of the runs that fit, newest first; all of them, or `limit`."""
+        found: list[RunSummary] = []
+        cursor: str | None = None
+        while True:
+            size = _PAGE if limit is None else min(_PAGE, limit - len(found))
+            params = {"status": status, "profile": profile, "tag": tag, "q": q, "limit": size, "cursor": cursor}
+            page = RunList.model_validate(self._transport.get("/runs", params))
+            found += page.runs
+            cursor = page.cursor
+            if cursor is None or (limit is not None and len(found) >= limit):
+                return found
+
+    def run(self, run: str) -> RunHandle:
+        """A handle of one run, by id, unique prefix, name or `latest`; nothing is asked before a method is called."""
+        return RunHandle(self._transport, run)
+
+    def start(
+        self,
+        profile_id: str,
+        dataset_id: str | None = None,
+        epochs: float | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> RunHandle:
+        """Start a run and return its handle."""
+        body = {
+            "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
+            "name": name, "tags": list(tags),
+        }  # fmt: skip
+        return self.run(self._transport.post("/runs", body)["run_id"])
+
+    def history(self, limit: int = 10) -> list[HistoryEntry]:
+        """Ended trainings, newest first."""
+        return [HistoryEntry.model_validate(entry) for entry in self._transport.get("/history", {"limit": limit})]
+
+    def profiles(self) -> list[ProfileInfo]:
+        """Every profile."""
+        return [ProfileInfo.model_validate(one) for one in self._transport.get("/profiles")]
+
+    def profile(self, profile_id: str) -> ProfileInfo:
+        """One profile."""
+        return ProfileInfo.model_validate(self._transport.get(f"/profiles/{profile_id}"))
+
+    def datasets(self) -> list[DatasetInfo]:
+        """Every dataset."""
+        return [DatasetInfo.model_validate(one) for one in self._transport.get("/datasets")]
+
+    def dataset(self, dataset_id: str) -> DatasetInfo:
+        """One dataset."""
+        return DatasetInfo.model_validate(self._transport.get(f"/datasets/{dataset_id}"))
+
+    def stream(
+        self,
+        runs: Sequence[str] = ("*",),
+        topics: Sequence[Topic] = _ALL_TOPICS,
+        cursors: Mapping[str, Cursors] | None = None,
+    ) -> Iterator[ServerFrame]:
+        """Yield the socket's messages as they come; ends when the server closes, raises ServerUnreachable when it is gone."""
+        return open_stream(self._transport, runs, topics, cursors or {})

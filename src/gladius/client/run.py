@@ -1,0 +1,199 @@
+"""One run, from afar. Upstream: transport. Downstream: cli, notebooks."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+from urllib.parse import quote
+
+from gladius.client.transport import Transport
+from gladius.errors import ServerError
+from gladius.wire.runs import (
+    CommandRecord,
+    ConfigAnswer,
+    EventsAnswer,
+    MetricNames,
+    RunRecord,
+    RunSummary,
+    SearchHit,
+    Status,
+    SystemSample,
+)
+
+_POLL_S = 0.2
+_LATEST_POLL_S = 1.0
+_CHUNK = 1 << 20
+Stream = Literal["trainer", "supervisor"]
+
+
+class CommandTimeout(ServerError):
+    """A command was not answered in time; it may still be."""
+
+    code = "command_timeout"
+
+
+class RunHandle:
+    """A run of a server, by whatever name the server knows it."""
+
+    def __init__(self, transport: Transport, name: str) -> None:
+        self._transport = transport
+        self.name = name
+        self._path = f"/runs/{quote(name, safe='')}"
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.name!r})"
+
+    @property
+    def id(self) -> str:
+        """The run's exact id; asks the server when the handle was made from another name."""
+        return self.summary().run_id
+
+    # Looking
+
+    def record(self) -> RunRecord:
+        """Everything but bulk data."""
+        return RunRecord.model_validate(self._transport.get(self._path))
+
+    def summary(self) -> RunSummary:
+        """State, health, progress, loss, ETA."""
+        return self.record().summary
+
+    def status(self) -> Status:
+        """PULSE v1: the six fields."""
+        return Status.model_validate(self._transport.get(f"{self._path}/status"))
+
+    def metric_names(self) -> list[str]:
+        """The names of its metrics."""
+        return MetricNames.model_validate(self._transport.get(f"{self._path}/metrics/names")).names
+
+    def metrics(
+        self,
+        *names: str,
+        max_points: int | None = None,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        frame: bool | None = None,
+    ) -> Any:
+        """Metrics by name, all where none is named; numbers that are not finite come as such.
+
+        Returns a pandas DataFrame in long form (name, step, epoch, time, value, min, max) where pandas is installed, or
+        with `frame=False` a dict name -> columns.
+        """
+        params = {"name": list(names) or None, "max_points": max_points, "from_step": from_step, "to_step": to_step}
+        series = self._transport.get(f"{self._path}/metrics", params)["series"]
+        for columns in series.values():
+            for key in ("value", "min", "max"):
+                columns[key] = [None if value is None else float(value) for value in columns[key]]
+        return series if frame is False else _as_frame(series, required=frame is True)
+
+    def events(
+        self, stream: Stream = "trainer", after_seq: int = -1, types: list[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the events of one stream that the server has now, oldest first."""
+        more = True
+        while more:
+            params = {"stream": stream, "after_seq": after_seq, "type": types}
+            page = EventsAnswer.model_validate(self._transport.get(f"{self._path}/events", params))
+            yield from page.events
+            after_seq, more = page.cursor, page.more
+
+    def console(self, offset: int = 0, limit: int | None = None) -> bytes:
+        """Raw output: `limit` bytes from `offset` (negative: from the end), or all there is."""
+        data = b""
+        while limit is None or len(data) < limit:
+            size = _CHUNK if limit is None else min(_CHUNK, limit - len(data))
+            answer = self._transport.get_bytes(f"{self._path}/console", {"offset": offset, "limit": size})
+            if not answer.content:
+                break
+            data += answer.content
+            range_ = answer.headers["content-range"].removeprefix("bytes ")
+            place, _, total = range_.partition("/")
+            offset = int(place.partition("-")[2]) + 1
+            if offset >= int(total):
+                break
+        return data
+
+    def search(self, text: str, regex: bool = False, limit: int = 100) -> list[SearchHit]:
+        """Lines of the output that hold `text`."""
+        params = {"q": text, "regex": regex, "limit": limit}
+        return [SearchHit.model_validate(hit) for hit in self._transport.get(f"{self._path}/console/search", params)]
+
+    def system(self) -> list[SystemSample]:
+        """Machine samples, oldest first."""
+        return [SystemSample.model_validate(one) for one in self._transport.get(f"{self._path}/system")["samples"]]
+
+    def config(self) -> ConfigAnswer:
+        """The effective configuration of the newest attempt."""
+        return ConfigAnswer.model_validate(self._transport.get(f"{self._path}/config"))
+
+    def report(self, markdown: bool = False) -> Any:
+        """The report of the last ended attempt: a dict, or Markdown."""
+        answer = self._transport.get_bytes(f"{self._path}/report", {"format": "md" if markdown else "json"})
+        return answer.text if markdown else answer.json()
+
+    def wait(self, timeout: float | None = None) -> RunSummary:
+        """Wait until the run has ended and return its summary; raises TimeoutError."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            summary = self.summary()
+            if summary.finished_at is not None or summary.state in ("lost", "unknown"):
+                return summary
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} is still {summary.state}")
+            time.sleep(_LATEST_POLL_S)
+
+    # Steering
+
+    def command(self, command: str, *, id: str | None = None, **args: Any) -> str:
+        """Send a command and return its id; only `applied` makes it true, see `wait_command`."""
+        body = {"command": command, "args": args, "id": id}
+        return str(self._transport.post(f"{self._path}/commands", body)["command_id"])
+
+    def commands(self) -> list[CommandRecord]:
+        """Every command that was sent, oldest first."""
+        return [CommandRecord.model_validate(one) for one in self._transport.get(f"{self._path}/commands")]
+
+    def wait_command(self, command_id: str, timeout: float = 60.0) -> CommandRecord:
+        """Wait for `applied`, `rejected` or `outcome_unknown`; raises CommandTimeout with the state it is in."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = CommandRecord.model_validate(
+                self._transport.get(f"{self._path}/commands/{quote(command_id, safe='')}")
+            )
+            if found.state in ("applied", "rejected", "outcome_unknown"):
+                return found
+            if time.monotonic() > deadline:
+                raise CommandTimeout(
+                    f"'{found.command}' is {found.state} after {timeout:g} s.",
+                    "It may still be applied: 'gladius show' tells.",
+                )
+            time.sleep(_POLL_S)
+
+    def pause(self, release: bool = False, wait: bool = True) -> CommandRecord | str:
+        """Hold in place, or with `release` exit resumable; waits for the answer unless told not to."""
+        return self._steer("pause", wait, mode="release" if release else "hold")
+
+    def resume(self, wait: bool = True) -> CommandRecord | str:
+        """Leave the hold."""
+        return self._steer("resume", wait)
+
+    def stop(self, checkpoint: bool = True, wait: bool = True) -> CommandRecord | str:
+        """End the training, by default after a final checkpoint."""
+        return self._steer("stop", wait, checkpoint=checkpoint)
+
+    def _steer(self, command: str, wait: bool, **args: Any) -> CommandRecord | str:
+        command_id = self.command(command, **args)
+        return self.wait_command(command_id) if wait else command_id
+
+
+def _as_frame(series: dict[str, dict[str, list[Any]]], required: bool) -> Any:
+    try:
+        pandas = importlib.import_module("pandas")
+    except ImportError:
+        if required:
+            raise
+        return series
+    frames = [pandas.DataFrame({"name": name, **columns}) for name, columns in series.items()]
+    return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()

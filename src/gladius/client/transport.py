@@ -1,0 +1,90 @@
+"""Where the server is, and one request to it. Upstream: server.json, environment. Downstream: client, run, stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from gladius.errors import RequestRejected, ServerUnreachable
+from gladius.pulse.rundir import Home
+from pulse_wrapper import safe_read_json
+
+DEFAULT_URL = "http://127.0.0.1:8642"
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+# A run is answered when its supervisor runs, which on a busy machine takes a while.
+_START_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+
+
+def discover(url: str | None, token: str | None, home: Home | None) -> tuple[str, str | None]:
+    """Return the server's URL and token: as given, else GLADIUS_URL and GLADIUS_TOKEN, else the home's server.json.
+
+    The token of server.json goes to no other server than its own.
+    """
+    token = token or os.environ.get("GLADIUS_TOKEN") or None
+    wanted = url or (os.environ.get("GLADIUS_URL") if home is None else None) or None
+    known = safe_read_json((home or Home()).server_json) or {}
+    known_url = known.get("url") if isinstance(known.get("url"), str) else None
+    found = (wanted or known_url or DEFAULT_URL).rstrip("/")
+    if token is None and known_url is not None and found == known_url.rstrip("/"):
+        token = str(known.get("token") or "") or None
+    return found, token
+
+
+class Transport:
+    """One HTTP connection pool to one server. Errors: ServerUnreachable, RequestRejected."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url
+        self.token = token
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        # No proxy of the environment stands between a client and its own machine.
+        self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT, trust_env=False)
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The parsed JSON at a path; parameters that are None are left out."""
+        return self.request("GET", path, params=_known(params)).json()
+
+    def get_bytes(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        """The raw answer at a path."""
+        return self.request("GET", path, params=_known(params))
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The parsed JSON answer to a JSON body."""
+        return self.request("POST", path, json=dict(body), timeout=_START_TIMEOUT).json()
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send one request; anything but success is raised."""
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise ServerUnreachable(self.url, str(error)) from error
+        if response.is_success:
+            return response
+        raise _rejected(response)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def _rejected(response: httpx.Response) -> RequestRejected:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = str(problem.get("detail") or f"The server answered {response.status_code}.")
+    wrong = [f"{error.get('field')}: {error.get('message')}" for error in problem.get("errors") or []]
+    if wrong:
+        detail = "; ".join(wrong)
+    return RequestRejected(
+        response.status_code, str(problem.get("code") or "http_error"), detail, str(problem.get("hint") or "")
+    )
+
+
+def _known(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (params or {}).items() if value is not None}
