@@ -157,6 +157,22 @@ def test_pause_saves_and_holds_resume_goes_on_and_stop_ends_it(run_dir, alpaca, 
     assert f"checkpoint saved: {last['path']}" in output
 
 
+def test_a_full_disk_costs_checkpoints_and_not_the_training(run_dir, alpaca, write_config, spawn):
+    config = write_config(data={"path": str(alpaca), "max_length": 48}, tiny_moe=TINY, train=train_options(epochs=1))
+    code = (
+        "import resource, sys; from gladius.recipes import finetune;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); sys.exit(finetune.main(sys.argv[1:]))"
+    )
+    trainer = spawn(sys.executable, "-c", code, config)
+    output, errors = trainer.communicate(timeout=90)
+    assert trainer.returncode == 0, errors
+    (checkpoint,) = events(run_dir, "checkpoint")
+    assert checkpoint["failed"] and "path" not in checkpoint
+    assert events(run_dir, "state")[-1]["state"] == "done"
+    assert "checkpoint failed" in output
+    assert list(run_dir.checkpoints.iterdir()) == []
+
+
 def test_a_wrong_configuration_ends_the_run_as_error_and_says_so(run_dir, write_config, capsys):
     assert finetune.main([write_config(data={"path": "x.jsonl"}, train={"epoch": 3})]) == 1
     assert "Unknown setting 'train.epoch'. Did you mean train.epochs?" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from gladius.errors import GladiusError
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import start
 from gladius.recipes.config import RecipeConfig, load
+from gladius.recipes.console import say
 
 if TYPE_CHECKING:
     from gladius.recipes.data import Prepared
@@ -41,9 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 def train(config: RecipeConfig, run: Run) -> None:
     """Train as configured and report to `run`. Raises ConfigError, and whatever the libraries raise."""
     _set_environment(config)
-    with run.long("preparing", reason="Loading PyTorch and transformers"):
+    with _preparing(run, "Loading PyTorch and transformers"):
         from gladius.integrations.transformers import GladiusCallback
-        from gladius.recipes.trainer import RecipeTrainer, say
+        from gladius.recipes.trainer import RecipeTrainer
     from transformers import set_seed
     from transformers.utils.logging import disable_progress_bar
 
@@ -67,6 +69,13 @@ def train(config: RecipeConfig, run: Run) -> None:
     _remove_if_empty(output / ".saving")
 
 
+@contextlib.contextmanager
+def _preparing(run: Run, what: str) -> Iterator[None]:
+    say(what)
+    with run.long("preparing", reason=what):
+        yield
+
+
 def _set_environment(config: RecipeConfig) -> None:
     """No telemetry, and no network at all unless the model is a hub id; what the user set stays."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -79,19 +88,19 @@ def _set_environment(config: RecipeConfig) -> None:
 def _prepare(config: RecipeConfig, run: Run) -> tuple[Any, Any, Prepared]:
     from gladius.recipes import data
 
-    with run.long("preparing", reason="Reading the dataset"):
+    with _preparing(run, "Reading the dataset"):
         conversations = data.load_conversations(config.data)
     if config.is_tiny:
         from gladius.recipes import tiny_moe
 
-        with run.long("preparing", reason="Training the tokenizer"):
+        with _preparing(run, "Training the tokenizer"):
             length = max(512, config.data.max_length)
             tokenizer = tiny_moe.make_tokenizer(data.texts(conversations), config.tiny_moe.vocabulary, length)
         model = tiny_moe.make_model(config.tiny_moe, tokenizer, config.data.max_length)
     else:
-        with run.long("preparing", reason=f"Loading the model {config.model.name}"):
+        with _preparing(run, f"Loading the model {config.model.name}"):
             model, tokenizer = _load_pretrained(config)
-    with run.long("preparing", reason=f"Tokenizing {len(conversations):,} records"):
+    with _preparing(run, f"Tokenizing {len(conversations):,} records"):
         prepared = data.prepare(conversations, tokenizer, config.data, config.train.seed)
     if config.train.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})

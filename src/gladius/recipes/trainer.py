@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,9 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from gladius.integrations.transformers import GladiusCallback
+from gladius.recipes.console import say
 
 _log = logging.getLogger("gladius.recipes")
-
-
-def say(text: str) -> None:
-    """Print one line at once, also into a pipe."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 class RecipeTrainer(Trainer):  # type: ignore[misc]
