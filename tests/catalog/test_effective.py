@@ -98,7 +98,7 @@ def test_a_wrong_wish_is_named(tiny, good, overrides, epochs, field, word):
 
 
 def test_what_a_profile_leaves_open_must_be_said(catalog, good):
-    with pytest.raises(ConfigError, match="--set model.name=") as caught:
+    with pytest.raises(ConfigError, match=r"--set model\.name=") as caught:
         effective_config(catalog[0].get("lora-sft"), good, None)
     assert caught.value.field == "model.name"
 
