@@ -113,7 +113,7 @@ class TrainingStatus(Dict[str, Any]):
     def judge(cls, fields: Dict[str, Any], now: float) -> "TrainingStatus":
         """Make the reader's view of six valid fields at the time `now` (Unix seconds)."""
         seen = cls(fields)
-        seen["stale"] = fields["status"] == "running" and now - fields["timestamp"] > STALE_AFTER_S
+        seen["stale"] = fields["status"] == "running" and fields["timestamp"] < now - STALE_AFTER_S
         if seen["stale"]:
             seen["status"] = "error"
             seen["message"] = STALE_MESSAGE
