@@ -7,7 +7,15 @@ import { fileURLToPath } from 'node:url';
 
 const web = fileURLToPath(new URL('..', import.meta.url));
 const assets = fileURLToPath(new URL('../../src/gladius/server/assets', import.meta.url));
-const ROOTS = ['src', 'public', 'scripts', 'index.html', 'package.json', 'package-lock.json', 'vite.config.ts'];
+const ROOTS = [
+  'src',
+  'public',
+  'scripts',
+  'index.html',
+  'package.json',
+  'package-lock.json',
+  'vite.config.ts',
+];
 const isTest = path => path.endsWith('.test.ts');
 
 function* files(path) {
@@ -31,7 +39,9 @@ function stamp() {
     .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   const hash = createHash('sha256');
   for (const name of names) {
-    const content = createHash('sha256').update(readFileSync(join(web, name))).digest('hex');
+    const content = createHash('sha256')
+      .update(readFileSync(join(web, name)))
+      .digest('hex');
     hash.update(`${name}\0${content}\n`);
   }
   return hash.digest('hex');

@@ -67,7 +67,8 @@ export function compact(value: Maybe<number>): string {
   if (value === null || value === undefined) return UNKNOWN;
   if (!Number.isFinite(value)) return special(value);
   const size = Math.abs(value);
-  const [scale, suffix] = size >= 1e9 ? [1e9, 'G'] : size >= 1e6 ? [1e6, 'M'] : size >= 1e3 ? [1e3, 'k'] : [1, ''];
+  const [scale, suffix] =
+    size >= 1e9 ? [1e9, 'G'] : size >= 1e6 ? [1e6, 'M'] : size >= 1e3 ? [1e3, 'k'] : [1, ''];
   return numberFormat({ maximumSignificantDigits: 3 }).format(value / scale) + suffix;
 }
 

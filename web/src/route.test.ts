@@ -13,7 +13,10 @@ describe('routes', () => {
   it('live under a base path', () => {
     expect(matchRoute('/user/me/proxy/8642/', '/user/me/proxy/8642/')).toEqual({ page: 'overview' });
     expect(matchRoute('/user/me/proxy/8642', '/user/me/proxy/8642/')).toEqual({ page: 'overview' });
-    expect(matchRoute('/user/me/proxy/8642/runs/r1', '/user/me/proxy/8642/')).toEqual({ page: 'run', id: 'r1' });
+    expect(matchRoute('/user/me/proxy/8642/runs/r1', '/user/me/proxy/8642/')).toEqual({
+      page: 'run',
+      id: 'r1',
+    });
     expect(matchRoute('/runs/r1', '/user/')).toMatchObject({ page: 'missing' });
   });
 
@@ -24,5 +27,6 @@ describe('routes', () => {
     }
   });
 
-  it('survive a broken escape', () => expect(matchRoute('/runs/%E0%A4%A', '/')).toEqual({ page: 'run', id: '%E0%A4%A' }));
+  it('survive a broken escape', () =>
+    expect(matchRoute('/runs/%E0%A4%A', '/')).toEqual({ page: 'run', id: '%E0%A4%A' }));
 });

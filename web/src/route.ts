@@ -1,13 +1,11 @@
 /** Paths to pages and back, relative to the base path. */
 export type Route =
-  | { page: 'overview' }
-  | { page: 'runs' }
-  | { page: 'run'; id: string }
-  | { page: 'missing'; path: string };
+  { page: 'overview' } | { page: 'runs' } | { page: 'run'; id: string } | { page: 'missing'; path: string };
 
 /** The page that `pathname` names when the site lives at `base` (a path that ends with a slash). */
 export function matchRoute(pathname: string, base: string): Route {
-  const inside = pathname === base.slice(0, -1) ? '' : pathname.startsWith(base) ? pathname.slice(base.length) : null;
+  const inside =
+    pathname === base.slice(0, -1) ? '' : pathname.startsWith(base) ? pathname.slice(base.length) : null;
   if (inside === null) return { page: 'missing', path: pathname };
   const parts = inside.split('/').filter(Boolean);
   if (parts.length === 0 || (parts.length === 1 && parts[0] === 'index.html')) return { page: 'overview' };

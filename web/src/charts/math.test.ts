@@ -23,7 +23,9 @@ describe('trend line', () => {
 
 const shares = (rows: Record<number, number[]>) =>
   new Map(
-    Object.entries(rows).flatMap(([layer, row]) => row.map((share, e) => [`moe/load/${layer}/${e}`, share] as const)),
+    Object.entries(rows).flatMap(([layer, row]) =>
+      row.map((share, e) => [`moe/load/${layer}/${e}`, share] as const),
+    ),
   );
 
 describe('expert coverage', () => {

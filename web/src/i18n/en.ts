@@ -112,6 +112,11 @@ export const en = {
   'health.released': 'Paused, memory released; it can be resumed',
   'health.done': 'Finished',
   'health.cancelled': 'Stopped as asked',
+  'health.killed': 'The trainer was killed',
+  'health.out_of_memory': 'Needs you: out of memory',
+  'health.lost': 'The process is gone; how it ended is not known',
+  'health.unknown': 'Ended unobserved; the exit code is not known',
+  'health.error': 'Needs you: it ended with an error',
 
   'verdict.label': 'Verdict',
   'verdict.loss': 'loss / best',

@@ -114,6 +114,11 @@ export const ru: Catalogue = {
   'health.released': 'Пауза, память освобождена; можно продолжить',
   'health.done': 'Закончено',
   'health.cancelled': 'Остановлено по просьбе',
+  'health.killed': 'Тренер был убит',
+  'health.out_of_memory': 'Нужны вы: не хватило памяти',
+  'health.lost': 'Процесс исчез; чем он кончился, неизвестно',
+  'health.unknown': 'Окончен без наблюдения; код выхода неизвестен',
+  'health.error': 'Нужны вы: окончился с ошибкой',
 
   'verdict.label': 'Вердикт',
   'verdict.loss': 'потери / лучшие',

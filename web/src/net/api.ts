@@ -22,7 +22,9 @@ export class ApiError extends Error {
   /** One line for each wrong field of a 422. */
   get fields(): string[] {
     return (this.problem.errors ?? []).map(error => {
-      const place = Array.isArray(error.loc) ? error.loc.filter(part => part !== 'body').join('.') : error.field;
+      const place = Array.isArray(error.loc)
+        ? error.loc.filter(part => part !== 'body').join('.')
+        : error.field;
       return [place, error.msg ?? error.message].filter(Boolean).join(': ');
     });
   }
@@ -63,7 +65,11 @@ async function problemOf(response: Response): Promise<Partial<Problem>> {
   }
 }
 
-export async function get<T>(path: string, query: Record<string, Query> = {}, signal?: AbortSignal): Promise<T> {
+export async function get<T>(
+  path: string,
+  query: Record<string, Query> = {},
+  signal?: AbortSignal,
+): Promise<T> {
   const response = await send(apiUrl(path, query), {
     headers: { accept: 'application/json' },
     signal: signal ?? null,
@@ -89,7 +95,11 @@ export interface Bytes {
 }
 
 /** Raw bytes with their place in the file, from `Content-Range: bytes 10-19/200`. */
-export async function getBytes(path: string, query: Record<string, Query>, signal?: AbortSignal): Promise<Bytes> {
+export async function getBytes(
+  path: string,
+  query: Record<string, Query>,
+  signal?: AbortSignal,
+): Promise<Bytes> {
   const response = await send(apiUrl(path, query), { signal: signal ?? null });
   const data = new Uint8Array(await response.arrayBuffer());
   const range = parseRange(response.headers.get('content-range'));

@@ -27,7 +27,10 @@ describe('CursorBook', () => {
     const book = new CursorBook();
     book.saw({ events: 10, supervisor: 4, console: 100 });
     book.sawMetrics(13);
-    expect(book.fresh('trainer', [metrics(11), state(12), metrics(13), metrics(14)])).toEqual([state(12), metrics(14)]);
+    expect(book.fresh('trainer', [metrics(11), state(12), metrics(13), metrics(14)])).toEqual([
+      state(12),
+      metrics(14),
+    ]);
     expect(book.now.events).toBe(14);
   });
 

@@ -83,7 +83,9 @@ export class Stream {
 
   #connect(): void {
     this.#retry = null;
-    this.#onConnection(this.#everOpen || this.#failures > 0 ? { state: 'lost', retryAt: null } : { state: 'connecting' });
+    this.#onConnection(
+      this.#everOpen || this.#failures > 0 ? { state: 'lost', retryAt: null } : { state: 'connecting' },
+    );
     const socket = this.#open();
     this.#socket = socket;
     let open = false;

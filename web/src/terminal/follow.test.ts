@@ -12,7 +12,10 @@ describe('Follower', () => {
 
   it('begins a long log with a whole line and says what lies before it', () => {
     const follower = new Follower();
-    expect(follower.begin(bytes('lf a line\nwhole\n'), 1000)).toEqual([{ skipped: 1010 }, { text: 'whole\n' }]);
+    expect(follower.begin(bytes('lf a line\nwhole\n'), 1000)).toEqual([
+      { skipped: 1010 },
+      { text: 'whole\n' },
+    ]);
     expect(follower.next).toBe(1016);
   });
 

@@ -4,9 +4,12 @@ import { highlight, Sanitizer } from './sanitize';
 const clean = (text: string) => new Sanitizer().push(text);
 
 describe('what passes', () => {
-  it('is text in any script', () => expect(clean('loss 4.2 потери 損失 🙂 ▓░\n')).toBe('loss 4.2 потери 損失 🙂 ▓░\n'));
+  it('is text in any script', () =>
+    expect(clean('loss 4.2 потери 損失 🙂 ▓░\n')).toBe('loss 4.2 потери 損失 🙂 ▓░\n'));
   it('is colour', () =>
-    expect(clean('\x1b[1;31mred\x1b[0m \x1b[38;2;1;2;3mrgb')).toBe('\x1b[1;31mred\x1b[0m \x1b[38;2;1;2;3mrgb'));
+    expect(clean('\x1b[1;31mred\x1b[0m \x1b[38;2;1;2;3mrgb')).toBe(
+      '\x1b[1;31mred\x1b[0m \x1b[38;2;1;2;3mrgb',
+    ));
   it('is what a progress bar needs', () => {
     expect(clean('\r 50%|##  |\x1b[K\b\t\x1b[2C\x1b[10G\n')).toBe('\r 50%|##  |\x1b[K\b\t\x1b[2C\x1b[10G\n');
   });
@@ -24,11 +27,13 @@ describe('what is dropped', () => {
       expect(clean(`a${question}b`)).toBe('ab');
   });
   it('is a device control string', () => expect(clean('a\x1bP+q544e\x1b\\b\x90$q"p\x9cc')).toBe('abc'));
-  it('is application, privacy and start-of-string', () => expect(clean('\x1b_x\x1b\\\x1b^y\x1b\\\x1bXz\x1b\\.')).toBe('.'));
+  it('is application, privacy and start-of-string', () =>
+    expect(clean('\x1b_x\x1b\\\x1b^y\x1b\\\x1bXz\x1b\\.')).toBe('.'));
   it('is movement over the screen and erasing it', () =>
     expect(clean('a\x1b[2J\x1b[H\x1b[3A\x1b[5B\x1b[1;1H\x1b[Jb\x1bc')).toBe('ab'));
   it('is every mode', () => expect(clean('a\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[4hb')).toBe('ab'));
-  it('is a private colour that is a question in disguise', () => expect(clean('\x1b[>4;2m\x1b[?4m.')).toBe('.'));
+  it('is a private colour that is a question in disguise', () =>
+    expect(clean('\x1b[>4;2m\x1b[?4m.')).toBe('.'));
   it('is a character set', () => expect(clean('\x1b(0lqk\x1b(B')).toBe('lqk'));
   it('is a bell and a null', () => expect(clean('a\x07\0b')).toBe('ab'));
 });
@@ -59,5 +64,6 @@ describe('level tags', () => {
   it('are coloured and leave no colour behind', () => {
     expect(highlight('[INFO] a [WARN] b')).toBe('\x1b[34m[INFO]\x1b[22;39m a \x1b[33m[WARN]\x1b[22;39m b');
   });
-  it('are known words only', () => expect(highlight('[info] [Epoch 3] [INFORMATION]')).toBe('[info] [Epoch 3] [INFORMATION]'));
+  it('are known words only', () =>
+    expect(highlight('[info] [Epoch 3] [INFORMATION]')).toBe('[info] [Epoch 3] [INFORMATION]'));
 });

@@ -1,0 +1,57 @@
+/** Colours of the theme and shared axes for canvas charts. */
+import type uPlot from 'uplot';
+
+export interface Look {
+  text: string;
+  faint: string;
+  grid: string;
+  accent: string;
+  accentFaint: string;
+  evaluation: string;
+  good: string;
+  warn: string;
+  bad: string;
+  panel: string;
+  font: string;
+}
+
+export function readLook(): Look {
+  const style = getComputedStyle(document.documentElement);
+  const token = (name: string) => style.getPropertyValue(name).trim();
+  return {
+    text: token('--text'),
+    faint: token('--faint'),
+    grid: token('--grid'),
+    accent: token('--accent'),
+    accentFaint: `${token('--accent')}66`,
+    evaluation: token('--eval'),
+    good: token('--good'),
+    warn: token('--warn'),
+    bad: token('--bad'),
+    panel: token('--panel'),
+    font: `11px ${token('--sans')}`,
+  };
+}
+
+/** An axis in the theme's quiet colours; `format` writes its ticks. */
+export function axis(
+  look: Look,
+  format: (value: number) => string,
+  extra: Partial<uPlot.Axis> = {},
+): uPlot.Axis {
+  return {
+    stroke: look.faint,
+    font: look.font,
+    grid: { stroke: look.grid, width: 1 },
+    ticks: { show: false },
+    gap: 6,
+    values: (_plot, ticks) => ticks.map(format),
+    ...extra,
+  };
+}
+
+/** The width that the widest tick of a vertical axis needs, so that numbers never push the plot about for long. */
+export function sideSize(_plot: uPlot, values: string[] | null): number {
+  const longest = Math.max(4, ...(values ?? []).map(value => value.length));
+  return 14 + longest * 6.4;
+}

@@ -1,0 +1,54 @@
+/** The page shown now. Links inside the base path change it without a load. */
+import { baseUrl } from '../net/base';
+import { matchRoute, pathOf, type Route } from '../route';
+
+class Router {
+  #route = $state.raw<Route>({ page: 'overview' });
+
+  get route(): Route {
+    return this.#route;
+  }
+
+  start(): void {
+    this.#read();
+    addEventListener('popstate', () => this.#read());
+    addEventListener('click', event => this.#click(event));
+  }
+
+  href(route: Exclude<Route, { page: 'missing' }>): string {
+    return new URL(pathOf(route), baseUrl()).pathname;
+  }
+
+  go(route: Exclude<Route, { page: 'missing' }>): void {
+    this.#visit(this.href(route));
+  }
+
+  #visit(path: string): void {
+    history.pushState(null, '', path);
+    this.#read();
+    scrollTo(0, 0);
+  }
+
+  #read(): void {
+    this.#route = matchRoute(location.pathname, baseUrl().pathname);
+  }
+
+  #click(event: MouseEvent): void {
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
+      return;
+    const link = event.target instanceof Element ? event.target.closest('a') : null;
+    if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
+    if (matchRoute(link.pathname, baseUrl().pathname).page === 'missing' || link.hash) return;
+    event.preventDefault();
+    this.#visit(link.pathname);
+  }
+}
+
+export const router = new Router();

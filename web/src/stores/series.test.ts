@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import type { Column, Metrics } from '../wire/generated';
+import { Series, SeriesBook } from './series';
+
+const event = (step: number, values: Metrics['values']): Metrics => ({
+  type: 'metrics',
+  seq: step,
+  time: 1000 + step,
+  attempt: 1,
+  step,
+  epoch: step / 10,
+  values,
+});
+
+const column = (values: Column['value']): Column => ({
+  step: values.map((_, i) => i),
+  epoch: values.map(() => null),
+  time: values.map((_, i) => i),
+  value: values,
+  min: values,
+  max: values,
+  log_offset: values.map(() => null),
+});
+
+describe('Series', () => {
+  it('keeps what it had when it grows', () => {
+    const series = new Series(2);
+    for (let i = 0; i < 100; i++) series.append(i, i / 10, i, i * i);
+    expect(series.length).toBe(100);
+    expect([series.values[0], series.values[57], series.last]).toEqual([0, 57 * 57, 99 * 99]);
+  });
+
+  it('leaves out points that a resume superseded', () => {
+    const series = new Series();
+    for (let i = 0; i < 10; i++) series.append(i, NaN, i, i);
+    series.cutAfter(6);
+    expect(series.last).toBe(6);
+  });
+});
+
+describe('SeriesBook', () => {
+  it('goes on where the HTTP answer ended', () => {
+    const book = new SeriesBook();
+    book.replace({ 'train/loss': column([5, 4]) });
+    book.append(event(2, { 'train/loss': 3 }));
+    expect([...book.get('train/loss')!.values]).toEqual([5, 4, 3]);
+    expect(book.last('train/loss')).toBe(3);
+  });
+
+  it('keeps NaN as NaN and skips what is missing', () => {
+    const book = new SeriesBook();
+    book.replace({ 'train/loss': column([5, null, 'NaN', 'Infinity']) });
+    expect([...book.get('train/loss')!.values]).toEqual([5, NaN, Infinity]);
+  });
+
+  it('keeps the last expert loads alone', () => {
+    const book = new SeriesBook();
+    book.append(event(0, { 'moe/load/0/1': 0.25 }));
+    book.append(event(1, { 'moe/load/0/1': 0.5 }));
+    expect(book.get('moe/load/0/1')).toBeNull();
+    expect(book.last('moe/load/0/1')).toBe(0.5);
+  });
+
+  it('takes values of any name', () => {
+    const book = new SeriesBook();
+    book.append(event(0, { constructor: 1, __proto__x: 2 }));
+    expect(book.last('constructor')).toBe(1);
+  });
+});
