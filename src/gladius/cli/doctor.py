@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import typer
@@ -23,7 +24,11 @@ from gladius.supervise.machine import NoGpus, find_gpus
 DEFAULT_PORT = 8642
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "fuse", "9p", "ceph")
 _LEAST_FREE_BYTES = 5 * 10**9
-_MARKS = {"works": "[green]✓ works  [/green]", "limited": "[yellow]! limited[/yellow]", "broken": "[red]✗ broken [/red]"}
+_MARKS = {
+    "works": "[green]✓ works  [/green]",
+    "limited": "[yellow]! limited[/yellow]",
+    "broken": "[red]✗ broken [/red]",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,15 @@ def add_to(app: typer.Typer) -> None:
 def doctor(as_json: Json = False) -> int:
     """Say what works here, each problem with its mend; exit 1 when something is broken."""
     home = Home()
-    checks: tuple[Callable[[Home], Iterator[Finding]], ...] = (_python, _platform, _home, _port, _trainers, _gpus, _page)
+    checks: tuple[Callable[[Home], Iterator[Finding]], ...] = (
+        _python,
+        _platform,
+        _home,
+        _port,
+        _trainers,
+        _gpus,
+        _page,
+    )
     findings = [finding for check in checks for finding in check(home)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -66,10 +79,14 @@ def _platform(_: Home) -> Iterator[Finding]:
         yield Finding("Platform", "works", name)
     elif sys.platform == "darwin":
         unproved = "file changes are polled, and process identity goes by pid alone"
-        yield Finding("Platform", "limited", f"{name}: {unproved}", "Everything else is meant to work; it is not tested here.")
+        yield Finding(
+            "Platform", "limited", f"{name}: {unproved}", "Everything else is meant to work; it is not tested here."
+        )
     else:
         unproved = "launching and steering processes needs POSIX process groups"
-        yield Finding("Platform", "limited", f"{name}: {unproved}", "Start trainings on Linux; the server and its readers work.")
+        yield Finding(
+            "Platform", "limited", f"{name}: {unproved}", "Start trainings on Linux; the server and its readers work."
+        )
 
 
 def _home(home: Home) -> Iterator[Finding]:
@@ -82,7 +99,9 @@ def _home(home: Home) -> Iterator[Finding]:
         return
     kind = _file_system(str(home.root))
     if kind is not None and kind.startswith(_NETWORK_FILE_SYSTEMS):
-        yield Finding("Home", "limited", f"{home.root} on {kind}", "Changes are polled there; a local disk shows them at once.")
+        yield Finding(
+            "Home", "limited", f"{home.root} on {kind}", "Changes are polled there; a local disk shows them at once."
+        )
     else:
         yield Finding("Home", "works", str(home.root))
     free = shutil.disk_usage(home.root).free
@@ -96,7 +115,7 @@ def _home(home: Home) -> Iterator[Finding]:
 def _file_system(path: str) -> str | None:
     """Return the type of the file system that holds a path, from the longest mount point above it."""
     try:
-        with open("/proc/mounts", encoding="utf-8") as mounts:
+        with Path("/proc/mounts").open(encoding="utf-8") as mounts:
             entries = [line.split()[1:3] for line in mounts]
     except OSError:
         return None
@@ -132,7 +151,9 @@ def _trainers(_: Home) -> Iterator[Finding]:
 def _gpus(_: Home) -> Iterator[Finding]:
     gpus = find_gpus()
     if isinstance(gpus, NoGpus):
-        yield Finding("GPU", "limited", "no NVIDIA driver answers", "Training runs on the CPU; GPU figures stay a dash.")
+        yield Finding(
+            "GPU", "limited", "no NVIDIA driver answers", "Training runs on the CPU; GPU figures stay a dash."
+        )
     for gpu in gpus.sample(set()):
         yield Finding(f"GPU {gpu['index']}", "works", str(gpu["name"]))
 
@@ -143,4 +164,6 @@ def _page(_: Home) -> Iterator[Finding]:
     if (ASSETS / "index.html").exists():
         yield Finding("Page", "works", "built into this installation")
     else:
-        yield Finding("Page", "broken", "the browser page is not built", "In a checkout: make demo. Else install the wheel again.")
+        yield Finding(
+            "Page", "broken", "the browser page is not built", "In a checkout: make demo. Else install the wheel again."
+        )

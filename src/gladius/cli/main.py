@@ -68,3 +68,7 @@ def main() -> None:
         typer.echo(f"gladius: {error}", err=True)
         sys.exit(2 if isinstance(error, _USAGE_ERRORS) else 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

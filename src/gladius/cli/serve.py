@@ -1,0 +1,98 @@
+"""`gladius up` and `gladius train`. Upstream: the person. Downstream: compose, client."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import webbrowser
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gladius import compose
+from gladius.cli.connect import lasting_client
+from gladius.cli.follow import follow
+from gladius.cli.output import Json, print_json
+from gladius.errors import ConfigError, LockHeld
+from gladius.pulse.rundir import Home
+from gladius.server.serve import DEFAULT_PORT, Address, living_address
+
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
+HomeFolder = Annotated[Path | None, typer.Option("--home", help="Home folder; else GLADIUS_HOME.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs `up` and `train`."""
+    app.command()(up)
+    app.command()(train)
+
+
+def up(
+    host: Host = "127.0.0.1",
+    port: Port = DEFAULT_PORT,
+    home: HomeFolder = None,
+    no_browser: NoBrowser = False,
+    base_path: Annotated[str, typer.Option(help="Path prefix behind a proxy.")] = "",
+    public_url: Annotated[str | None, typer.Option(help="The URL that a proxy shows to people.")] = None,
+) -> int:
+    """Start the console server; print its URL when it is ready."""
+
+    def ready(address: Address) -> None:
+        announce(address, open_browser=not no_browser)
+
+    try:
+        compose.up(home, host, port, base_path, public_url, ready)
+    except LockHeld:
+        address = living_address(Home(home))
+        if address is None:
+            raise
+        announce(address, open_browser=not no_browser)
+    return 0
+
+
+def announce(address: Address, open_browser: bool) -> None:
+    """Print the one line with the URL, and show the page."""
+    typer.echo(f"Gladius console: {address.sign_in_url}")
+    if open_browser:
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(address.sign_in_url)
+
+
+def train(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="See 'gladius profile ls'.")],
+    dataset: Annotated[str | None, typer.Argument(metavar="DATASET", help="See 'gladius dataset ls'.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Else the profile's default.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The run's name.")] = None,
+    follow_run: Annotated[bool, typer.Option("--follow", help="Show its progress until it has ended.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run through the server (starts one if none runs) and print its id."""
+    with lasting_client() as client:
+        run = client.start(profile, dataset, epochs, _parse(settings or []), name)
+        if as_json:
+            print_json({"run_id": run.name})
+        else:
+            typer.echo(run.name)
+        if not follow_run:
+            return 0
+        return 0 if follow(run).state == "done" else 1
+
+
+def _parse(settings: list[str]) -> dict[str, Any]:
+    """Read KEY=VALUE; a value that is JSON (a number, true, null) is taken as such, anything else as text."""
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"'--set {setting}' is not KEY=VALUE.", "For example: --set learning_rate=1e-4")
+        try:
+            parsed[key.strip()] = json.loads(value)
+        except ValueError:
+            parsed[key.strip()] = value
+    return parsed
