@@ -21,7 +21,7 @@ from gladius.store.view import RunView
 from gladius.wire.runs import Cursors
 
 HEARTBEAT_S = 10.0
-SUMMARY_INTERVAL_S = 0.25
+SUMMARY_INTERVAL_S = 0.5
 CONSOLE_BEHIND_MAX = 1 << 20
 CONSOLE_PIECE = 1 << 16
 EVENTS_PIECE = 1 << 19
@@ -29,73 +29,82 @@ _TYPES = {"metrics": "metrics", "system": "system", "alert": "alerts"}
 
 
 class Feed:
-    """Cursors into one run. Nothing waits here: what a slow client did not take yet stays in the run's files."""
+    """Cursors into one run. Nothing waits here: what a slow client did not take yet stays in the run's files.
+
+    Each lane (state, trainer, supervisor, console) keeps the pace by itself, so that much output delays no metric.
+    """
 
     def __init__(self, run_id: str, cursors: Cursors, named: bool) -> None:
         self.run_id = run_id
         self.named = named
         self.changed = True
-        self._bucket = Bucket()
-        self._not_before = 0.0
+        self._buckets = {"state": Bucket(), "trainer": Bucket(), "supervisor": Bucket(), "console": Bucket()}
+        self._waiting: set[str] = set()
         self._seen = {"trainer": cursors.events, "supervisor": cursors.supervisor}
         self._console_seen = max(0, cursors.console)
         self._status_told: str | None = None
         self._status_at = 0.0
         self._summary_told: tuple[object, ...] | None = None
-        self._summary_at = 0.0
-        self._summary_due: float | None = None
+        self._summary_due = 0.0
 
     def due(self, now: float) -> float:
-        """When to look at this run again (monotonic seconds): at a change as soon as the pace allows, or later."""
-        later = min(
-            self._status_at + HEARTBEAT_S if self.named else now + HEARTBEAT_S, self._summary_due or now + HEARTBEAT_S
-        )
-        return self._not_before if self.changed else max(later, self._not_before)
-
-    def take_turn(self, now: float) -> bool:
-        """Whether this client may be told of this run now; if not, `due` says when."""
-        wait = self._bucket.take(now)
-        self._not_before = now + wait
-        return wait == 0.0
+        """When to look at this run again (monotonic seconds): now after a change, else when a lane may go on."""
+        if self.changed:
+            return now
+        times = [self._buckets[lane].not_before for lane in self._waiting if lane != "summary"]
+        if "summary" in self._waiting:
+            times.append(self._summary_due)
+        if self.named:
+            times.append(self._status_at + HEARTBEAT_S)
+        return min(times, default=now + HEARTBEAT_S)
 
     def frames(self, view: RunView, topics: frozenset[str], now: float) -> Iterator[str | None]:
         """Yield what this client has not heard of the run, up to what the view holds now; None is a pause for others.
 
-        Cursors move as frames are taken, so that a client that goes away in between loses and doubles nothing. The
-        order is the one in which a page needs them: first how the run is, then the rest.
+        Cursors move as frames are taken, so that a client that goes away in between loses and doubles nothing.
         """
         self.changed = False
+        self._waiting.clear()
+        for name, stream in (("trainer", view.trainer), ("supervisor", view.supervisor)):
+            wanted = _wanted(topics)
+            if wanted is not None and self._seen[name] < stream.last_seq and self._may(name, now):
+                yield from self._events(name, stream, wanted, topics)
         if "status" in topics:
             yield from self._status(view, now)
         if "runs" in topics:
             yield from self._summary(view, now)
-        for name, stream in (("trainer", view.trainer), ("supervisor", view.supervisor)):
-            yield from self._events(name, stream, topics)
-        if "console" in topics and self._console_seen != view.console_size:
+        if "console" in topics and self._console_seen != view.console_size and self._may("console", now):
             yield from self._console(view)
+
+    def _may(self, lane: str, now: float) -> bool:
+        if self._buckets[lane].take(now):
+            return True
+        self._waiting.add(lane)
+        return False
 
     def _status(self, view: RunView, now: float) -> Iterator[str]:
         text = status_frame(view)
-        if text != self._status_told or now - self._status_at >= HEARTBEAT_S:
+        due = text != self._status_told or now - self._status_at >= HEARTBEAT_S
+        if due and self._may("state", now):
             self._status_told = text
             self._status_at = now
             yield text
 
     def _summary(self, view: RunView, now: float) -> Iterator[str]:
-        """At most four times a second: a summary is a view from afar, and dearer than an event."""
-        if now - self._summary_at < SUMMARY_INTERVAL_S:
-            self._summary_due = self._summary_at + SUMMARY_INTERVAL_S
+        """At most twice a second: a summary is a view from afar, and dearer than an event."""
+        if now < self._summary_due:
+            self._waiting.add("summary")
             return
-        self._summary_due = None
-        self._summary_at = now
+        self._summary_due = now + SUMMARY_INTERVAL_S
         summary, told = summary_of(view)
         if told != self._summary_told:
             self._summary_told = told
             yield run_frame(summary)
 
-    def _events(self, name: str, stream: EventStream, topics: frozenset[str]) -> Iterator[str | None]:
-        wanted = _wanted(topics)
-        while wanted is not None and self._seen[name] < stream.last_seq:
+    def _events(
+        self, name: str, stream: EventStream, wanted: Callable[[str], bool], topics: frozenset[str]
+    ) -> Iterator[str | None]:
+        while self._seen[name] < stream.last_seq:
             batch = stream.after(self._seen[name], wanted, max_bytes=EVENTS_PIECE)
             if batch.cursor <= self._seen[name]:
                 return

@@ -97,8 +97,6 @@ class Subscription:
                 await asyncio.wait_for(self._wake.wait(), min(wait, _LOOK_S))
 
     async def _tell(self, feed: Feed, now: float) -> None:
-        if not feed.take_turn(now):
-            return
         try:
             view = await self._store.view(feed.run_id)
         except GladiusError:

@@ -28,6 +28,7 @@ READ_INTERVAL_S = 0.005
 """A burst of appends is read this often; the first of it at once."""
 ENDED_IN_MEMORY = 24
 _MAX_WATCHED = 4096
+_LOCKS = frozenset({"supervisor.lock", "trainer.lock"})
 
 OnChange = Callable[[str, frozenset[str]], None]
 """Called with a run's id and what changed, see `RunView.refresh`; `tick` comes once a second for a live run."""
@@ -203,13 +204,17 @@ class Store:
                 self._refresh(view, None if "" in names else names)
 
     def _awaken(self, run_id: str, names: set[str]) -> None:
-        """A run thought to have ended changed: look again. A touched lock or an annotation alone starts nothing."""
-        if names <= {"annotations.json", "supervisor.lock", "trainer.lock"} and "annotations.json" not in names:
+        """A run thought to have ended changed: follow it again; the next tick lets it go if nothing came of it."""
+        if names <= _LOCKS:
             return
-        self._ended.pop(run_id, None)
+        view = self._ended.pop(run_id, None)
         self._summaries.pop(run_id, None)
-        if run_id not in self._loading:
+        if view is None:
             self._load(run_id)
+            return
+        self._live[run_id] = view
+        self._watch(run_id)
+        self._refresh(view, None)
 
     def _refresh(self, view: RunView, names: set[str] | None) -> None:
         changed = view.refresh(names)
