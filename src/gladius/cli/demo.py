@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -38,15 +39,22 @@ def demo(
     house = Home(home)
     show = Demonstration(house, open_browser=not no_browser, exit_when_done=exit_when_done)
     try:
-        compose.up(house.root, port=port, on_ready=show.begin)
+        _serve(house, port, show)
     except LockHeld:
         address = living_address(house)
         if address is None:
             raise
         return show.run(address)
-    except PortTaken:
-        compose.up(house.root, port=0, on_ready=show.begin)
-    return show.finish()
+    return show.code if exit_when_done else 0
+
+
+def _serve(home: Home, port: int, show: Demonstration) -> None:
+    """Serve until Ctrl+C, which is also how the demonstration itself ends the server."""
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            compose.up(home.root, port=port, on_ready=show.begin)
+        except PortTaken:
+            compose.up(home.root, port=0, on_ready=show.begin)
 
 
 class Demonstration:
@@ -57,7 +65,7 @@ class Demonstration:
         self._open_browser = open_browser
         self._exit_when_done = exit_when_done
         self._thread: threading.Thread | None = None
-        self._code = 1
+        self.code = 1
 
     def begin(self, address: Address) -> None:
         """Work in a thread of its own: the server has this one."""
@@ -72,12 +80,8 @@ class Demonstration:
             errors.print(f"Training {PROFILE} on {DATASET}: run {run.name}", soft_wrap=True)
             summary = follow(run)
         errors.print(f"The run is {summary.state}: {summary.message}")
-        self._code = 0 if summary.state == "done" else 1
-        return self._code
-
-    def finish(self) -> int:
-        """Return the exit code once the server has ended."""
-        return self._code if self._exit_when_done else 0
+        self.code = 0 if summary.state == "done" else 1
+        return self.code
 
     def _beside_the_server(self, address: Address) -> None:
         try:

@@ -44,7 +44,8 @@ def up(
         announce(address, open_browser=not no_browser)
 
     try:
-        compose.up(home, host, port, base_path, public_url, ready)
+        with contextlib.suppress(KeyboardInterrupt):
+            compose.up(home, host, port, base_path, public_url, ready)
     except LockHeld:
         address = living_address(Home(home))
         if address is None:

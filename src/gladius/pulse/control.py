@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import secrets
 import threading
 import time
@@ -15,6 +16,8 @@ from gladius.errors import CommandInvalid
 from pulse_wrapper import atomic_write_json
 
 _log = logging.getLogger("gladius.pulse")
+
+_TICK_S = 1.0
 
 TRAINER_COMMANDS: Dict[str, FrozenSet[str]] = {
     "pause": frozenset({"mode"}),
@@ -79,6 +82,9 @@ def check_command(name: str, args: Mapping[str, Any], known: Mapping[str, Frozen
         choices = _CHOICES.get((name, key))
         if choices is not None and value not in choices:
             raise CommandInvalid(f"'{name}' has no {key} {value!r}.", f"Choose one of {', '.join(map(str, choices))}.")
+    grace = args.get("grace_s", 0)
+    if isinstance(grace, bool) or not isinstance(grace, (int, float)) or not 0 <= grace < _LONGEST_GRACE_S:
+        raise CommandInvalid(f"'{name}' has no grace_s {grace!r}.", "Give seconds, 0 or more.")
     missing = sorted(known[name] - set(args)) if name in ("set", "reload_config") else []
     if missing:
         raise CommandInvalid(f"'{name}' needs {' and '.join(missing)}.")
@@ -91,9 +97,15 @@ class Mailbox:
         self.folder = os.fspath(folder)
         self._seen: Set[str] = set()
         self._changed: Optional[int] = None
+        self._look_until = 0.0
 
     def post(self, command: Command) -> None:
-        """Publish a command by rename, the same id once; raises OSError when the folder cannot be written."""
+        """Publish a command by rename, the same id once.
+
+        Raises CommandInvalid for an id that is no file name, OSError when the folder cannot be written.
+        """
+        if not _SAFE_ID.match(command.id):
+            raise CommandInvalid(f"'{command.id}' cannot be a command's id.", "Use letters, digits, '-', '_' and '.'.")
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         path = os.path.join(self.folder, f"{command.id}.json")
         if os.path.exists(path):
@@ -108,10 +120,13 @@ class Mailbox:
         """Return the commands that appeared since the last scan, by id."""
         try:
             changed = os.stat(self.folder).st_mtime_ns
-            # Within one tick of the file system's clock a second file may come under the same time stamp.
-            if changed == self._changed and time.time_ns() - changed > 1_000_000_000:
+            now = time.monotonic()
+            # Within one tick of the file system's clock a second file may come under the same time stamp, and that
+            # clock may be another machine's: so what counts is how long ago *we* saw the stamp change.
+            if changed != self._changed:
+                self._changed, self._look_until = changed, now + _COARSEST_TICK_S
+            elif now > self._look_until:
                 return []
-            self._changed = changed
             names = os.listdir(self.folder)
         except OSError:
             return []
