@@ -9,11 +9,20 @@ from typing import Any, Callable, Mapping
 
 
 def encode(value: Mapping[str, Any]) -> str:
-    """Return compact JSON; numbers that JSON cannot say become the strings "NaN", "Infinity" and "-Infinity"."""
+    """Return compact JSON; numbers that JSON cannot say become the strings "NaN", "Infinity" and "-Infinity".
+
+    Raises ValueError for what cannot be said at all: a value that holds itself, or an object whose text cannot be had.
+    """
     try:
         return _encode_plain(value)
-    except ValueError:
+    except (TypeError, ValueError):
+        pass
+    except RecursionError:
+        raise ValueError("a value holds itself, or is nested too deeply") from None
+    try:
         return _encode_plain(_spelled(value))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"a value cannot be written as JSON: {error}") from None
 
 
 def _make_encoder() -> Callable[[Any], str]:

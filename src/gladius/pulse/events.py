@@ -13,7 +13,7 @@ import re
 import threading
 import time
 import weakref
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from gladius.pulse.encode import encode
 
@@ -21,7 +21,7 @@ _log = logging.getLogger("gladius.pulse")
 
 _TAIL_BYTES = 1 << 16
 _READ_BYTES = 1 << 22
-_SEQ = re.compile(rb'\{"seq":\s*(\d+)')
+_SEQ = re.compile(rb'"seq"\s*:\s*(\d+)')
 
 
 class EventWriter:
@@ -47,7 +47,10 @@ class EventWriter:
 
     def write(self, type_: str, fields: Mapping[str, Any], durable: bool = False) -> bool:
         """Append one event and return whether it is with the kernel; with `durable`, on the disk."""
-        body = encode(fields)
+        try:
+            body = encode(fields)
+        except ValueError as error:
+            return self._leave_out(type_, error)
         with self._lock:
             written = self._append_event(type_, body[1:])
         if written and durable:
@@ -57,15 +60,25 @@ class EventWriter:
     def metrics(
         self, values: Mapping[str, Any], step: Optional[int], epoch: Optional[float], log_offset: Optional[int]
     ) -> bool:
-        """Append a `metrics` event: the hot path of a training loop."""
-        place = '"step":%d,' % step if step is not None else ""
-        if epoch is not None:
-            place += f'"epoch":{epoch!r},'
-        if log_offset is not None:
-            place += '"log_offset":%d,' % log_offset
-        body = f'{place}"values":{encode(values)}}}'
+        """Append a `metrics` event: the hot path of a training loop. An epoch that is no finite number is left out."""
+        try:
+            place = '"step":%d,' % step if step is not None else ""
+            if epoch is not None:
+                epoch = float(epoch)
+                place += f'"epoch":{epoch!r},' if epoch - epoch == 0.0 else ""
+            if log_offset is not None:
+                place += '"log_offset":%d,' % log_offset
+            body = f'{place}"values":{encode(values)}}}'
+        except (TypeError, ValueError, OverflowError) as error:
+            return self._leave_out("metrics", error)
         with self._lock:
             return self._append_event("metrics", body)
+
+    def _leave_out(self, type_: str, error: Exception) -> bool:
+        _log.warning("a %s event was left out: %s", type_, error)
+        with self._lock:
+            self.dropped += 1
+        return False
 
     def sync(self) -> None:
         """Put what was written on the disk. A failed fsync is reported and not tried again for the same bytes."""
@@ -85,11 +98,13 @@ class EventWriter:
                 mine = os.fstat(self._fd)
                 try:
                     now = os.stat(self.path)
-                except OSError:
-                    now = None
-                if now is not None and (now.st_ino, now.st_dev) == (mine.st_ino, mine.st_dev):
-                    return
-                self._move(orphaned=now is None)
+                    if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
+                        self._move("replaced")
+                except FileNotFoundError:
+                    self._move("deleted")
+                except OSError as error:
+                    # A file system that does not answer is no proof that the file is gone.
+                    self._warn(error)
             else:
                 self._open()
 
@@ -142,11 +157,14 @@ class EventWriter:
         return True
 
     def _report_dropped(self) -> None:
+        """Say how many are lost; when even that cannot be written, the count is kept for the next time."""
         count, self.dropped = self.dropped, 0
-        self._warned = False
         message = f"{count} events could not be written"
         fields = {"level": "warning", "code": "events_dropped", "message": message, "value": count}
-        self._append_event("alert", encode(fields)[1:])
+        if self._append_event("alert", encode(fields)[1:]):
+            self._warned = False
+        else:
+            self.dropped = count
 
     def _open(self) -> None:
         try:
@@ -158,22 +176,29 @@ class EventWriter:
         self._next_seq = max(self._next_seq, last_seq + 1)
         self._fd = fd
 
-    def _move(self, orphaned: bool) -> None:
+    def _move(self, how: str) -> None:
         """Leave a file that the path no longer leads to; a deleted one is laid down again from its descriptor."""
-        old, self._fd = self._fd, -1
-        _log.warning("%s was %s while in use", self.path, "deleted" if orphaned else "replaced")
+        old, torn = self._fd, self._torn
+        if not self._warned:
+            _log.warning("%s was %s while in use", self.path, how)
+        self._fd = -1
         self._open()
-        if orphaned and self._fd >= 0:
+        if self._fd < 0:
+            self._fd = old
+            return
+        if how == "deleted" and os.fstat(self._fd).st_size == 0:
             try:
                 _copy(old, self._fd)
-                self._unsynced = True
             except OSError as error:
-                self._torn = True
+                # The whole old stream stays readable through its descriptor; the next second tries again.
                 self._warn(error)
-        if self._fd >= 0:
-            os.close(old)
-        else:
-            self._fd = old
+                os.unlink(self.path)
+                os.close(self._fd)
+                self._fd, self._torn = old, torn
+                return
+            self._torn = torn
+            self._unsynced = True
+        os.close(old)
 
     def _fsync(self, fd: int) -> None:
         try:
@@ -220,7 +245,7 @@ def _inspect_tail(fd: int) -> Tuple[int, bool]:
         start = max(0, size - window)
         os.lseek(fd, start, os.SEEK_SET)
         tail = os.read(fd, size - start)
-        matches = (_SEQ.match(line) for line in tail.split(b"\n"))
+        matches = (_SEQ.search(line) for line in tail.split(b"\n"))
         seqs = [int(match[1]) for match in matches if match]
         if seqs or start == 0:
             return max(seqs, default=-1), bool(tail) and not tail.endswith(b"\n")
@@ -288,17 +313,22 @@ class EventReader:
                 event = self._decode(line)
                 if not isinstance(event["seq"], int) or not isinstance(event["type"], str):
                     raise ValueError("seq and type")
+                if not isinstance(event["time"], (int, float)) or not isinstance(event["attempt"], int):
+                    raise ValueError("time and attempt")
             except (ValueError, TypeError, KeyError, RecursionError):
                 self.damaged += 1
             else:
                 events.append(event)
         return events
 
-    def read_all(self) -> List[Dict[str, Any]]:
-        """Return every event from here to the end of the file."""
-        events: List[Dict[str, Any]] = []
+    def __iter__(self) -> Iterator[Dict[str, Any]]:
+        """Yield every event from here to the end of the file, a block at a time in memory."""
         while True:
             before = self.lines.offset
-            events += self.read_new()
+            yield from self.read_new()
             if self.lines.offset == before:
-                return events
+                return
+
+    def read_all(self) -> List[Dict[str, Any]]:
+        """Return every event from here to the end of the file."""
+        return list(self)
