@@ -17,8 +17,6 @@ from pulse_wrapper import atomic_write_json
 
 _log = logging.getLogger("gladius.pulse")
 
-_TICK_S = 1.0
-
 TRAINER_COMMANDS: Dict[str, FrozenSet[str]] = {
     "pause": frozenset({"mode"}),
     "resume": frozenset(),
@@ -42,6 +40,10 @@ _CHOICES: Dict[Tuple[str, str], Tuple[Any, ...]] = {
     ("stop", "checkpoint"): (True, False),
     ("validate", "split"): ("eval", "test"),
 }
+_LONGEST_GRACE_S = 86_400.0
+_SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}\Z")
+_COARSEST_TICK_S = 2.0
+"""How far apart two changes must be for every file system to give them different time stamps."""
 
 
 class Command(NamedTuple):
@@ -145,7 +147,7 @@ class Mailbox:
             with open(os.path.join(self.folder, name), encoding="utf-8") as file:
                 data = json.load(file)
             return Command.from_dict(data if isinstance(data, dict) else {})
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError, OverflowError, RecursionError) as error:
             _log.warning("%s is not a command: %s", os.path.join(self.folder, name), error)
             return None
 
