@@ -8,6 +8,8 @@ transformers = pytest.importorskip("transformers")
 from gladius.integrations.batches import BatchWatch  # noqa: E402
 from gladius.integrations.router import RouterLoad  # noqa: E402
 
+torch.set_num_threads(1)  # a model this small gains nothing from more, and spinning threads starve a busy machine
+
 pytestmark = pytest.mark.training
 
 tells_its_choice = pytest.mark.skipif(

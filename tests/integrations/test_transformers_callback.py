@@ -16,6 +16,8 @@ from gladius.pulse.rundir import RunDir  # noqa: E402
 from gladius.pulse.start import start  # noqa: E402
 from gladius.wire.events import parse_event  # noqa: E402
 
+torch.set_num_threads(1)  # a model this small gains nothing from more, and spinning threads starve a busy machine
+
 pytestmark = pytest.mark.training
 
 ROWS, BATCH, STEPS_PER_EPOCH = 12, 2, 6
@@ -115,6 +117,24 @@ def test_every_number_is_the_trainers_own(train, home):
             assert event["values"]["train/tokens_per_second"] > 0
             for layer in range(2):
                 assert sum(event["values"][f"moe/load/{layer}/{expert}"] for expert in range(4)) == pytest.approx(1)
+
+
+def test_a_trainer_that_hides_nan_is_told_on(train, home):
+    train(GladiusCallback(), num_train_epochs=1)
+    assert [alert["code"] for alert in events(only_run(home), "alert")] == ["nan_filter"]
+
+
+def test_nan_arrives_as_nan_where_the_trainer_lets_it(train, home):
+    class Poison(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, model=None, **kwargs):
+            if state.global_step == 2:
+                with torch.no_grad():
+                    model.lm_head.weight.fill_(float("nan"))
+
+    train(GladiusCallback(), Poison(), num_train_epochs=1, logging_nan_inf_filter=False)
+    losses = [event["values"].get("train/loss") for event in events(only_run(home), "metrics")]
+    assert "NaN" in losses
+    assert "non_finite_loss" in [alert["code"] for alert in events(only_run(home), "alert")]
 
 
 def test_checkpoints_are_verified_where_the_trainer_left_them(train, home, tmp_path):

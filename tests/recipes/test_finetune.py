@@ -18,6 +18,8 @@ from gladius.pulse.rundir import RunDir  # noqa: E402
 from gladius.recipes import finetune  # noqa: E402
 from gladius.wire.events import parse_event  # noqa: E402
 
+torch.set_num_threads(1)  # a model this small gains nothing from more, and spinning threads starve a busy machine
+
 pytestmark = [pytest.mark.training, pytest.mark.slow]
 
 TINY = {"layers": 2, "hidden": 32, "expert_hidden": 32, "experts": 4, "vocabulary": 400}
@@ -26,6 +28,7 @@ WORDS = ("red", "green", "blue", "white")
 
 @pytest.fixture
 def run_dir(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("GLADIUS_RUN_DIR", str(tmp_path / "run"))

@@ -24,6 +24,11 @@ from gladius.pulse.start import current_run, start
 _log = logging.getLogger("gladius.integrations")
 
 
+_NAN_FILTER = (
+    "This Trainer logs an average where the loss is NaN or infinite. Set logging_nan_inf_filter=False to see the truth."
+)
+
+
 def _survivable(event: Callable[..., None]) -> Callable[..., None]:
     """Keep our own failures out of the user's training: told once per event, then silent."""
 
@@ -91,6 +96,8 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         if state.global_step:
             facts["resumed_from"] = {"checkpoint": args.resume_from_checkpoint, "step": state.global_step}
         announce(self._run, model=model_facts(model), **facts)
+        if args.logging_nan_inf_filter:
+            self._run.alert("info", "nan_filter", _NAN_FILTER)
         self._watch = BatchWatch(model)
         self._router = RouterLoad(model, self._watch)
         self._begin_window()
