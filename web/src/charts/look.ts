@@ -45,7 +45,8 @@ export function axis(
     grid: { stroke: look.grid, width: 1 },
     ticks: { show: false },
     gap: 6,
-    values: (_plot, ticks) => ticks.map(format),
+    values: (_plot, ticks, _axis, _space, step) =>
+      ticks.map(value => (value === null ? '' : format(value, tickDigits(step)))),
     ...extra,
   };
 }

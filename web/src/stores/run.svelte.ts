@@ -166,7 +166,7 @@ export class RunStore {
     const loads = names.filter(name => name.startsWith('moe/load/'));
     const requests = [charted.length ? this.#columns(charted, 2000) : null];
     for (let i = 0; i < loads.length; i += NAMES_PER_REQUEST)
-      requests.push(this.#columns(loads.slice(i, i + NAMES_PER_REQUEST), 8));
+      requests.push(this.#columns(loads.slice(i, i + NAMES_PER_REQUEST), 10));
     const answers = (await Promise.all(requests)).filter(answer => answer !== null);
     for (const answer of answers) this.series.replace(answer.series);
     if (answers[0]) this.#cursors.sawMetrics(answers[0].cursor);

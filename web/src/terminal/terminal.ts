@@ -6,6 +6,8 @@ import type { Piece } from './follow';
 import { highlight, Sanitizer } from './sanitize';
 
 const SCROLLBACK = 20_000;
+/** Trainers are told this width; a narrower screen scrolls sideways, so that progress bars stay on their line. */
+const FEWEST_COLUMNS = 120;
 
 export interface LogView {
   write(pieces: Piece[]): void;
@@ -64,7 +66,9 @@ export async function openLogView({ box, onFollow, describeSkipped }: LogViewOpt
 
   const resize = new ResizeObserver(() => {
     if (disposed || !box.clientWidth || !box.clientHeight) return;
-    fit.fit();
+    const room = fit.proposeDimensions();
+    if (!room?.rows) return;
+    terminal.resize(Math.max(FEWEST_COLUMNS, room.cols || 0), room.rows);
     follow();
   });
   resize.observe(box);
