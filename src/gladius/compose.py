@@ -37,10 +37,10 @@ def build(home: Home) -> Rooms:
 def up(
     home: Path | str | None = None,
     host: str = "127.0.0.1",
-    port: int = DEFAULT_PORT,
+    port: int | None = None,
     base_path: str = "",
     public_url: str | None = None,
     on_ready: Callable[[Address], None] | None = None,
 ) -> None:
-    """Serve a home until SIGINT or SIGTERM; see `server.serve.serve` for the errors."""
-    serve(build(Home(home)), host, port, base_path, public_url, on_ready)
+    """Serve a home until SIGINT or SIGTERM, on the default port or `port`; see `server.serve.serve` for the errors."""
+    serve(build(Home(home)), host, DEFAULT_PORT if port is None else port, base_path, public_url, on_ready)

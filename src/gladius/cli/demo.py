@@ -6,18 +6,19 @@ import contextlib
 import os
 import signal
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gladius import compose
 from gladius.cli.follow import follow
 from gladius.cli.output import errors
 from gladius.cli.serve import HomeFolder, NoBrowser, Port, announce
 from gladius.client import Client
 from gladius.errors import GladiusError, LockHeld
 from gladius.pulse.rundir import Home
-from gladius.server.serve import DEFAULT_PORT, Address, PortTaken, living_address
+
+if TYPE_CHECKING:
+    from gladius.server.serve import Address
 
 PROFILE, DATASET = "tiny-moe", "stdlib-docs"
 
@@ -33,9 +34,11 @@ def demo(
         bool, typer.Option("--exit-when-done", help="Exit 0 when the run is done, 1 otherwise.")
     ] = False,
     home: HomeFolder = None,
-    port: Port = DEFAULT_PORT,
+    port: Port = None,
 ) -> int:
     """Start the console and train the built-in profile on the built-in dataset."""
+    from gladius.server.serve import living_address
+
     house = Home(home)
     show = Demonstration(house, open_browser=not no_browser, exit_when_done=exit_when_done)
     try:
@@ -48,8 +51,11 @@ def demo(
     return show.code if exit_when_done else 0
 
 
-def _serve(home: Home, port: int, show: Demonstration) -> None:
+def _serve(home: Home, port: int | None, show: Demonstration) -> None:
     """Serve until Ctrl+C, which is also how the demonstration itself ends the server."""
+    from gladius import compose
+    from gladius.server.serve import PortTaken
+
     with contextlib.suppress(KeyboardInterrupt):
         try:
             compose.up(home.root, port=port, on_ready=show.begin)
@@ -76,7 +82,7 @@ class Demonstration:
         """Start the training, follow it, say how it ended; return the exit code."""
         with Client(url=address.url, token=address.token) as client:
             run = client.start(PROFILE, DATASET)
-            announce(Address(address.url, address.token), self._open_browser)
+            announce(address, self._open_browser)
             errors.print(f"Training {PROFILE} on {DATASET}: run {run.name}", soft_wrap=True)
             summary = follow(run)
         errors.print(f"The run is {summary.state}: {summary.message}")

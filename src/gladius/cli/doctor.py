@@ -21,7 +21,6 @@ from gladius.cli.output import Json, console, print_json
 from gladius.pulse.rundir import Home
 from gladius.supervise.machine import NoGpus, find_gpus
 
-DEFAULT_PORT = 8642
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "fuse", "9p", "ceph")
 _LEAST_FREE_BYTES = 5 * 10**9
 _MARKS = {
@@ -128,6 +127,8 @@ def _port(home: Home) -> Iterator[Finding]:
     if home.server_json.exists():
         yield Finding("Server", "works", f"one runs for this home, see {home.server_json}")
         return
+    from gladius.server.serve import DEFAULT_PORT
+
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
@@ -22,7 +23,10 @@ STATE_COLOURS = {
     "out_of_memory": "red", "lost": "red",
 }  # fmt: skip
 
-console = Console(highlight=False, soft_wrap=True)
+_PIPE_WIDTH = 240
+
+# A program that reads our table gets whole lines, not those of an imagined terminal.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 
@@ -38,8 +42,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
         console.print(empty)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(DASH if cell is None else str(cell) for cell in row))
     console.print(table)

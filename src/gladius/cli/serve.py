@@ -6,21 +6,22 @@ import contextlib
 import json
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gladius import compose
 from gladius.cli.connect import lasting_client
 from gladius.cli.follow import follow
 from gladius.cli.output import Json, print_json
 from gladius.errors import ConfigError, LockHeld
 from gladius.pulse.rundir import Home
-from gladius.server.serve import DEFAULT_PORT, Address, living_address
+
+if TYPE_CHECKING:
+    from gladius.server.serve import Address
 
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default="8642")]
 HomeFolder = Annotated[Path | None, typer.Option("--home", help="Home folder; else GLADIUS_HOME.")]
 
 
@@ -32,13 +33,16 @@ def add_to(app: typer.Typer) -> None:
 
 def up(
     host: Host = "127.0.0.1",
-    port: Port = DEFAULT_PORT,
+    port: Port = None,
     home: HomeFolder = None,
     no_browser: NoBrowser = False,
     base_path: Annotated[str, typer.Option(help="Path prefix behind a proxy.")] = "",
     public_url: Annotated[str | None, typer.Option(help="The URL that a proxy shows to people.")] = None,
 ) -> int:
     """Start the console server; print its URL when it is ready."""
+    # The server is half of what there is to import; the other verbs need none of it.
+    from gladius import compose
+    from gladius.server.serve import living_address
 
     def ready(address: Address) -> None:
         announce(address, open_browser=not no_browser)
