@@ -33,10 +33,21 @@ export function readLook(): Look {
   };
 }
 
-/** An axis in the theme's quiet colours; `format` writes its ticks. */
+/** Decimals that tell ticks apart which are `step` from each other. */
+export function tickDigits(step: number): number {
+  for (let digits = 0; digits < 8; digits++) {
+    const scaled = step * 10 ** digits;
+    if (Math.abs(scaled - Math.round(scaled)) < 1e-6 && scaled >= 0.5) return digits;
+  }
+  return step > 0 ? 8 : 0;
+}
+
+export const PADDING: uPlot.Padding = [8, 12, 0, 0];
+
+/** An axis in the theme's quiet colours; `format` writes a tick, given the decimals that it needs. */
 export function axis(
   look: Look,
-  format: (value: number) => string,
+  format: (value: number, digits: number) => string,
   extra: Partial<uPlot.Axis> = {},
 ): uPlot.Axis {
   return {
