@@ -99,6 +99,7 @@ class Heart(threading.Thread):
         self._attempt = attempt
         self._mailbox = Mailbox(directory.control)
         self._waiting: List[Command] = []
+        self._refused_by_disk: List[Command] = []
         self._answered = _answered_ids(directory) if self._mailbox.all() else set()
         self._stopping = threading.Event()
         self._dirty = True
@@ -117,6 +118,7 @@ class Heart(threading.Thread):
                 self._dirty, rewrite_at = True, 0.0
             if now >= next_second:
                 next_second = now + 1.0
+                self._waiting, self._refused_by_disk = self._refused_by_disk + self._waiting, []
                 self._events.check_file()
                 self._events.sync()
                 self._write_status_if_due(now)
@@ -146,11 +148,13 @@ class Heart(threading.Thread):
         for command in commands:
             if command.id in self._answered:
                 continue
-            self._answered.add(command.id)
             refusal = self._refusal(command)
-            if refusal:
-                self.answer(command, "rejected", detail=refusal)
-            elif self.answer(command, "accepted"):
+            if not self.answer(command, "rejected" if refusal else "accepted", detail=refusal):
+                # What cannot be promised durably is not begun; the next second may have room for the promise.
+                self._refused_by_disk.append(command)
+                continue
+            self._answered.add(command.id)
+            if not refusal:
                 self.accepted.append(command)
                 self.arrived.set()
 
@@ -185,13 +189,13 @@ class Heart(threading.Thread):
     def _write_status(self) -> None:
         self._dirty = False
         self._written_at = time.monotonic()
-        fields = self.fields
+        path, fields = self._directory.status, self.fields
         try:
             write_training_status(
-                self._directory.status, fields.status, fields.epoch, fields.total_epochs, fields.loss, fields.message
+                path, fields.status, fields.epoch, fields.total_epochs, fields.loss, str(fields.message)
             )
             self._warned = False
-        except OSError as error:
+        except (OSError, ValueError, TypeError) as error:
             self._dirty = True
             if not self._warned:
                 self._warned = True

@@ -42,6 +42,11 @@ class Plan:
         self.resumed_from = dict(resumed_from) if resumed_from else None
 
     @property
+    def by_steps(self) -> Optional[int]:
+        """The planned steps of a run that is limited by steps alone, for which PULSE v1 counts one epoch; else None."""
+        return self.total_steps if not self.total_epochs else None
+
+    @property
     def v1_total_epochs(self) -> float:
         """PULSE v1's total: a run limited by steps alone has 1.0, an unknown one 0.0."""
         if self.total_epochs:

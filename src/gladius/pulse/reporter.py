@@ -1,14 +1,16 @@
 """The run as a training script holds it: `log`, `steps`, `finish`. Upstream: the loop. Downstream: the run directory.
 
 Nothing here raises into a training loop. When recording is impossible the run is inactive and its methods do nothing.
+It is longer than 400 lines because a run is one object with one state: parts of it would share all of that state.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
+import os
 import time
 import traceback
+import weakref
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
@@ -20,13 +22,10 @@ from gladius.pulse.lock import FileLock
 from gladius.pulse.plan import Plan
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import may_move
-
-_log = logging.getLogger("gladius.pulse")
+from gladius.pulse.values import PLAIN, Cleaner, Rate
 
 Batch = TypeVar("Batch")
 Handler = Callable[[], Any]
-
-_NUMBERS = frozenset({float, int})
 
 
 class Run:
@@ -51,9 +50,9 @@ class Run:
         self._stop_command: Optional[Command] = None
         self._stopped_by = ""
         self._finished = False
-        self._rates = {"tokens": _Rate(), "samples": _Rate()}
-        self._nan_since: Optional[int] = None
-        self._warned_values = False
+        self._rates = {"tokens": Rate(), "samples": Rate()}
+        self._clean = Cleaner()
+        self._bad_loss = ""
         if directory is None:
             self._events = None
             return
@@ -62,6 +61,7 @@ class Run:
         self._heart.fields.total_epochs = plan.v1_total_epochs
         self._events.write("state", {"state": "preparing"}, durable=True)
         self._heart.start()
+        _recording.add(self)
 
     @property
     def active(self) -> bool:
@@ -72,6 +72,11 @@ class Run:
     def state(self) -> str:
         """The trainer's state as last written."""
         return self._state
+
+    @property
+    def last_step(self) -> Optional[int]:
+        """The last step that was ended or begun; None before the first."""
+        return self._step
 
     # What the trainer can do
 
@@ -152,14 +157,22 @@ class Run:
         if not self._stops_loop:
             self._stops_loop = True
             self.ready()
-        self._mark(step, epoch if epoch is not None else self._epoch_after(step))
+        if step.__class__ is not int or step < 0:
+            clean = self._clean.step(step)
+            step = self._next_step if clean is None else clean
+        if epoch is not None:
+            epoch = self._clean.number("epoch", epoch)
+        self._next_step = step + 1
+        self._mark(step, epoch)
 
     def _mark(self, step: int, epoch: Optional[float]) -> None:
         self._step = step
         heart = self._heart
         heart.pace.mark()
         fields = heart.fields
-        if epoch is not None:
+        if epoch is None or self._plan.by_steps:
+            epoch = self._epoch_after(step)
+        if epoch is not None and 0.0 <= epoch < float("inf"):
             fields.epoch = min(float(epoch), fields.total_epochs or float(epoch))
         heart.touch()
         if heart.accepted:
@@ -168,16 +181,18 @@ class Run:
             fields.message = self._progress_message()
 
     def _epoch_after(self, step: int) -> Optional[float]:
+        if self._plan.by_steps:
+            return (step + 1) / self._plan.by_steps
         if self._steps_per_epoch:
             return (step + 1) / self._steps_per_epoch
-        if self._plan.total_epochs is None and self._plan.total_steps:
-            return (step + 1) / self._plan.total_steps
         return float(self._passes) if self._passes else None
 
     def _epoch_at(self, step: int) -> Optional[float]:
         return step / self._steps_per_epoch if self._steps_per_epoch else None
 
     def _progress_message(self) -> str:
+        if self._bad_loss:
+            return self._bad_loss
         epoch, total = self._heart.fields.epoch, self._heart.fields.total_epochs
         step = self._step or 0
         if not self._steps_per_epoch or not self._plan.total_epochs:
@@ -208,59 +223,48 @@ class Run:
         assert self._events is not None
         if self._hello is None:
             self.ready()
-        own_step = step is None and not self._stops_loop
+        if step is not None and (step.__class__ is not int or step < 0):
+            step = self._clean.step(step)
+        if epoch is not None:
+            epoch = self._clean.number("epoch", epoch)
+        own_step = not self._stops_loop and (step is None or step != self._step)
         if step is None:
             step = self._next_step
-            if own_step:
-                self._next_step = step + 1
-        elif not self._stops_loop:
-            own_step = step != self._step
+        if own_step:
+            self._next_step = step + 1
+        if values.__class__ is not dict:
+            values = self._clean.numbers(values)
         for value in values.values():
-            if value.__class__ not in _NUMBERS:
-                values = self._only_numbers(values)
+            if value.__class__ not in PLAIN:
+                values = self._clean.numbers(values)
                 break
         if tokens is not None or samples is not None or "loss" in values:
             values = self._with_rates(values, tokens, samples)
-        if epoch is None:
-            epoch = self._epoch_at(step)
-        self._events.metrics(values, step, epoch, self._heart.log_offset)
+        self._events.metrics(values, step, self._epoch_at(step) if epoch is None else epoch, self._heart.log_offset)
         if "train/loss" in values:
             self._note_loss(values["train/loss"], step)
         if own_step:
-            self._mark(step, self._epoch_after(step))
-
-    def _only_numbers(self, values: Mapping[str, Any]) -> Dict[str, Any]:
-        """Turn array scalars into numbers; what is none is left out with one warning."""
-        numbers = {}
-        for name, value in values.items():
-            try:
-                numbers[str(name)] = value if type(value) in _NUMBERS else _as_number(value)
-            except (TypeError, ValueError, RuntimeError, OverflowError):
-                if not self._warned_values:
-                    self._warned_values = True
-                    _log.warning("run.log takes numbers; %r is %r and was left out", name, type(value).__name__)
-        return numbers
+            self._mark(step, epoch)
 
     def _with_rates(self, values: Mapping[str, Any], tokens: Optional[int], samples: Optional[int]) -> Dict[str, Any]:
         values = dict(values)
         if "loss" in values:
             values.setdefault("train/loss", values.pop("loss"))
-        for name, count in (("tokens", tokens), ("samples", samples)):
-            rate = self._rates[name].add(count) if count is not None else None
+        counts = {"tokens": tokens, "samples": samples}
+        for name, count in self._clean.numbers({k: v for k, v in counts.items() if v is not None}).items():
+            rate = self._rates[name].add(count)
             if rate is not None:
                 values.setdefault(f"train/{name}_per_second", rate)
         return values
 
     def _note_loss(self, loss: float, step: int) -> None:
-        fields = self._heart.fields
         if loss - loss == 0.0:
-            fields.loss = float(loss)
-            self._nan_since = None
-        elif self._nan_since is None:
-            self._nan_since = step
-            spelled = "NaN" if loss != loss else "infinite"
-            self.alert("critical", "non_finite_loss", f"loss is {spelled} since step {step}", value=loss)
-            fields.message = f"loss is {spelled} since step {step}"
+            self._heart.fields.loss = float(loss)
+            self._bad_loss = ""
+        elif not self._bad_loss:
+            self._bad_loss = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
+            self._heart.fields.message = self._bad_loss
+            self.alert("critical", "non_finite_loss", self._bad_loss, value=loss)
 
     def alert(self, level: str, code: str, message: str, value: Any = None, threshold: Any = None) -> None:
         """Tell people something; `level` is info, warning or critical."""
@@ -296,18 +300,30 @@ class Run:
             yield
             return
         before, message = self._state, self._heart.fields.message
-        moved = operation in ("validating", "checkpointing") and self._move(operation, reason)
-        self._heart.long_operations += 1
         self._heart.fields.message = reason or operation.capitalize()
+        moved = operation in ("validating", "checkpointing") and self._move(operation, reason)
         self._heart.touch()
+        try:
+            with self._no_steps():
+                yield
+        finally:
+            self._heart.fields.message = message
+            if moved and self._state == operation:
+                self._move(before)
+
+    @contextlib.contextmanager
+    def _no_steps(self) -> Iterator[None]:
+        """While this lasts no step is due, and the time counts neither as a step's nor in a rate."""
+        began = time.perf_counter()
+        self._heart.long_operations += 1
         try:
             yield
         finally:
             self._heart.long_operations -= 1
             self._heart.pace.forget_interval()
-            self._heart.fields.message = message
-            if moved and self._state == operation:
-                self._move(before)
+            if not self._heart.long_operations:
+                for rate in self._rates.values():
+                    rate.skip(time.perf_counter() - began)
 
     def _write(self, type_: str, fields: Mapping[str, Any], durable: bool = False) -> None:
         if self.active:
@@ -340,21 +356,15 @@ class Run:
         """Stay here, memory kept, until `resume` or `stop`."""
         heart = self._heart
         self._save_before_pause()
-        self._move("paused", f"Paused by {pause.issued_by or 'a command'}")
         heart.fields.message = f"Paused at step {self._step}"
-        heart.long_operations += 1
+        self._move("paused", f"Paused by {pause.issued_by or 'a command'}")
         heart.answer(pause, "applied", step=self._step)
-        try:
+        with self._no_steps():
             while self._state == "paused":
                 heart.arrived.wait(1.0)
                 heart.arrived.clear()
                 while heart.accepted and self._state == "paused":
                     self._obey_while_paused(heart.accepted.popleft())
-        finally:
-            heart.long_operations -= 1
-            heart.pace.forget_interval()
-            for rate in self._rates.values():
-                rate.restart()
 
     def _obey_while_paused(self, command: Command) -> None:
         if command.command == "stop":
@@ -371,8 +381,8 @@ class Run:
         self.stop_checkpoint = bool(command.args.get("checkpoint", True))
         self._stop_command = command
         self._stopped_by = command.issued_by
-        self._move("stopping", f"Stop asked by {command.issued_by or 'a command'}")
         self._heart.fields.message = "Stopping"
+        self._move("stopping", f"Stop asked by {command.issued_by or 'a command'}")
 
     def _save_before_pause(self) -> None:
         save = self._handlers.get("checkpoint")
@@ -391,6 +401,9 @@ class Run:
         """End the attempt: `done`, `cancelled` after a stop, `error` with the exception. Safe to call twice."""
         if not self.active:
             return
+        if self._state in ("validating", "checkpointing"):
+            # Left without an end, which only an open `long` can be.
+            self._move("stopping" if self.should_stop and self._state == "checkpointing" else "running")
         if isinstance(error, KeyboardInterrupt):
             self._stopped_by = "keyboard interrupt"
             error = None
@@ -407,7 +420,9 @@ class Run:
 
     def _end_done(self) -> None:
         fields = self._heart.fields
-        if self._epoch_unknown or fields.epoch >= fields.total_epochs - 1e-6:
+        if not fields.total_epochs:
+            fields.total_epochs = fields.epoch
+        elif self._epoch_unknown or fields.epoch >= fields.total_epochs - 1e-6:
             fields.epoch = fields.total_epochs
         self._move("done")
         fields.status, fields.message = "done", "Training completed successfully"
@@ -432,10 +447,13 @@ class Run:
 
     def _close(self) -> None:
         assert self._events is not None
-        for command in self._heart.accepted:
-            self._heart.answer(command, "rejected", detail="the training ended first")
         self._finished = True
         self._heart.stop()
+        for command in self._heart.accepted:
+            stopped = command.command == "stop" and self._state == "cancelled"
+            self._heart.answer(
+                command, "applied" if stopped else "rejected", step=self._step, detail="the training ended first"
+            )
         self._events.close()
         if self._lock is not None:
             self._lock.release()
@@ -451,24 +469,14 @@ class Run:
         self.finish(error)
 
 
-class _Rate:
-    """A count per second between two calls."""
-
-    def __init__(self) -> None:
-        self._last: Optional[float] = None
-
-    def add(self, count: float) -> Optional[float]:
-        now = time.perf_counter()
-        last, self._last = self._last, now
-        return count / (now - last) if last is not None and now > last else None
-
-    def restart(self) -> None:
-        self._last = None
+_recording: "weakref.WeakSet[Run]" = weakref.WeakSet()
 
 
-def _as_number(value: Any) -> float:
-    if isinstance(value, (str, bytes)):
-        raise TypeError("text is not a number")
-    item = getattr(value, "item", None)
-    plain = item() if item is not None else value
-    return int(plain) if isinstance(plain, int) else float(plain)
+def _fall_silent_in_child() -> None:
+    """A forked child (a DataLoader worker) holds a copy of its parent's run: it records nothing, also not at its exit."""
+    for run in list(_recording):
+        run._finished = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fall_silent_in_child)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import sys
 import time
 from types import TracebackType
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Iterable, Mapping, NoReturn, Optional, Type
 
 from gladius.errors import LockHeld
+from gladius.pulse.encode import encode
+from gladius.pulse.events import EventReader
 from gladius.pulse.lock import FileLock
 from gladius.pulse.plan import DEFAULT_CAPABILITIES, Plan
 from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import Home, RunDir
+from gladius.pulse.states import TERMINAL
 
 _log = logging.getLogger("gladius.pulse")
 
@@ -26,6 +30,7 @@ class _Current:
         self.run: Optional[Run] = None
         self._hooked = False
         self._error: Optional[BaseException] = None
+        self._steps_then: Optional[int] = None
 
     def hold(self, run: Run) -> None:
         self.run = run
@@ -33,19 +38,37 @@ class _Current:
             self._hooked = True
             atexit.register(self._at_exit)
             self._chain_excepthook()
+            self._chain_exit()
 
     def _chain_excepthook(self) -> None:
         before = sys.excepthook
 
         def remember(kind: Type[BaseException], error: BaseException, trace: Optional[TracebackType]) -> None:
-            self._error = error
+            self._remember(error)
             before(kind, error, trace)
 
         sys.excepthook = remember
 
+    def _chain_exit(self) -> None:
+        """Learn of `sys.exit(3)`: no hook of Python's tells of it, and it must not be recorded as `done`."""
+        before = sys.exit
+
+        def leave(status: Any = None) -> NoReturn:
+            self._remember(SystemExit(status) if status not in (None, 0, False) else None)
+            before(status)
+
+        sys.exit = leave  # type: ignore[assignment,unused-ignore]
+
+    def _remember(self, error: Optional[BaseException]) -> None:
+        self._error = error
+        self._steps_then = self.run.last_step if self.run is not None else None
+
     def _at_exit(self) -> None:
-        if self.run is not None:
-            self.run.finish(self._error)
+        if self.run is None:
+            return
+        # A script that went on training afterwards had caught what we remember.
+        went_on = self.run.last_step != self._steps_then
+        self.run.finish(None if went_on else self._error)
 
 
 _current = _Current()
@@ -97,13 +120,19 @@ def start(
     if any(os.environ.get(rank, "0") not in ("", "0") for rank in ("RANK", "LOCAL_RANK")):
         return inactive
     try:
-        directory, attempt = _open_run(name, config)
+        directory = _open_run(name)
         lock = FileLock(directory.trainer_lock)
         lock.acquire()
+        try:
+            attempt = _open_attempt(directory, config)
+        except OSError:
+            lock.release()
+            raise
     except LockHeld as error:
         _log.warning("%s This process records nothing.", error.message)
         return inactive
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: there is no home folder to be found.
         _log.warning("nothing is recorded: %s", error)
         return inactive
     run = Run(directory, attempt, lock, plan)
@@ -111,27 +140,63 @@ def start(
     return run
 
 
-def _open_run(name: Optional[str], config: Optional[Mapping[str, Any]]) -> Tuple[RunDir, int]:
-    """Find or make the run directory and this process's attempt in it."""
+def _open_run(name: Optional[str]) -> RunDir:
+    """Find or make the run directory."""
     named = os.environ.get("GLADIUS_RUN_DIR")
-    title = name or os.path.splitext(os.path.basename(sys.argv[0] or "python"))[0] or "script"
-    if named:
-        directory = RunDir(os.path.abspath(named))
-        directory.create({"name": title, "created_at": time.time(), "source": "script"}, "Preparing")
-    else:
-        directory = Home().new_run(title, {"source": "script", "engine": "script"}, "Preparing")
-    announced = os.environ.get("GLADIUS_ATTEMPT", "")
-    if announced.isdigit() and directory.attempt_json(int(announced)).exists():
-        return directory, int(announced)
+    title = str(name or os.path.splitext(os.path.basename(sys.argv[0] or "python"))[0] or "script")
+    directory = RunDir(os.path.abspath(named)) if named else None
+    if directory is not None and _has_ended(directory, _announced_attempt(directory)):
+        # The second training of one script: an attempt that has ended is never written to again.
+        _log.warning("the training of %s has ended; this one is recorded as a run of its own", directory.root)
+        directory = None
+    if directory is None:
+        return Home().new_run(title, {"source": "script", "engine": "script"}, "Preparing")
+    directory.create({"name": title, "created_at": time.time(), "source": "script"}, "Preparing")
+    return directory
+
+
+def _open_attempt(directory: RunDir, config: Optional[Mapping[str, Any]]) -> int:
+    """Return the attempt that the launcher announced, else record one; only the holder of the lock may."""
+    announced = _announced_attempt(directory)
+    if announced is not None:
+        return announced
     attempt = max(directory.attempt_numbers(), default=0) + 1
     facts: Dict[str, Any] = {
         "argv": [sys.executable, *sys.argv],
         "env": [],
         "launcher": None,
-        "config": dict(config or {}),
+        "config": _as_json(config or {}),
     }
     directory.write_attempt(attempt, facts)
-    return directory, attempt
+    return attempt
+
+
+def _announced_attempt(directory: RunDir) -> Optional[int]:
+    """The attempt that a supervisor started this process for, if it is one of this directory's."""
+    announced = os.environ.get("GLADIUS_ATTEMPT", "")
+    known = announced.isdigit() and directory.attempt_json(int(announced)).exists()
+    return int(announced) if known else None
+
+
+def _has_ended(directory: RunDir, attempt: Optional[int]) -> bool:
+    """Whether a trainer has said how this attempt ended."""
+    if attempt is None:
+        return False
+    states = [event.get("state") for event in EventReader(directory.events) if _is_state(event, attempt)]
+    return bool(states) and states[-1] in TERMINAL | {"released"}
+
+
+def _is_state(event: Mapping[str, Any], attempt: int) -> bool:
+    return bool(event["type"] == "state" and event["attempt"] == attempt)
+
+
+def _as_json(config: Mapping[str, Any]) -> Any:
+    """Return a configuration as JSON can hold it: a path or a dtype as text, NaN spelled."""
+    try:
+        return json.loads(encode(dict(config)))
+    except (TypeError, ValueError) as error:
+        _log.warning("the configuration is not recorded: %s", error)
+        return {}
 
 
 def init(

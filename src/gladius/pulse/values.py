@@ -1,0 +1,78 @@
+"""What a script hands to `log`, made into plain numbers. Upstream: the loop. Downstream: reporter."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Dict, Mapping, Optional
+
+_log = logging.getLogger("gladius.pulse")
+
+PLAIN = frozenset({float, int})
+
+
+class Cleaner:
+    """Turns array scalars into numbers and leaves out what is none, with one warning a run."""
+
+    def __init__(self) -> None:
+        self._warned = False
+
+    def numbers(self, values: Any) -> Dict[str, Any]:
+        """Return what of `values` is a number, by name."""
+        if not isinstance(values, Mapping):
+            self._warn("run.log takes a mapping of names to numbers; %r is none", type(values).__name__)
+            return {}
+        numbers = {}
+        for name, value in values.items():
+            try:
+                numbers[str(name)] = value if type(value) in PLAIN else as_number(value)
+            except (TypeError, ValueError, RuntimeError, OverflowError):
+                self._warn("run.log takes numbers; %r is %r and was left out", name, type(value).__name__)
+        return numbers
+
+    def number(self, name: str, value: Any) -> Optional[float]:
+        """Return one value as a number, or None."""
+        return self.numbers({name: value}).get(name)
+
+    def step(self, step: Any) -> Optional[int]:
+        """Return a step as an int; None for what cannot be one."""
+        try:
+            number = int(step)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            number = -1
+        if number < 0:
+            self._warn("%r is no step: steps are counted from 0", step)
+            return None
+        return number
+
+    def _warn(self, message: str, *args: Any) -> None:
+        if not self._warned:
+            self._warned = True
+            _log.warning(message, *args)
+
+
+class Rate:
+    """A count per second between two calls, leaving out the time that was not training."""
+
+    def __init__(self) -> None:
+        self._last: Optional[float] = None
+
+    def add(self, count: float) -> Optional[float]:
+        """Note `count` things since the last call and return them per second; None the first time."""
+        now = time.perf_counter()
+        last, self._last = self._last, now
+        return count / (now - last) if last is not None and now > last else None
+
+    def skip(self, seconds: float) -> None:
+        """Leave out a pause or a validation that took so long."""
+        if self._last is not None:
+            self._last += seconds
+
+
+def as_number(value: Any) -> float:
+    """Return a number, or a scalar of any array library, as int or float; raises TypeError or ValueError."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError("text is not a number")
+    item = getattr(value, "item", None)
+    plain = item() if item is not None else value
+    return int(plain) if isinstance(plain, int) else float(plain)
