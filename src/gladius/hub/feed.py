@@ -47,14 +47,14 @@ class Feed:
         self._summary_told: tuple[object, ...] | None = None
         self._summary_due = 0.0
 
-    def due(self, now: float) -> float:
+    def due(self, topics: frozenset[str], now: float) -> float:
         """When to look at this run again (monotonic seconds): now after a change, else when a lane may go on."""
         if self.changed:
             return now
         times = [self._buckets[lane].not_before for lane in self._waiting if lane != "summary"]
         if "summary" in self._waiting:
             times.append(self._summary_due)
-        if self.named:
+        if self.named and "status" in topics:
             times.append(self._status_at + HEARTBEAT_S)
         return min(times, default=now + HEARTBEAT_S)
 

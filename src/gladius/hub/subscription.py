@@ -85,11 +85,13 @@ class Subscription:
         clock = asyncio.get_running_loop().time
         while True:
             now = clock()
-            dues = [(feed.due(now), feed) for feed in self._feeds.values()]
+            dues = [(feed.due(self._topics, now), feed) for feed in self._feeds.values()]
             ready = [feed for due, feed in dues if due <= now]
             if ready:
                 for feed in ready:
                     await self._tell(feed, clock())
+                # Whatever a feed thinks is due, others have their turn in between.
+                await asyncio.sleep(0)
                 continue
             wait = min([due - now for due, _ in dues], default=_LOOK_S)
             self._wake.clear()
