@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import Any, Dict, Mapping, Optional
 
 from gladius.integrations.router import expert_counts
-from gladius.pulse.reporter import Run
 
 _SUMMARY_NAMES = {"train_loss": "train/mean_loss", "train_samples_per_second": "train/mean_samples_per_second"}
 _SUMMARY_NAMES["train_steps_per_second"] = "train/mean_steps_per_second"
@@ -70,23 +69,6 @@ def model_facts(model: Any) -> Dict[str, Any]:
         "active_experts": active,
     }
     return {key: value for key, value in facts.items() if value is not None}
-
-
-def announce(run: Run, **facts: Any) -> None:
-    """Complete the plan of a run that began before its training was known, and say `hello` with it.
-
-    The Trainer ends its loop when asked, so `stop` is offered from the first moment on.
-    """
-    plan = run._plan
-    theirs = plan.model or {}
-    for name, value in facts.items():
-        if value is not None:
-            setattr(plan, name, {**value, **theirs} if name == "model" else value)
-    run._steps_per_epoch = plan.steps_per_epoch
-    run._stops_loop = True
-    if run.active:
-        run._heart.fields.total_epochs = plan.v1_total_epochs
-    run.ready()
 
 
 def _length(sized: Any) -> Optional[int]:

@@ -17,7 +17,7 @@ from transformers import TrainerCallback
 from gladius.integrations import checkpoints
 from gladius.integrations.batches import BatchWatch
 from gladius.integrations.router import RouterLoad
-from gladius.integrations.trainer_facts import announce, metric_values, model_facts, plan_facts
+from gladius.integrations.trainer_facts import metric_values, model_facts, plan_facts
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import current_run, start
 
@@ -95,7 +95,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             facts.update(world_size=args.world_size, mode="distributed", capabilities=[])
         if state.global_step:
             facts["resumed_from"] = {"checkpoint": args.resume_from_checkpoint, "step": state.global_step}
-        announce(self._run, model=model_facts(model), **facts)
+        self._run.describe(model=model_facts(model), **facts)
         if args.logging_nan_inf_filter:
             self._run.alert("info", "nan_filter", _NAN_FILTER)
         self._watch = BatchWatch(model)

@@ -41,6 +41,12 @@ class Plan:
         self.capabilities = list(capabilities)
         self.resumed_from = dict(resumed_from) if resumed_from else None
 
+    def complete(self, facts: Mapping[str, Any]) -> None:
+        """Take in what became known later; of the model, what was said first stays."""
+        for name, value in facts.items():
+            if value is not None:
+                setattr(self, name, {**value, **(self.model or {})} if name == "model" else value)
+
     @property
     def by_steps(self) -> Optional[int]:
         """The planned steps of a run that is limited by steps alone, for which PULSE v1 counts one epoch; else None."""

@@ -112,6 +112,18 @@ class Run:
             self._move("running")
         self._heart.listening = True
 
+    def describe(self, **facts: Any) -> None:
+        """Complete what `start` was told, under its argument names, and say `hello` with it; None changes nothing.
+
+        For frameworks, which know their plan only after the run began, and which end their loop on `should_stop`.
+        """
+        self._plan.complete(facts)
+        self._steps_per_epoch = self._plan.steps_per_epoch
+        self._stops_loop = True
+        if self.active:
+            self._heart.fields.total_epochs = self._plan.v1_total_epochs
+            self.ready()
+
     def _hello_fields(self) -> Dict[str, Any]:
         capabilities = [c for c in self._plan.capabilities if c != "stop" or self._stops_loop]
         adjustable = {
