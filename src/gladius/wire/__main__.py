@@ -126,11 +126,10 @@ def main(arguments: list[str]) -> int:
     wire = Path(arguments[0])
     wire.parent.mkdir(parents=True, exist_ok=True)
     wire.write_text(render(wire_schema()), encoding="utf-8")
-    if len(arguments) == 2:
-        folder = Path(arguments[1])
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "status.schema.json").write_text(render(STATUS_SCHEMA), encoding="utf-8")
-        (folder / "event.schema.json").write_text(render(event_schema()), encoding="utf-8")
+    folder = Path(arguments[1] if len(arguments) == 2 else "docs/schemas")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "status.schema.json").write_text(render(STATUS_SCHEMA), encoding="utf-8")
+    (folder / "event.schema.json").write_text(render(event_schema()), encoding="utf-8")
     return 0
 
 
