@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gladius.errors import LaunchError
 from gladius.launch.local import LocalLauncher
 from gladius.launch.start import start_command
 from gladius.pulse.events import EventReader
@@ -89,7 +90,12 @@ class Follower:
         if since is None:
             return now
         if self.exited is None and now - since >= _ADOPT_PATIENCE_S:
-            LocalLauncher(self._home).adopt(self._run, self._attempt)
+            try:
+                LocalLauncher(self._home).adopt(self._run, self._attempt)
+            except LaunchError:
+                # A server may have been faster; but where nobody can, the command's end would never be known.
+                if not is_held(self._run.supervisor_lock) and not (self.trainer and self.trainer.alive()):
+                    raise
             return None
         return since
 
@@ -137,4 +143,8 @@ def run(
     house.create()
     directory = start_command(house, LocalLauncher(house), command, name, epochs)
     typer.echo(f"gladius: run {directory.run_id}, recorded in {directory.root}", err=True)
-    return Follower(house, directory, attempt=1).follow()
+    follower = Follower(house, directory, attempt=1)
+    code = follower.follow()
+    if follower.trainer is None and follower.exited is not None:
+        typer.echo(f"gladius: {follower.exited.get('evidence')}", err=True)
+    return code

@@ -30,6 +30,8 @@ class LocalLauncher:
     def _supervise(self, run: RunDir, attempt: int, adopt: bool) -> None:
         argv = [
             sys.executable,
+            # A `signal.py` or `queue.py` in the caller's folder must not take the place of Python's own.
+            "-P",
             "-m",
             "gladius.supervise",
             str(run.root),

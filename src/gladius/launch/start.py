@@ -104,5 +104,6 @@ def _write_config(path: Path, config: dict[str, Any]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     yaml = YAML()
     yaml.default_flow_style = False
+    path.touch(mode=0o600)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(config, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from gladius.pulse.rundir import Home, RunDir
@@ -11,6 +12,8 @@ from gladius.supervise.record import append_history, history_entry, summarize, w
 from gladius.supervise.verdict import Verdict
 from pulse_wrapper import read_training_status, write_training_status
 
+_log = logging.getLogger("gladius.supervise")
+
 
 def close_attempt(
     directory: RunDir, home: Home, attempt: int, observed: Observed, verdict: Verdict, stopped_by: str | None
@@ -18,9 +21,16 @@ def close_attempt(
     """Write what remains after the trainer is gone. Safe to repeat."""
     own_state = "cancelled" if stopped_by and not observed.has_ended else observed.state
     state = effective_state(attempt, own_state, verdict.verdict, alive=False)
-    _write_last_status(directory, state, observed, verdict, stopped_by)
+    try:
+        _write_last_status(directory, state, observed, verdict, stopped_by)
+    except OSError as error:
+        # The history is elsewhere and may still have room.
+        _log.warning("%s", error)
     report = summarize(directory, attempt, state, read_training_status(directory.status))
-    write_report(directory, report)
+    try:
+        write_report(directory, report)
+    except OSError as error:
+        _log.warning("no report: %s", error)
     if state != "released":
         status = state if state in ("done", "cancelled") else "error"
         append_history(home.history, history_entry(directory, report, status))
@@ -37,9 +47,7 @@ def _write_last_status(
     fields = _last_known(before, observed)
     if v1 == "done" and state == "done" and not observed.instrumented:
         fields["epoch"] = fields["total_epochs"] or fields["epoch"]
-    write_training_status(
-        directory.status, v1, fields["epoch"], fields["total_epochs"], fields["loss"], message
-    )
+    write_training_status(directory.status, v1, fields["epoch"], fields["total_epochs"], fields["loss"], message)
 
 
 def _last_word(state: str, observed: Observed, verdict: Verdict, stopped_by: str | None) -> tuple[str, str]:
@@ -56,6 +64,7 @@ def _last_word(state: str, observed: Observed, verdict: Verdict, stopped_by: str
 
 
 def _last_known(before: dict[str, Any], observed: Observed) -> dict[str, float]:
+    total = before.get("total_epochs", 0.0)
     epoch = max(before.get("epoch", 0.0), observed.epoch or 0.0)
     loss = observed.loss if observed.loss is not None else before.get("loss", 0.0)
-    return {"epoch": epoch, "total_epochs": before.get("total_epochs", 0.0), "loss": loss}
+    return {"epoch": min(epoch, total) if total else epoch, "total_epochs": total, "loss": loss}

@@ -23,34 +23,50 @@ class Observed:
         self.loss: float | None = None
         self.answered: set[str] = set()
         self._attempt = attempt
+        self._by_steps: float | None = None
         self._reader = EventReader(directory.events)
 
     def read(self) -> None:
         """Take in what the trainer wrote since the last call."""
-        for event in self._reader.read_all():
+        for event in self._reader:
             if event["type"] == "ack":
                 self.answered.add(str(event.get("command_id")))
-            if event.get("attempt") == self._attempt:
+            if event["attempt"] == self._attempt:
                 self._take(event)
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["type"] == "hello":
             self.instrumented = True
+            self._by_steps = number(event.get("total_steps")) if not event.get("total_epochs") else None
         elif event["type"] == "state":
+            error = event.get("error")
             self.state = event.get("state")
             self.reason = event.get("reason")
-            self.error = (event.get("error") or {}).get("message")
-        elif event["type"] == "metrics":
-            self.note(event.get("step"), event.get("epoch"), event.get("values", {}).get("train/loss"))
+            self.error = error.get("message") if isinstance(error, dict) else None
+        elif event["type"] == "metrics" and isinstance(event.get("values"), dict):
+            step, epoch = number(event.get("step")), number(event.get("epoch"))
+            if self._by_steps and step is not None:
+                epoch = (step + 1) / self._by_steps
+            self.note(None if step is None else int(step), epoch, event["values"].get("train/loss"))
 
     def note(self, step: int | None, epoch: float | None, loss: Any) -> None:
         """Keep the last known place and the last finite loss."""
         self.step = step if step is not None else self.step
         self.epoch = epoch if epoch is not None else self.epoch
-        if isinstance(loss, int | float) and math.isfinite(loss):
-            self.loss = float(loss)
+        finite = number(loss)
+        self.loss = finite if finite is not None else self.loss
 
     @property
     def has_ended(self) -> bool:
         """Whether the trainer itself said how it ended, or that it left to be resumed."""
         return self.state in TERMINAL or self.state == "released"
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number as float; None for anything else that a stream may hold in its place."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

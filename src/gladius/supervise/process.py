@@ -25,7 +25,7 @@ class Trainer:
         self.ended = False
         self._popen = popen
         self._pidfd = self._open_pidfd()
-        if self._pidfd < 0 and identity.alive() is False:
+        if self._pidfd < 0 and popen is None and identity.alive() is False:
             self._note_end()
 
     @classmethod
@@ -99,7 +99,7 @@ class Trainer:
             pidfd = os.pidfd_open(self.identity.pid)
         except OSError:
             return -1
-        if self.identity.alive() is False and self._popen is None:
+        if not self.identity.alive() and self._popen is None:
             os.close(pidfd)
             return -1
         return pidfd

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,18 +13,22 @@ from typing import Any
 from gladius.pulse.events import EventReader
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import RunDir
+from gladius.supervise.observe import number
 from pulse_wrapper import atomic_write_json
 
 _LOG_TAIL_BYTES = 4000
+_SPELLED = ("NaN", "Infinity", "-Infinity")
 
 
 def events_of(directory: RunDir, attempt: int) -> Iterator[dict[str, Any]]:
     """Yield the attempt's events of both streams; parsed numbers count only where the trainer said no hello."""
-    own = [event for event in EventReader(directory.events).read_all() if event.get("attempt") == attempt]
-    instrumented = any(event["type"] == "hello" for event in own)
-    yield from own
-    for event in EventReader(directory.supervisor_events).read_all():
-        if event.get("attempt") == attempt and not (instrumented and event["type"] in ("metrics", "state")):
+    instrumented = False
+    for event in EventReader(directory.events):
+        if event["attempt"] == attempt:
+            instrumented = instrumented or event["type"] == "hello"
+            yield event
+    for event in EventReader(directory.supervisor_events):
+        if event["attempt"] == attempt and not (instrumented and event["type"] in ("metrics", "state")):
             yield event
 
 
@@ -41,12 +45,14 @@ def summarize(directory: RunDir, attempt: int, state: str, status: dict[str, Any
     exit_event: dict[str, Any] = {}
     for event in events_of(directory, attempt):
         if event["type"] == "metrics":
-            values, step = event.get("values", {}), event.get("step")
-            steps = step if steps is None or (step is not None and step > steps) else steps
-            losses.add(values.get("train/loss"), step, event.get("epoch"))
-            evals.add(values.get("eval/loss"), step, event.get("epoch"))
-            rate = values.get("train/tokens_per_second")
-            rates += [rate] if isinstance(rate, int | float) else []
+            values, step = event.get("values"), number(event.get("step"))
+            if not isinstance(values, dict):
+                continue
+            steps = int(step) if step is not None and (steps is None or step > steps) else steps
+            losses.add(values.get("train/loss"), steps, number(event.get("epoch")))
+            evals.add(values.get("eval/loss"), steps, number(event.get("epoch")))
+            rate = number(values.get("train/tokens_per_second"))
+            rates += [rate] if rate is not None else []
         elif event["type"] == "checkpoint":
             checkpoints.append({key: event[key] for key in ("step", "path", "bytes", "kind", "failed") if key in event})
         elif event["type"] == "alert":
@@ -92,12 +98,12 @@ class _Series:
         self.best: dict[str, Any] | None = None
 
     def add(self, value: Any, step: int | None, epoch: float | None) -> None:
-        if value is None:
+        finite = number(value)
+        if finite is None and value not in _SPELLED:
             return
         self.first = value if self.first is None else self.first
         self.last = value
-        finite = isinstance(value, int | float) and math.isfinite(value)
-        if finite and (self.best is None or value < self.best["value"]):
+        if finite is not None and (self.best is None or value < self.best["value"]):
             self.best = {"value": value, "step": step, "epoch": epoch}
 
     def summary(self) -> dict[str, Any] | None:
@@ -107,9 +113,18 @@ class _Series:
 def write_report(directory: RunDir, report: dict[str, Any]) -> None:
     """Write report.json and report.md."""
     atomic_write_json(directory.report_json, report)
-    temporary = directory.report_md.with_name(".report.md.tmp")
-    temporary.write_text(render(report, _log_tail(directory.console_log)), encoding="utf-8")
-    temporary.replace(directory.report_md)
+    text = render(report, _log_tail(directory.console_log))
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="replace", dir=directory.root, prefix=".report-", suffix=".tmp", delete=False
+    ) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            temporary.replace(directory.report_md)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def render(report: dict[str, Any], log_tail: str) -> str:

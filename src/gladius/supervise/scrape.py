@@ -17,7 +17,7 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 _COUNTER = re.compile(
-    r"\b(?P<name>epoch|step|batch|iter(?:ation)?)s?\b\s*[:=#]?\s*[\[(]?\s*(?P<n>\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(?P<total>\d+))?",
+    r"\b(?P<name>epoch|step|batch|iter(?:ation)?)(?P<plural>e?s)?\b\s*[:=#]?\s*[\[(]?\s*(?P<n>\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(?P<total>\d+))?",
     re.IGNORECASE,
 )
 _BAR = re.compile(r"^\s*(?P<label>[^|%]*?):?\s*\d{1,3}%\|[^|]*\|\s*(?P<n>\d+)/(?P<total>\d+)\s*\[(?P<rest>[^\]]*)")
@@ -26,8 +26,12 @@ _METRIC_WORDS = re.compile(
     r"loss|acc|perplexity|ppl|\blr\b|learning[ _]rate|grad[ _]norm|reward|f1|bleu|\bmse|\bmae|rmse|\bauc|throughput|expert[-_ ]?\d",
     re.IGNORECASE,
 )
+_LONGEST_LINE = 1 << 16
+_SPACED_LOSS = re.compile(r"\bloss (?P<value>\d+\.\d+(?:[eE][-+]?\d+)?)(?![\w.])", re.IGNORECASE)
+_LEVEL = re.compile(r"^(?:debug|info|warn(?:ing)?|error|critical) (?=\w)", re.IGNORECASE)
 _NOT_METRICS = frozenset({"epoch", "step", "batch", "iter", "iteration", "memory", "temp", "time", "eta", "elapsed"})
-_ALIASES = {"lr": "learning_rate", "acc": "accuracy", "gradient_norm": "grad_norm", "throughput": "tokens_per_second"}
+_ALIASES = {"lr": "learning_rate", "acc": "accuracy", "gradient_norm": "grad_norm"}
+_COUNTED = ("token", "sample")
 _SPLITS = (("validation_", "eval/"), ("valid_", "eval/"), ("val_", "eval/"), ("eval_", "eval/"), ("test_", "test/"),
            ("training_", "train/"), ("train_", "train/"))  # fmt: skip
 
@@ -87,10 +91,14 @@ class Scraper:
                 self.counters.lines += 1
                 readings.append(Reading(self._offset, self._step(), self.epoch, values))
             self._offset += len(line)
-        if len(self._rest) > 1 << 16:
+        if len(self._rest) > _LONGEST_LINE:
             self._offset += len(self._rest)
             self._rest = b""
         return readings
+
+    def finish(self) -> list[Reading]:
+        """Take the last line as whole: nothing will end it any more."""
+        return self.feed(b"\n") if self._rest else []
 
     @property
     def epoch(self) -> float | None:
@@ -118,10 +126,13 @@ class Scraper:
         bar = _BAR.match(text)
         if bar is not None:
             return self._read_bar(bar)
-        self._read_counters(text)
-        if not _METRIC_WORDS.search(text):
+        measured = _METRIC_WORDS.search(text) is not None
+        counted = self._read_counters(text, measured)
+        if not measured:
             return {}
-        return _pairs(text)
+        values = _pairs(text)
+        spaced = _SPACED_LOSS.search(text) if counted and not values else None
+        return {"train/loss": float(spaced["value"])} if spaced else values
 
     def _read_dict(self, text: str) -> dict[str, float] | None:
         """Read `{'loss': 2.1, 'epoch': 0.5}` as Hugging Face's Trainer prints it."""
@@ -133,8 +144,13 @@ class Scraper:
         except (ValueError, SyntaxError):
             return None
         numbers = {str(key): number for key, value in printed.items() if (number := _number(value)) is not None}
+        if not any(_METRIC_WORDS.search(name) for name in numbers):
+            return {}
         if "epoch" in numbers:
             self._set_epoch(numbers.pop("epoch"), None, exact=True)
+        if "train_runtime" in numbers and "train_loss" in numbers:
+            # The Trainer's summary: a mean over the whole training, no loss of a step.
+            numbers["train_mean_loss"] = numbers.pop("train_loss")
         return {metric_name(name): value for name, value in numbers.items()}
 
     def _read_bar(self, bar: re.Match[str]) -> dict[str, float]:
@@ -148,11 +164,13 @@ class Scraper:
         self._set_batch(int(bar["n"]), int(bar["total"]))
         return _pairs(bar["rest"].partition(",")[2]) if "=" in bar["rest"] else {}
 
-    def _read_counters(self, text: str) -> None:
-        matches = list(_COUNTER.finditer(text))
+    def _read_counters(self, text: str, measured: bool) -> bool:
+        """Note where the line says it is; `Num Epochs = 3` or `10 steps` on a line without a metric is no place."""
+        matches = [match for match in _COUNTER.finditer(text) if measured or not match["plural"]]
         in_epoch = any(match["name"].lower() == "epoch" for match in matches)
         for match in matches:
             self._count(match, in_epoch)
+        return bool(matches)
 
     def _count(self, match: re.Match[str], in_epoch: bool = False) -> None:
         """Note a counter; `Step [100/600]` beside an epoch counts within that epoch, as a batch does."""
@@ -202,11 +220,12 @@ def metric_name(printed: str) -> str:
 def _pairs(text: str) -> dict[str, float]:
     values = {}
     for match in _PAIR.finditer(text):
-        name = match["name"]
+        name = _LEVEL.sub("", match["name"])
         number = _number(match["value"])
         if number is not None and name.lower() not in _NOT_METRICS:
             unit = (match["unit"] or "").strip().lower()
-            values["train/tokens_per_second" if unit.startswith("tok") else metric_name(name)] = number
+            rate = next((f"train/{thing}s_per_second" for thing in _COUNTED if unit.startswith(thing[:3])), None)
+            values[rate or metric_name(name)] = number
     return values
 
 

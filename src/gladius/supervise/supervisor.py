@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gladius.errors import CommandInvalid
+from gladius.errors import CommandInvalid, RunBusy
 from gladius.pulse.control import SUPERVISOR_COMMANDS, Command, Mailbox, check_command
 from gladius.pulse.events import EventReader, EventWriter
 from gladius.pulse.identity import Identity, boot_id
@@ -25,7 +25,7 @@ from gladius.supervise.closing import close_attempt
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
 from gladius.supervise.process import Trainer
-from gladius.supervise.scrape import Scraper
+from gladius.supervise.scrape import Reading, Scraper
 from gladius.supervise.verdict import Verdict, judge_exit, judge_not_started, judge_unobserved
 from pulse_wrapper import read_training_status, safe_read_json, write_training_status
 
@@ -87,9 +87,7 @@ class Supervisor:
         self._scraper = Scraper(offset)
         cwd = Path(self.facts.get("cwd") or self.directory.root)
         try:
-            self.trainer = Trainer.spawn(
-                self.facts["argv"], self._trainer_env(), cwd, console
-            )
+            self.trainer = Trainer.spawn(self.facts["argv"], self._trainer_env(), cwd, console)
         except OSError as error:
             self._exited(judge_not_started(error))
             return
@@ -99,7 +97,9 @@ class Supervisor:
         """Return this process's environment, and what every trainer that Gladius starts is told."""
         env = {**TRAINER_DEFAULTS, **os.environ}
         env.update(
-            GLADIUS_RUN_DIR=str(self.directory.root), GLADIUS_HOME=str(self.home.root), GLADIUS_ATTEMPT=str(self.attempt)
+            GLADIUS_RUN_DIR=str(self.directory.root),
+            GLADIUS_HOME=str(self.home.root),
+            GLADIUS_ATTEMPT=str(self.attempt),
         )
         if self.facts.get("pythonpath"):
             env["PYTHONPATH"] = os.pathsep.join(filter(None, [self.facts["pythonpath"], env.get("PYTHONPATH")]))
@@ -123,7 +123,9 @@ class Supervisor:
             identity = Identity.from_dict(read_holder(self.directory.trainer_lock) or {})
             if identity is not None and identity.alive():
                 self._process_started(identity, console_offset=None)
-        if identity is not None and identity.alive() is not False:
+        if identity is not None and identity.alive() is None:
+            raise RunBusy(f"Its trainer runs on {identity.host}.", "Only a supervisor of that machine can watch it.")
+        if identity is not None and identity.alive():
             self.trainer = Trainer(identity, None)
         else:
             self.observed.read()
@@ -148,7 +150,7 @@ class Supervisor:
             for duty in duties:
                 self._attempt_duty(duty)
         self._attempt_duty(self._observe)
-        self._attempt_duty(self._scrape)
+        self._attempt_duty(self._scrape_rest)
         self._exited(self._judge())
 
     def _attempt_duty(self, duty: Callable[[], None]) -> None:
@@ -216,13 +218,24 @@ class Supervisor:
             return
         with contextlib.suppress(FileNotFoundError), self.directory.console_log.open("rb") as file:
             file.seek(self._scraper.offset)
-            while data := file.read(SCRAPE_BYTES):
-                for reading in self._scraper.feed(data):
-                    if reading.offset > self._scraped_until:
-                        self._own("running")
-                        self.stream.metrics(reading.values, reading.step, reading.epoch, reading.offset)
-                    self.observed.note(reading.step, reading.epoch, reading.values.get("train/loss"))
-                    self._status_dirty = True
+            # One block a tick: a program that prints faster than this is read must not keep signals from it.
+            self._note(self._scraper.feed(file.read(SCRAPE_BYTES)))
+
+    def _scrape_rest(self) -> None:
+        """Read what is left of the output of a command that has ended."""
+        before = -1
+        while self._scraper.offset != before:
+            before = self._scraper.offset
+            self._scrape()
+        self._note(self._scraper.finish())
+
+    def _note(self, readings: list[Reading]) -> None:
+        for reading in readings:
+            if reading.offset > self._scraped_until:
+                self._own("running")
+                self.stream.metrics(reading.values, reading.step, reading.epoch, reading.offset)
+            self.observed.note(reading.step, reading.epoch, reading.values.get("train/loss"))
+            self._status_dirty = True
 
     def _own(self, state: str) -> None:
         if state != self._own_state:
