@@ -1,0 +1,85 @@
+"""A real Chromium before a real server. Everything is found by its accessible name, as a person with a screen reader would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_fixtures import serve
+from console_server import ConsoleServer
+
+__all__ = ["serve"]
+
+ASSETS = Path(__file__).parents[2] / "src/gladius/server/assets"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def find_chromium() -> str | None:
+    """CHROMIUM, or one of the machine's; None leaves it to Playwright's own."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if not (ASSETS / "index.html").is_file():
+        pytest.skip("the page is not built: npm --prefix web run build")
+    with playwright.sync_playwright() as driver:
+        try:
+            running = driver.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        except playwright.Error as error:
+            pytest.skip(f"no Chromium starts here (set CHROMIUM to one): {str(error).splitlines()[0]}")
+        yield running
+        running.close()
+
+
+class Visit:
+    """A browser page that is logged in to a server, and what it complained about."""
+
+    def __init__(self, context: Any, server: ConsoleServer) -> None:
+        self.server = server
+        self.page = context.new_page()
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._hear)
+        self.page.on("request", self._watch)
+        self.page.goto(f"{server.url}/?token={server.token}")
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith((self.server.url, self.server.url.replace("http", "ws", 1), "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def open(self, path: str) -> Any:
+        self.page.goto(self.server.url + path)
+        return self.page
+
+    @property
+    def state(self) -> str:
+        return str(self.page.get_by_role("status").inner_text()).strip()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
+    contexts: list[Any] = []
+
+    def start(server: ConsoleServer, **options: Any) -> Visit:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "locale": "en-US", **options})
+        contexts.append(context)
+        return Visit(context, server)
+
+    yield start
+    for context in contexts:
+        context.close()

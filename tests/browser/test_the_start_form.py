@@ -1,0 +1,81 @@
+"""Starting a training from the overview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from console_server import ConsoleServer
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def overview(serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]) -> Any:
+    guest = visit(serve())
+    until(lambda: "To start" in guest.page.get_by_role("region", name="Start training").inner_text())
+    return guest
+
+
+def test_the_button_waits_for_a_valid_choice_and_says_what_is_missing(overview: Any) -> None:
+    page = overview.page
+    start = page.get_by_role("button", name="Start training")
+    form = page.get_by_role("region", name="Start training")
+    assert start.is_disabled()
+    assert "choose a profile" in form.inner_text()
+    page.get_by_role("combobox", name="Profile").select_option("tiny-moe")
+    assert "choose a profile" not in form.inner_text()
+    assert page.get_by_role("spinbutton", name="Epochs").input_value() == "3"
+    page.get_by_role("spinbutton", name="Epochs").fill("0")
+    assert start.is_disabled()
+    assert "give epochs" in form.inner_text()
+    assert overview.complaints == []
+
+
+def test_another_profile_never_overwrites_epochs_that_were_typed(overview: Any, until: Callable[..., Any]) -> None:
+    page = overview.page
+    page.get_by_role("spinbutton", name="Epochs").fill("7")
+    page.get_by_role("combobox", name="Profile").select_option("tiny-moe")
+    assert page.get_by_role("spinbutton", name="Epochs").input_value() == "7"
+    page.reload()
+    until(lambda: page.get_by_role("combobox", name="Profile").input_value() == "tiny-moe")
+    assert page.get_by_role("spinbutton", name="Epochs").input_value() == "7"
+    assert '"epochs":7' in page.evaluate("localStorage.getItem('active_training_context')")
+
+
+def test_the_page_speaks_russian_to_a_russian_browser(
+    serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    guest = visit(serve(), locale="ru-RU")
+    page = guest.page
+    until(lambda: page.get_by_role("combobox", name="Профиль").count() == 1)
+    assert page.get_by_role("button", name="Начать обучение").is_disabled()
+    assert page.evaluate("document.documentElement.lang") == "ru"
+    page.get_by_role("button", name="Настройки").click()
+    page.get_by_role("radio", name="English").check(force=True)
+    until(lambda: page.get_by_role("button", name="Start training").count() == 1)
+
+
+def test_the_theme_is_chosen_once_and_stays(overview: Any) -> None:
+    page = overview.page
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("radio", name="Light").check(force=True)
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+def test_the_page_lives_under_a_base_path(
+    serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    guest = visit(serve(base_path="/user/me/gladius"))
+    page = guest.page
+    until(lambda: page.get_by_role("combobox", name="Profile").count() == 1)
+    page.get_by_role("link", name="Runs", exact=True).click()
+    until(lambda: page.url.endswith("/user/me/gladius/runs"))
+    until(lambda: "You have not trained anything yet" in page.get_by_role("main").inner_text())
+    page.reload()
+    until(lambda: "You have not trained anything yet" in page.get_by_role("main").inner_text())
+    assert guest.complaints == []

@@ -1,0 +1,197 @@
+"""A script of one's own, watched and steered through the page."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_server import ConsoleServer
+
+pytestmark = pytest.mark.browser
+
+INSTRUMENTED = """
+import sys, time
+import gladius
+
+epochs, per_epoch, pause = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+print("[INFO] begins\\x1b]0;stolen title\\x07\\x1b]52;c;c3RvbGVu\\x07", flush=True)
+position = 4.0
+with gladius.start(total_epochs=epochs, steps_per_epoch=per_epoch) as run:
+    for step, _ in run.steps(range(epochs * per_epoch)):
+        position -= 0.02 * 2 * (position - 1.0)
+        loss = (position - 1.0) ** 2 + 0.5
+        run.log({"train/loss": loss, "train/learning_rate": 0.02, "train/grad_norm": 2 * abs(position - 1.0)}, tokens=64)
+        if step % per_epoch == per_epoch - 1:
+            run.log({"eval/loss": loss + 0.1})
+            print(f"\\n[SUCCESS] epoch {step // per_epoch + 1} over", flush=True)
+        print(f"\\rstep {step + 1} of {epochs * per_epoch}", end="", flush=True)
+        time.sleep(pause)
+"""
+PRINTING = """
+import sys, time
+for step in range(1, 4000):
+    print(f"Epoch 1 | Batch {step}/4000 | Loss: {4 / step + 1:.4f}", flush=True)
+    time.sleep(0.1)
+"""
+
+
+@pytest.fixture
+def watched(
+    tmp_path: Path,
+    serve: Callable[..., ConsoleServer],
+    spawn: Callable[..., subprocess.Popen[str]],
+    until: Callable[..., Any],
+) -> Callable[..., tuple[ConsoleServer, str]]:
+    """Start a server and `gladius run -- python script.py ...`; the server and the run's id."""
+
+    def start(script: str, *arguments: object) -> tuple[ConsoleServer, str]:
+        path = tmp_path / "script.py"
+        path.write_text(script)
+        server = serve()
+        command = [Path(sys.executable).with_name("gladius"), "run", "--name", "my script", "--", sys.executable, path]
+        spawn(*command, *map(str, arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        runs = until(lambda: server.get("/runs")["runs"])
+        return server, runs[0]["run_id"]
+
+    return start
+
+
+def number(text: str) -> float:
+    found = re.search(r"-?\d+(?:\.\d+)?", text.replace(",", ""))
+    return float(found.group()) if found else -1.0
+
+
+def test_a_script_shows_its_course_and_can_be_held_and_stopped(
+    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    server, run_id = watched(INSTRUMENTED, 3, 200, 0.05)
+    guest = visit(server)
+    page = guest.open(f"/runs/{run_id}")
+    until(lambda: guest.state == "Training")
+
+    loss = page.get_by_role("figure", name="Loss")
+    overall = page.get_by_role("progressbar", name="Overall progress")
+    until(lambda: re.search(r"\d\.\d{4}", loss.inner_text()))
+    until(lambda: loss.locator("canvas").count() == 1)
+    until(lambda: number(overall.get_attribute("aria-valuenow") or "") > 1)
+    until(lambda: "step" in page.get_by_role("region", name="Live training stream").locator(".xterm-rows").inner_text())
+    assert "stolen" not in page.get_by_role("region", name="Live training stream").inner_text()
+    assert "stolen" not in page.title()
+    until(lambda: "tokens/s" in page.get_by_role("figure", name="Throughput").inner_text())
+    until(lambda: "RAM" in page.get_by_role("figure", name="Memory").inner_text())
+    assert "no experts" in page.get_by_role("figure", name="Expert coverage").inner_text()
+
+    controls = page.get_by_role("region", name="Controls")
+    page.get_by_role("button", name="Pause training").click()
+    until(lambda: guest.state == "Paused")
+    until(lambda: "applied" in controls.inner_text())
+    held = number(overall.get_attribute("aria-valuenow") or "")
+
+    page.reload()
+    until(lambda: page.get_by_role("status").count() == 1)
+    until(lambda: guest.state == "Paused")
+    until(lambda: number(overall.get_attribute("aria-valuenow") or "") == held)
+    page.get_by_role("button", name="Resume training").click()
+    until(lambda: guest.state == "Training")
+    until(lambda: number(overall.get_attribute("aria-valuenow") or "") > held)
+
+    page.get_by_role("button", name="Stop training").click()
+    dialog = page.get_by_role("dialog", name="Stop training?")
+    dialog.get_by_role("button", name="Keep training").click()
+    assert guest.state == "Training"
+    page.get_by_role("button", name="Stop training").click()
+    dialog.get_by_role("button", name="Stop training").click()
+    until(lambda: guest.state == "Stopped", timeout=30)
+    assert page.get_by_role("button", name="Pause training").is_disabled()
+
+    page.get_by_role("button", name="Back to overview").click()
+    until(lambda: "my script" in page.get_by_role("region", name="Recent").inner_text())
+    assert guest.complaints == []
+    assert guest.foreign == [], "a request left the machine"
+
+
+def test_a_reload_shows_the_whole_course_from_the_first_step_on(
+    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    server, run_id = watched(INSTRUMENTED, 2, 40, 0.02)
+    guest = visit(server)
+    page = guest.open(f"/runs/{run_id}")
+    until(lambda: guest.state == "Done", timeout=40)
+    stream = page.get_by_role("region", name="Live training stream").locator(".xterm-rows")
+    for _ in range(2):
+        until(lambda: "[INFO] begins" in stream.inner_text() and "epoch 2 over" in stream.inner_text())
+        assert stream.inner_text().count("[INFO] begins") == 1
+        assert page.get_by_role("progressbar", name="Overall progress").get_attribute("aria-valuenow") == "100"
+        expected = server.get(f"/runs/{run_id}")["summary"]["loss"]
+        until(lambda expected=expected: f"{expected:.4f}" in page.get_by_role("figure", name="Loss").inner_text())
+        page.reload()
+        until(lambda: page.get_by_role("status").count() == 1)
+    assert guest.complaints == []
+
+
+def test_a_killed_server_leaves_the_values_and_the_next_one_goes_on(
+    watched: Callable[..., tuple[ConsoleServer, str]],
+    serve: Callable[..., ConsoleServer],
+    visit: Callable[..., Any],
+    until: Callable[..., Any],
+) -> None:
+    server, run_id = watched(INSTRUMENTED, 3, 400, 0.05)
+    guest = visit(server)
+    page = guest.open(f"/runs/{run_id}")
+    overall = page.get_by_role("progressbar", name="Overall progress")
+    until(lambda: page.get_by_role("status").count() == 1)
+    until(lambda: number(overall.get_attribute("aria-valuenow") or "") > 0)
+    port = server.port
+    server.kill()
+    until(lambda: "Connection lost" in page.get_by_role("alert").inner_text())
+    before = number(overall.get_attribute("aria-valuenow") or "")
+    assert before > 0
+    assert page.get_by_role("button", name="Pause training").is_disabled()
+
+    again = serve(port=port)
+    retry = page.get_by_role("button", name="Retry now")
+    until(lambda: retry.count() == 0 or retry.click(timeout=1000) or retry.count() == 0)
+    until(lambda: number(overall.get_attribute("aria-valuenow") or "") > before)
+    stream = page.get_by_role("region", name="Live training stream").locator(".xterm-rows")
+    assert stream.inner_text().count("[INFO] begins") == 1
+    assert "skipped" not in stream.inner_text()
+    again.http.post(f"/runs/{run_id}/commands", json={"command": "stop", "args": {}})
+    until(lambda: guest.state == "Stopped", timeout=30)
+
+
+def test_a_program_that_only_prints_has_its_buttons_by_signals(
+    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    server, run_id = watched(PRINTING)
+    guest = visit(server)
+    page = guest.open(f"/runs/{run_id}")
+    until(lambda: guest.state == "Training")
+    until(lambda: re.search(r"\d\.\d{4}", page.get_by_role("figure", name="Loss").inner_text()))
+    save = page.get_by_role("button", name="Save checkpoint")
+    assert save.is_disabled()
+    assert "PULSE" in (save.get_attribute("title") or "")
+    page.get_by_role("button", name="Pause training").click()
+    until(lambda: guest.state == "Suspended")
+    page.get_by_role("button", name="Resume training").click()
+    until(lambda: guest.state == "Training")
+    page.get_by_role("button", name="Stop training").click()
+    page.get_by_role("dialog", name="Stop training?").get_by_role("button", name="Stop training").click()
+    until(lambda: page.get_by_role("button", name="Stop training").is_disabled(), timeout=40)
+    assert guest.complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 800, 1200, 1440])
+def test_nothing_is_wider_than_the_screen(
+    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], width: int, until: Callable[..., Any]
+) -> None:
+    server, run_id = watched(INSTRUMENTED, 1, 30, 0.01)
+    guest = visit(server, viewport={"width": width, "height": 844})
+    for path in ("/", "/runs", f"/runs/{run_id}"):
+        page = guest.open(path)
+        until(lambda page=page: "my script" in page.locator("#app").inner_text())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
