@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -12,17 +13,17 @@ from gladius import __version__
 from gladius.server import login, problems, socket
 from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
-from gladius.server.pages import Pages
+from gladius.server.pages import ASSETS, Pages
 from gladius.server.rooms import Rooms
 from gladius.server.routes import ROUTERS
 
 PREFIX = "/api/v1"
 
 
-def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "") -> ASGIApp:
+def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "", assets: Path = ASSETS) -> ASGIApp:
     """Build the whole application; `base_path` is "" or begins with a slash and ends without one."""
     app = build_api(rooms, credentials)
-    pages = Pages()
+    pages = Pages(assets)
     app.router.default = pages
     return Guard(app, credentials, base_path, pages.is_asset)
 

@@ -50,7 +50,7 @@ def whole_characters(data: bytes) -> int:
         if byte < 0x80:
             return len(data)
         if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4 if byte < 0xF8 else 1
             return len(data) - back if back < needed else len(data)
     return len(data)
 

@@ -1,0 +1,100 @@
+"""Columns of metrics: true values, few points, nothing superseded."""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+import pytest
+
+from gladius.store.series import MetricTable, number, spell
+
+
+def table(values: list[float], attempt: int = 1, first: int = 0) -> MetricTable:
+    made = MetricTable()
+    for step, value in enumerate(values, start=first):
+        made.add(attempt, 1000.0 + step, step, step / 10, step * 100, [("train/loss", value)])
+    return made
+
+
+def test_few_points_come_as_they_are() -> None:
+    column = table([3.0, 2.0, 1.0]).column("train/loss", 100)
+    assert column["value"] == column["min"] == column["max"] == [3.0, 2.0, 1.0]
+    assert column["step"] == [0, 1, 2] and column["epoch"] == [0.0, 0.1, 0.2] and column["log_offset"] == [0, 100, 200]
+
+
+def test_many_points_keep_their_extremes_within_the_buckets() -> None:
+    values = [math.sin(i / 50) for i in range(20_000)]
+    values[777], values[15_001] = 40.0, -30.0
+    column = table(values).column("train/loss", 500)
+    assert 400 <= len(column["value"]) <= 520
+    assert max(column["max"]) == 40.0 and min(column["min"]) == -30.0
+    assert column["step"] == sorted(column["step"]) and column["step"][0] == 0 and column["step"][-1] == 19_999
+    assert all(
+        low <= value <= high for low, value, high in zip(column["min"], column["value"], column["max"], strict=True)
+    )
+    assert all(value == values[step] for value, step in zip(column["value"], column["step"], strict=True))
+
+
+def test_what_is_not_finite_stays_visible_and_is_spelled() -> None:
+    values = [1.0] * 5000
+    values[2500], values[2600] = math.nan, -math.inf
+    column = table(values).column("train/loss", 100)
+    shown = dict(zip(column["step"], column["value"], strict=True))
+    assert shown[2500] == "NaN" and shown[2600] == "-Infinity"
+    assert table([math.nan] * 50).column("train/loss", 10)["value"].count("NaN") == 50
+
+
+def test_a_range_of_steps() -> None:
+    column = table([float(i) for i in range(100)]).column("train/loss", 1000, from_step=10, to_step=12)
+    assert column["value"] == [10.0, 11.0, 12.0]
+    assert table([1.0]).column("train/loss", 10, from_step=5)["value"] == []
+
+
+def test_points_without_a_step_have_none() -> None:
+    made = MetricTable()
+    made.add(1, 1.0, None, None, None, [("a", 1.0)])
+    column = made.column("a", 10)
+    assert (column["step"], column["epoch"], column["log_offset"]) == ([None], [None], [None])
+
+
+def test_superseded_points_are_left_out() -> None:
+    made = table([float(i) for i in range(10)])
+    made.add(1, 5.0, 9, None, None, [("only/once", 1.0)])
+    made.drop(lambda attempt, step: attempt < 2 and step > 4)
+    assert made.column("train/loss", 100)["step"] == [0, 1, 2, 3, 4]
+    assert "only/once" not in made.series
+
+
+def test_a_spark_ends_with_the_newest_value() -> None:
+    spark = table([float(i) for i in range(1000)]).spark("train/loss", 60)
+    assert len(spark) == 60 and spark[0] == 0.0 and spark[-1] == 999.0 and spark == sorted(spark)
+    assert MetricTable().spark("train/loss", 60) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (1, 1.0),
+        (2.5, 2.5),
+        ("Infinity", math.inf),
+        ("-Infinity", -math.inf),
+        (True, None),
+        ("1", None),
+        ({}, None),
+        (10**400, None),
+    ],
+)
+def test_numbers_are_read_as_the_protocol_writes_them(raw: object, value: float | None) -> None:
+    assert number(raw) == value
+
+
+def test_a_number_read_and_spelled_is_the_same() -> None:
+    for name in ("NaN", "Infinity", "-Infinity"):
+        read = number(name)
+        assert read is not None and spell(read) == name
+
+
+def test_a_point_costs_twelve_bytes() -> None:
+    series = table([1.0]).series["train/loss"]
+    assert isinstance(series.values, array) and series.rows.itemsize + series.values.itemsize == 12
