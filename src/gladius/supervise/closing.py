@@ -64,7 +64,7 @@ def _last_word(state: str, observed: Observed, verdict: Verdict, stopped_by: str
 
 
 def _last_known(before: dict[str, Any], observed: Observed) -> dict[str, float]:
-    total = before.get("total_epochs", 0.0)
+    total = before.get("total_epochs") or observed.total_epochs or 0.0
     epoch = max(before.get("epoch", 0.0), observed.epoch or 0.0)
     loss = observed.loss if observed.loss is not None else before.get("loss", 0.0)
     return {"epoch": min(epoch, total) if total else epoch, "total_epochs": total, "loss": loss}

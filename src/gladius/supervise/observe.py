@@ -20,6 +20,7 @@ class Observed:
         self.reason: str | None = None
         self.step: int | None = None
         self.epoch: float | None = None
+        self.total_epochs: float | None = None
         self.loss: float | None = None
         self.answered: set[str] = set()
         self._attempt = attempt
@@ -37,7 +38,8 @@ class Observed:
     def _take(self, event: dict[str, Any]) -> None:
         if event["type"] == "hello":
             self.instrumented = True
-            self._by_steps = number(event.get("total_steps")) if not event.get("total_epochs") else None
+            self.total_epochs = number(event.get("total_epochs")) or None
+            self._by_steps = number(event.get("total_steps")) if self.total_epochs is None else None
         elif event["type"] == "state":
             error = event.get("error")
             self.state = event.get("state")

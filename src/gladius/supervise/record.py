@@ -77,7 +77,8 @@ def summarize(directory: RunDir, attempt: int, state: str, status: dict[str, Any
         "started_at": started,
         "finished_at": finished,
         "duration_s": finished - started if finished is not None and started is not None else None,
-        "epochs_completed": status["epoch"] if status else None,
+        # A command that never spoke of epochs did not complete 0 of them: that is not known.
+        "epochs_completed": status["epoch"] if status and (status["epoch"] or status["total_epochs"]) else None,
         "total_epochs": (status["total_epochs"] or None) if status else None,
         "message": status["message"] if status else None,
         "last_step": steps,

@@ -235,6 +235,7 @@ class Supervisor:
                 self._own("running")
                 self.stream.metrics(reading.values, reading.step, reading.epoch, reading.offset)
             self.observed.note(reading.step, reading.epoch, reading.values.get("train/loss"))
+            self.observed.total_epochs = self._scraper.total_epochs
             self._status_dirty = True
 
     def _own(self, state: str) -> None:
@@ -261,7 +262,7 @@ class Supervisor:
         self._status_written = time.monotonic()
         self._status_dirty = False
         before = read_training_status(self.directory.status) or {}
-        total = self.facts.get("total_epochs") or self._scraper.total_epochs or 0.0
+        total = self.facts.get("total_epochs") or self.observed.total_epochs or 0.0
         try:
             write_training_status(
                 self.directory.status, status,

@@ -41,7 +41,7 @@ def judge_not_started(error: OSError) -> Verdict:
     """The command could not be started at all; the code is what a shell would give."""
     code = 127 if isinstance(error, FileNotFoundError) else 126
     what = error.filename or "the command"
-    return Verdict("failed", f"{what} could not be started: {error.strerror}", code=code)
+    return Verdict("failed", f"could not start {what}: {error.strerror}", code=code)
 
 
 def signal_name(number: int) -> str:
