@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  about,
   ago,
   bytes,
   compact,
@@ -59,6 +60,14 @@ describe('times', () => {
     expect(duration(192)).toBe('3 min 12 s');
     expect(duration(3600)).toBe('1 h');
     expect(duration(252_720)).toBe('2 d 22 h');
+  });
+  it('estimates in round units', () => {
+    expect(about(42)).toBe('42 s');
+    expect(about(125)).toBe('2 min');
+    expect(about(3700)).toBe('1 h');
+    expect(about(4100)).toBe('1 h 10 min');
+    expect(about(-3)).toBe('0 s');
+    expect(about(null)).toBe('—');
   });
   it('is never negative', () => expect(duration(-5)).toBe('0 s'));
   it('tells how long ago', () => {

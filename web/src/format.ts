@@ -120,6 +120,14 @@ export function duration(seconds: Maybe<number>): string {
     .join(' ');
 }
 
+/** An estimate in one unit, two for hours: nobody knows the seconds of a span of minutes. */
+export function about(seconds: Maybe<number>): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return UNKNOWN;
+  if (seconds < 90) return duration(Math.max(0, seconds));
+  if (seconds < 3600) return duration(Math.round(seconds / 60) * 60);
+  return duration(seconds < 86400 ? Math.round(seconds / 300) * 300 : Math.round(seconds / 3600) * 3600);
+}
+
 /** How long ago `time` (Unix seconds) was; a moment of the future counts as now. */
 export function ago(time: Maybe<number>, now: number): string {
   if (time === null || time === undefined || !Number.isFinite(time)) return UNKNOWN;
