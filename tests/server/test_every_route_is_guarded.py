@@ -34,7 +34,7 @@ def every_route(home: Home) -> list[tuple[str, str]]:
                     yield method, prefix + route.path
 
     found = sorted(set(walk(app.routes, "")))
-    described = {path for path in app.openapi()["paths"]}
+    described = set(app.openapi()["paths"])
     assert described <= {path for _, path in found}, "the walk misses routes that the description has"
     return [(method, path.replace("{", "").replace("}", "")) for method, path in found]
 

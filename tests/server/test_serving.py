@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import stat
 import time
@@ -25,8 +24,8 @@ def test_server_json_tells_where_it_is_and_goes_with_it(serve: Serve, home: Home
     known = json.loads(home.server_json.read_text())
     assert (known["url"], known["token"], known["pid"]) == (server.url, server.token, server.process.pid)
     assert abs(known["start_time"] - time.time()) < 60
-    assert stat.S_IMODE(os.stat(home.server_json).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(home.state / "token").st_mode) == 0o600
+    assert stat.S_IMODE(home.server_json.stat().st_mode) == 0o600
+    assert stat.S_IMODE((home.state / "token").stat().st_mode) == 0o600
     server.terminate()
     assert not home.server_json.exists()
 

@@ -32,6 +32,13 @@ def test_search_sees_no_colours_and_every_line(log: Path) -> None:
     assert search(log, "nowhere") == []
 
 
+def test_case_does_not_matter_in_any_script(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("Ошибка: файл\nÉTÉ\nplain\n", encoding="utf-8")
+    assert [hit.line for hit in search(path, "оШИБКА")] == [1]
+    assert [hit.line for hit in search(path, "été")] == [2]
+
+
 def test_search_ends_at_its_limit_and_knows_its_place_in_a_large_file(tmp_path: Path) -> None:
     path = tmp_path / "large.log"
     path.write_bytes(b"".join(b"line %d\n" % i for i in range(400_000)))

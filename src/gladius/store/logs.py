@@ -78,9 +78,15 @@ def _compile(query: str, regex: bool) -> re.Pattern[bytes]:
     if regex and _NESTED_REPEAT.search(query):
         raise SearchInvalid("The pattern repeats a repetition.", "Write it without nested + or *.")
     try:
-        return re.compile(query.encode() if regex else re.escape(query.encode()), 0 if regex else re.IGNORECASE)
+        return re.compile(query.encode() if regex else b"".join(map(_either_case, query)))
     except re.error as error:
         raise SearchInvalid(f"The pattern cannot be used: {error}.") from error
+
+
+def _either_case(char: str) -> bytes:
+    """A pattern for one character, small or capital, in UTF-8: IGNORECASE on bytes knows ASCII only."""
+    forms = dict.fromkeys((char, char.lower(), char.upper()))
+    return b"(?:" + b"|".join(re.escape(form.encode()) for form in forms) + b")"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

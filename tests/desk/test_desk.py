@@ -1,0 +1,139 @@
+"""Commands: whom they reach, which are refused, and that each is posted once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from gladius.desk.ability import disabled_commands
+from gladius.desk.desk import CommandConflict, CommandNotFound, Desk, RunNotLive
+from gladius.errors import CommandInvalid
+from gladius.pulse.control import Mailbox
+from gladius.pulse.events import EventWriter
+from gladius.pulse.identity import Identity
+from gladius.pulse.rundir import Home, RunDir
+from gladius.store.store import Store
+
+
+@pytest.fixture
+def me(spawn: Callable[..., Any]) -> Identity:
+    return Identity.of(spawn("sleep", "600").pid)
+
+
+def live(home: Home, me: Identity, engine: str, capabilities: list[str] | None) -> RunDir:
+    """A run whose process lives; with `capabilities` it said hello."""
+    run = home.new_run("live", {"source": "api", "engine": engine})
+    run.write_attempt(1, {"argv": ["x"]})
+    EventWriter(run.supervisor_events, 1).write("process", {"event": "started", **me.as_dict()})
+    if capabilities is not None:
+        hello = {"run_id": run.run_id, "pid": me.pid, "host": me.host, "capabilities": capabilities}
+        EventWriter(run.events, 1).write("hello", hello)
+    return run
+
+
+def at_desk(home: Home, work: Callable[[Desk, Store], Awaitable[None]]) -> None:
+    async def run() -> None:
+        store = Store(home)
+        await store.open()
+        try:
+            await work(Desk(store), store)
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
+def posted(folder: Any) -> list[tuple[str, dict[str, Any], int]]:
+    return [(one.command, dict(one.args), one.attempt) for one in Mailbox(folder).all()]
+
+
+def test_a_trainer_that_said_hello_is_told_what_it_can(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", ["stop", "pause"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        await desk.send(run.run_id, "pause", {"mode": "hold"}, "test")
+        assert posted(run.control) == [("pause", {"mode": "hold"}, 1)]
+        with pytest.raises(CommandInvalid, match="does not support"):
+            await desk.send(run.run_id, "checkpoint", {}, "test")
+        for name, args in (("explode", {}), ("stop", {"x": 1}), ("pause", {"mode": "loud"})):
+            with pytest.raises(CommandInvalid):
+                await desk.send(run.run_id, name, args, "test")
+        await desk.send(run.run_id, "terminate", {"grace_s": 5}, "test")
+        assert posted(run.supervisor_control) == [("terminate", {"grace_s": 5}, 1)]
+
+    at_desk(home, work)
+
+
+def test_a_command_that_knows_no_protocol_is_steered_by_signals(home: Home, me: Identity) -> None:
+    run = live(home, me, "command", None)
+
+    async def work(desk: Desk, store: Store) -> None:
+        for name, args in (("pause", {"mode": "hold"}), ("resume", {}), ("stop", {"checkpoint": True})):
+            await desk.send(run.run_id, name, args, "test")
+        assert [name for name, _, _ in posted(run.supervisor_control)] == ["suspend", "continue", "terminate"]
+        assert posted(run.control) == []
+        with pytest.raises(CommandInvalid, match="PULSE"):
+            await desk.send(run.run_id, "validate", {}, "test")
+
+    at_desk(home, work)
+
+
+def test_before_hello_a_command_waits_for_a_trainer_that_will_say_it(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", None)
+
+    async def work(desk: Desk, store: Store) -> None:
+        await desk.send(run.run_id, "stop", {}, "test")
+        assert posted(run.control) == [("stop", {}, 1)]
+        assert disabled_commands(await store.view(run.run_id)) == {}
+
+    at_desk(home, work)
+
+
+def test_an_id_is_posted_once_and_belongs_to_one_command(home: Home, me: Identity) -> None:
+    run = live(home, me, "command", None)
+
+    async def work(desk: Desk, store: Store) -> None:
+        for _ in range(3):
+            assert await desk.send(run.run_id, "stop", {}, "test", "client-id-1") == "client-id-1"
+        assert len(posted(run.supervisor_control)) == 1
+        with pytest.raises(CommandConflict):
+            await desk.send(run.run_id, "pause", {}, "test", "client-id-1")
+        assert (await desk.command(run.run_id, "client-id-1")).state == "requested"
+        with pytest.raises(CommandNotFound):
+            await desk.command(run.run_id, "nobody")
+
+    at_desk(home, work)
+
+
+def test_an_ended_run_obeys_nobody_but_a_repeated_request_is_still_known(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", ["stop"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        await desk.send(run.run_id, "stop", {}, "test", "client-id-1")
+        EventWriter(run.supervisor_events, 1).write("process", {"event": "exited", "verdict": "killed"})
+        view = await store.view(run.run_id)
+        async with asyncio.timeout(10):
+            while not view.ended:
+                await asyncio.sleep(0.01)
+        with pytest.raises(RunNotLive):
+            await desk.send(run.run_id, "stop", {}, "test")
+        assert await desk.send(run.run_id, "stop", {}, "test", "client-id-1") == "client-id-1"
+        assert set(disabled_commands(view)) >= {"pause", "stop", "terminate"}
+
+    at_desk(home, work)
+
+
+def test_a_command_from_elsewhere_is_listed_too(home: Home, me: Identity) -> None:
+    from gladius.pulse.control import Command
+
+    run = live(home, me, "transformers", ["stop"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        assert await desk.commands(run.run_id) == []
+        Mailbox(run.control).post(Command("from-a-shell", "stop", 1, {}, 1.0, "shell"))
+        assert [record.command_id for record in await desk.commands(run.run_id)] == ["from-a-shell"]
+
+    at_desk(home, work)
