@@ -12,6 +12,7 @@ from gladius.wire.runs import SearchHit
 
 _BLOCK = 1 << 20
 _MAX_LINE = 1 << 16
+_LONGEST_LINE = 16 << 20
 _SHOWN_CHARS = 2000
 _ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _NESTED_REPEAT = re.compile(r"[+*}]\)?[+*{]|\([^()]*[+*][^()]*\)[+*{]")
@@ -63,13 +64,25 @@ def search(path: Path, query: str, regex: bool = False, limit: int = 100) -> lis
     """
     pattern = _compile(query, regex)
     hits: list[SearchHit] = []
-    for number, (offset, raw) in enumerate(_lines(path), start=1):
-        line = _ANSI.sub(b"", raw) if b"\x1b" in raw else raw
-        if pattern.search(line):
-            hits.append(SearchHit(offset=offset, line=number, text=line.decode("utf-8", "replace")[:_SHOWN_CHARS]))
-            if len(hits) >= limit:
-                break
+    for first_offset, first_number, block in _blocks(path):
+        if not regex and not _may_hold(block, query, pattern):
+            continue
+        offset = first_offset
+        for number, raw in enumerate(block.split(b"\n"), start=first_number):
+            line = raw[:_MAX_LINE].rstrip(b"\r")
+            line = _ANSI.sub(b"", line) if b"\x1b" in line else line
+            if pattern.search(line):
+                hits.append(SearchHit(offset=offset, line=number, text=line.decode("utf-8", "replace")[:_SHOWN_CHARS]))
+                if len(hits) >= limit:
+                    return hits
+            offset += len(raw) + 1
     return hits
+
+
+def _may_hold(block: bytes, query: str, pattern: re.Pattern[bytes]) -> bool:
+    """Dismiss most blocks whole: a plain text never spans lines."""
+    plain = _ANSI.sub(b"", block) if b"\x1b" in block else block
+    return query.lower().encode() in plain.lower() if query.isascii() else pattern.search(plain) is not None
 
 
 def _compile(query: str, regex: bool) -> re.Pattern[bytes]:
@@ -89,19 +102,24 @@ def _either_case(char: str) -> bytes:
     return b"(?:" + b"|".join(re.escape(form.encode()) for form in forms) + b")"
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (offset, line) without newlines; a line beyond 64 KiB is searched in its first 64 KiB."""
+def _blocks(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (offset, number of the first line, whole lines without the last newline), about 1 MiB at a time."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
-        offset, rest = 0, b""
-        while block := file.read(_BLOCK):
-            lines = (rest + block).split(b"\n")
-            rest = lines.pop()
-            for line in lines:
-                yield offset, line[:_MAX_LINE].rstrip(b"\r")
-                offset += len(line) + 1
+        offset, number, rest = 0, 1, b""
+        while data := file.read(_BLOCK):
+            block, newline, tail = (rest + data).rpartition(b"\n")
+            rest = tail
+            if newline:
+                yield offset, number, block
+                offset += len(block) + 1
+                number += block.count(b"\n") + 1
+            elif len(rest) > _LONGEST_LINE:
+                # Nobody reads a line of 16 MiB: it is cut, so that memory stays bounded.
+                yield offset, number, rest
+                offset, rest = offset + len(rest), b""
         if rest:
-            yield offset, rest[:_MAX_LINE].rstrip(b"\r")
+            yield offset, number, rest
