@@ -24,6 +24,15 @@ def test_steps_logged_now_and_then_count_each() -> None:
     assert steady(200, every=10)[0].step_seconds == pytest.approx(0.5)
 
 
+def test_steps_read_from_output_in_handfuls_take_the_time_of_the_handful() -> None:
+    pace = Pace()
+    pace.resolution = 1.0
+    for step in range(100):
+        pace.metrics(step, step / 40, 100.0 + step // 20 * 2.0 + step % 20 * 1e-4)
+    assert pace.step_seconds == pytest.approx(0.1, rel=0.05)
+    assert pace.eta(None, 5.0) == pytest.approx((200 - 99) * 0.1, rel=0.1)
+
+
 def test_slow_outliers_do_not_count() -> None:
     pace, now = steady(100)
     pace.metrics(100, 1.0, now + 500)

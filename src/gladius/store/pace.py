@@ -43,8 +43,10 @@ class Pace:
         self.checkpoints = Pause()
         self.step = -1
         self.first_step: int | None = None
-        self._time = 0.0
+        self.resolution = 0.0
+        """Seconds below which times mean nothing: what is read from output comes in handfuls."""
         self._epoch: float | None = None
+        self._mark: tuple[int, float, float | None] = (-1, 0.0, None)
         self._interrupted = False
         self._intervals: deque[tuple[int, float, float | None]] = deque(maxlen=MEDIAN_STEPS)
         self._pause_began: tuple[str, float] | None = None
@@ -53,14 +55,19 @@ class Pace:
         """Note a training step's metrics."""
         if step is None or step <= self.step:
             return
-        if self.first_step is None:
-            self.first_step = step
-        elif not self._interrupted and time > self._time:
-            steps = step - self.step
-            epochs = (epoch - self._epoch) / steps if epoch is not None and self._epoch is not None else None
-            self._intervals.append((steps, (time - self._time) / steps, epochs))
+        first = self.first_step is None
+        self.first_step = step if self.first_step is None else self.first_step
+        self.step, self._epoch = step, epoch
+        marked_step, marked_time, marked_epoch = self._mark
+        passed = time - marked_time
+        if not first and not self._interrupted:
+            if passed <= self.resolution:
+                return
+            steps = step - marked_step
+            epochs = (epoch - marked_epoch) / steps if epoch is not None and marked_epoch is not None else None
+            self._intervals.append((steps, passed / steps, epochs))
         self._interrupted = False
-        self.step, self._time, self._epoch = step, time, epoch
+        self._mark = (step, time, epoch)
 
     def state(self, state: str, time: float) -> None:
         """Note that the trainer moved: what happens between two states is no step."""

@@ -26,6 +26,7 @@ from pulse_wrapper import safe_read_json
 _MAX_SYSTEM = 4000
 _MAX_ALERTS = 200
 _LAUNCH_PATIENCE_S = 30.0
+_PARSED_RESOLUTION_S = 1.0
 
 LOSS, EVAL_LOSS = "train/loss", "eval/loss"
 
@@ -183,6 +184,7 @@ class RunView:
                 self.system[:half] = self.system[:half:2]
         elif type_ == "metrics" and not facts.instrumented:
             facts.heard(event["time"])
+            facts.pace.resolution = _PARSED_RESOLUTION_S
             self._take_metrics(facts, event)
         elif type_ == "state" and not facts.instrumented:
             facts.heard(event["time"])
