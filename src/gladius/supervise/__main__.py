@@ -43,7 +43,8 @@ def main() -> int:
     _redirect(log)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for number in (signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+        # A handler that does nothing, since an ignored signal would be ignored by the trainer, too: exec keeps that.
+        signal.signal(number, lambda *_: None)
     return _supervise(RunDir(options.run_dir.resolve()), home, options.attempt, options.adopt, write_end)
 
 
