@@ -42,7 +42,7 @@ export function tickDigits(step: number): number {
   return step > 0 ? 8 : 0;
 }
 
-export const PADDING: uPlot.Padding = [8, 12, 0, 0];
+export const PADDING: uPlot.Padding = [8, 20, 0, 0];
 
 /** An axis in the theme's quiet colours; `format` writes a tick, given the decimals that it needs. */
 export function axis(

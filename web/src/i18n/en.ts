@@ -172,6 +172,7 @@ export const en = {
   'throughput.slow': 'slow',
   'throughput.stalled': 'stalled',
   'throughput.silent': 'nothing for {time}',
+  'throughput.end': 'end',
   'throughput.now': 'now',
   'throughput.ago': '−{n} min',
 

@@ -53,10 +53,10 @@ export const ru: Catalogue = {
   'card.left': 'осталось ≈ {time}',
 
   'machine.title': 'Машина',
-  'machine.ram': 'Память',
+  'machine.ram': 'ОЗУ',
   'machine.swap': 'Подкачка',
   'machine.disk': 'Свободно на диске',
-  'machine.cpu': 'Процессор',
+  'machine.cpu': 'ЦП',
   'machine.no_gpu': 'Нет GPU',
   'machine.idle': 'Измеряется, пока идёт запуск.',
   'machine.of': '{used} из {total}',
@@ -174,6 +174,7 @@ export const ru: Catalogue = {
   'throughput.slow': 'медленно',
   'throughput.stalled': 'стоит',
   'throughput.silent': 'ничего уже {time}',
+  'throughput.end': 'конец',
   'throughput.now': 'сейчас',
   'throughput.ago': '−{n} мин',
 
