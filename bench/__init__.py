@@ -1,1 +1,1 @@
-"""Performance against the limits of the machine: `make bench`. Upstream: the product. Downstream: bench/results.json, docs/performance.md."""
+"""Performance against the limits of the machine: `make bench`. Upstream: the product. Downstream: results.json, docs."""

@@ -28,7 +28,9 @@ def main(wanted: list[str]) -> int:
         write(rows)
         for row in rows:
             mark = {True: "met", False: "MISSED", None: "-"}[row.met]
-            print(f"{mark:7} {row.name}: {row.figure:.3g} {row.unit} ({row.statistic} of {len(row.samples)}), limit {row.limit}")
+            print(
+                f"{mark:7} {row.name}: {row.figure:.3g} {row.unit} ({row.statistic} of {len(row.samples)}), limit {row.limit}"
+            )
             missed = missed or row.met is False
     return 1 if missed else 0
 

@@ -1,4 +1,4 @@
-"""Memory and processor time of the server while a browser watches the demo. Upstream: a real training, a real Chromium. Downstream: rows."""
+"""Memory and processor time of the server while a browser watches the demo. Upstream: a real training. Downstream: rows."""
 
 from __future__ import annotations
 

@@ -50,7 +50,14 @@ def measure() -> list[Row]:
         Row("run.log / bare json + write", "x", ratios, 1.5, how=how),
         Row("run.log", "us", ours_us, None, how=how),
         Row("bare json + write", "us", bare_us, None, how=how),
-        Row("run.log, run directory deleted", "us", faults[0], None, "p99", how="500 calls after rm -r of the run directory"),
+        Row(
+            "run.log, run directory deleted",
+            "us",
+            faults[0],
+            None,
+            "p99",
+            how="500 calls after rm -r of the run directory",
+        ),
         _import_time(),
     ]
 
@@ -76,7 +83,9 @@ def _without_directory(run: gladius.Run, directory: Path) -> list[float]:
 
 def _import_time(repeats: int = 15) -> Row:
     """Time `import gladius` and `gladius.start`'s modules in fresh interpreters, less the interpreter itself."""
-    code = "import time; t = time.perf_counter(); import gladius; gladius.start; print((time.perf_counter() - t) * 1000)"
+    code = (
+        "import time; t = time.perf_counter(); import gladius; gladius.start; print((time.perf_counter() - t) * 1000)"
+    )
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     samples = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout)

@@ -105,5 +105,5 @@ def _write_config(path: Path, config: dict[str, Any]) -> None:
     yaml = YAML()
     yaml.default_flow_style = False
     path.touch(mode=0o600)
-    with path.open("w", encoding="utf-8") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         yaml.dump(config, file)

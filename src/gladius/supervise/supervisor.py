@@ -21,6 +21,7 @@ from gladius.pulse.identity import Identity, boot_id
 from gladius.pulse.lock import is_held, read_holder
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import Home, RunDir
+from gladius.supervise.alarms import Alarms
 from gladius.supervise.closing import close_attempt
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
@@ -63,6 +64,7 @@ class Supervisor:
         self.stopped_by: str | None = None
         self._mailbox = Mailbox(directory.supervisor_control)
         self._machine = Machine(directory.root, gpus)
+        self._alarms = Alarms()
         self._poller = StatusPoller(directory.status)
         self._scraper = Scraper()
         self._scraped_until = -1
@@ -178,7 +180,10 @@ class Supervisor:
         assert self.trainer is not None
         console = self.directory.console_log
         size = console.stat().st_size if console.exists() else 0
-        self.stream.write("system", self._machine.sample(self.trainer.session, size))
+        sample = self._machine.sample(self.trainer.session, size)
+        self.stream.write("system", sample)
+        for alert in self._alarms.of(sample):
+            self.stream.write("alert", alert)
         self.stream.check_file()
         self.stream.sync()
 
