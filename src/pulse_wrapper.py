@@ -182,8 +182,10 @@ def atomic_write_json(path: StrPath, data: Any) -> None:
     folder = os.path.dirname(os.path.abspath(target))
     temporary = None
     try:
+        # The name tells whose it is, so that what a killed writer leaves can be cleared away.
+        prefix = f".pulse-{os.getpid()}-"
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=folder, prefix=".pulse-", suffix=".tmp", delete=False
+            "w", encoding="utf-8", dir=folder, prefix=prefix, suffix=".tmp", delete=False
         ) as file:
             temporary = file.name
             json.dump(data, file, ensure_ascii=True, allow_nan=False)

@@ -337,12 +337,19 @@ class Supervisor:
             self._answer(self._terminate, "applied")
         if self.trainer is not None and verdict.verdict in ("killed", "out_of_memory"):
             self.trainer.kill_leftovers()
+        self._attempt_duty(self._clear_away)
         self.observed.read()
         self._reject_unanswered()
         self._attempt_duty(
             lambda: close_attempt(self.directory, self.home, self.attempt, self.observed, verdict, self.stopped_by)
         )
         self.stream.close()
+
+    def _clear_away(self) -> None:
+        """Remove the half-written status that a trainer killed in the middle of a write leaves."""
+        if self.trainer is not None:
+            for path in self.directory.root.glob(f".pulse-{self.trainer.identity.pid}-*.tmp"):
+                path.unlink(missing_ok=True)
 
     def _reject_unanswered(self) -> None:
         answered = self.observed.answered | self._answered()
