@@ -51,6 +51,11 @@ export function stateKey(run: Shown): Key {
   return `state.${run.state}`;
 }
 
+/** Whether time brings the end nearer: training, or in one of the works that belong to it. */
+export function isAdvancing(run: Pick<RunSummary, 'state' | 'suspended'>): boolean {
+  return ['running', 'validating', 'checkpointing'].includes(run.state) && !run.suspended;
+}
+
 /** Whether the run waits for somebody to resume it, by the trainer's own word or because its process is stopped. */
 export function isPaused(run: Shown): boolean {
   return run.state === 'paused' || (isLive(run) && run.suspended);
