@@ -96,7 +96,7 @@ class Listener:
         try:
             for text in self.socket:
                 self.messages.append(json.loads(text))
-        except Exception:  # noqa: BLE001: a killed server ends the socket in many ways
+        except Exception:  # noqa: BLE001
             return
 
     def of(self, type_: str, run_id: str | None = None) -> list[dict[str, Any]]:

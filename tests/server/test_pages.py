@@ -55,6 +55,7 @@ def test_the_page_itself_needs_credentials(home: Home, assets: Path) -> None:
         assert get(home, assets, path).headers["location"] == "/login"
         page = get(home, assets, path, **SIGNED_IN)
         assert page.status_code == 200 and '<base href="/">' in page.text, path
+    assert get(home, assets, "/assets/%2e%2e/index.html").headers["location"] == "/login"
 
 
 def test_the_page_learns_its_base_path(home: Home, assets: Path) -> None:

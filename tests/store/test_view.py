@@ -185,13 +185,21 @@ def test_damaged_events_disturb_nobody(written: Written) -> None:
     written.begin(1, total_steps=5)
     for type_, fields in (
         ("metrics", {"values": 7}), ("metrics", {}), ("state", {}), ("ack", {}), ("novelty", {"x": 1}),
-        ("hello", {"resumed_from": "there"}), ("checkpoint", {"step": "x"}), ("metrics", {"values": {"a": "b"}}),
+        ("hello", {"resumed_from": "there", "capabilities": ["dance", "stop"], "world_size": "many", "total_steps": "x",
+                   "model": 3, "adjustable": {"lr": 4}}),
+        ("metrics", {"values": {"train/loss": 2.0}, "step": "x", "epoch": "y", "log_offset": -4}), ("state", {"state": "odd"}),
+        ("metrics", {"values": {"train/loss": 3.0}, "step": -1, "epoch": "NaN", "log_offset": 1.5}), ("ack", {"command_id": 3}),
+        ("metrics", {"time": "noon", "values": {"train/loss": 9.0}}), ("metrics", {"attempt": -1, "values": {}}),
+        ("checkpoint", {"step": "x"}), ("metrics", {"values": {"a": "b"}}),
     ):  # fmt: skip
         written.trainer.write(type_, fields)
     written.steps(0, 2)
     view = written.view()
-    assert view.table.last("train/loss") == 1.0
-    record(view, {})
+    assert view.table.column("train/loss", 10)["value"] == [2.0, 3.0, 1.0, 1.0]
+    assert view.table.column("train/loss", 10)["step"] == [None, None, 0, 1]
+    told = record(view, {})
+    assert told.capabilities == ["stop"] and told.world_size is None and told.model is None
+    assert told.model_dump_json()
 
 
 def test_the_record_holds_attempts_config_and_error(written: Written) -> None:

@@ -74,10 +74,11 @@ class Pages:
     def _file(self, path: str) -> Path | None:
         """The file behind a path; only what lies in the folder, and never the page itself."""
         name = path.lstrip("/")
-        if not name or name == "index.html" or "\0" in name:
+        if not name or "\0" in name:
             return None
         file = (self._folder / name).resolve()
-        return file if file.is_relative_to(self._folder) and file.is_file() else None
+        own = file.is_relative_to(self._folder) and file != self._folder / "index.html"
+        return file if own and file.is_file() else None
 
     def _page(self, base: str) -> Response:
         headers = {"cache-control": "no-cache"}

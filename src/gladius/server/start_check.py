@@ -24,6 +24,10 @@ def check_start(body: dict[str, Any], profiles: Profiles, datasets: Datasets) ->
         request = StartRequest.model_validate(body)
     except ValidationError as error:
         errors += field_errors(error.errors())
+    if isinstance(body.get("launcher"), str) and body["launcher"] != "local":
+        errors.append({"field": "launcher", "message": "This server starts runs by 'local' only."})
+    if body.get("queue") is True:
+        errors.append({"field": "queue", "message": "There is no queue yet: a run starts at once."})
     profile = _found(body, "profile_id", profiles.get, errors)
     dataset = _found(body, "dataset_id", datasets.get, errors)
     if profile is not None:

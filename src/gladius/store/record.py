@@ -37,7 +37,7 @@ def record(view: RunView, disabled: dict[str, str]) -> RunRecord:
         disabled=disabled,
         adjustable={name: found for name, found in adjustable.items() if found is not None},
         config=config(view, view.attempt),
-        config_source=view.run.get("config_source"),
+        config_source=source if isinstance(source := view.run.get("config_source"), str) else None,
         run=view.run,
         attempts=attempts(view),
         checkpoints=[found for found in map(checkpoint, view.checkpoints) if found is not None],
@@ -82,11 +82,13 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 def _attempt(view: RunView, number: int) -> Attempt:
     launched = safe_read_json(view.directory.attempt_json(number)) or {}
+    argv = launched.get("argv")
+    planned = [str(word) for word in argv] if isinstance(argv, list) else []
     facts = view.attempt_facts(number)
     started, exited = facts.started or {}, facts.exited or {}
     return Attempt(
         attempt=number,
-        argv=started.get("argv") or launched.get("argv") or [],
+        argv=started.get("argv") or planned,
         pid=started.get("pid") or (facts.hello or {}).get("pid"),
         host=facts.host,
         started_at=facts.started_at,

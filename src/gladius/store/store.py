@@ -14,6 +14,7 @@ from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunNotFound
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.adoption import Adoption, Attach
+from gladius.store.shelf import SummaryShelf
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.store.watch import Watcher, open_watcher
@@ -43,6 +44,7 @@ class Store:
     def __init__(self, home: Home, attach: Attach | None = None) -> None:
         self.home = home
         self._adoption = Adoption(attach)
+        self._shelf = SummaryShelf(home.state / "summaries")
         self._ids: set[str] = set()
         self._live: dict[str, RunView] = {}
         self._ended: OrderedDict[str, RunView] = OrderedDict()
@@ -126,9 +128,15 @@ class Store:
         """Return a run's summary as of now; raises RunNotFound."""
         if run_id in self._live:
             return summarize(self._live[run_id])
-        if run_id not in self._summaries:
-            self._summaries[run_id] = summarize(await self.view(run_id))
-        return self._summaries[run_id]
+        known = self._summaries.get(run_id)
+        if known is None and run_id in self._ids and run_id not in self._loading:
+            known = self._shelf.get(self.home.run(run_id))
+        if known is None:
+            view = await self.view(run_id)
+            known = summarize(view) if run_id in self._live else self._summaries.get(run_id) or summarize(view)
+        if run_id not in self._live:
+            self._summaries[run_id] = known
+        return known
 
     def adopt(self, run_id: str) -> None:
         """Take notice of a run now, without waiting for the kernel to tell of it."""
@@ -160,11 +168,11 @@ class Store:
 
     def _rescan(self) -> None:
         """Compare with what is on the disk; run directories that are new are looked at once."""
-        found = {run.run_id for run in self.home.all_runs()}
-        for run_id in self._ids - found:
+        names = {path.name for path in self.home.runs.iterdir() if not path.name.startswith(".")}
+        for run_id in self._ids - names:
             self._forget(run_id)
-        new = sorted(found - self._ids, reverse=True)
-        self._ids |= found
+        new = sorted((name for name in names - self._ids if self.home.run(name).run_json.exists()), reverse=True)
+        self._ids.update(new)
         for place, run_id in enumerate(new):
             if place < _MAX_WATCHED:
                 self._watch(run_id)
@@ -261,6 +269,7 @@ class Store:
         self._live.pop(view.run_id, None)
         self._ended[view.run_id] = view
         self._summaries[view.run_id] = summarize(view)
+        self._shelf.put(view.directory, self._summaries[view.run_id])
         while len(self._ended) > ENDED_IN_MEMORY:
             self._ended.popitem(last=False)
 
@@ -271,6 +280,7 @@ class Store:
         self._dirty.pop(run_id, None)
         if run_id in self._ids:
             self._ids.discard(run_id)
+            self._shelf.drop(run_id)
             self._tell(run_id, frozenset({"gone"}))
 
     # Once a second

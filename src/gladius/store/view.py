@@ -10,7 +10,7 @@ from collections.abc import Mapping, Set
 from typing import Any, cast
 
 from gladius.errors import InvalidRun
-from gladius.pulse.control import Command, Mailbox
+from gladius.pulse.control import TRAINER_COMMANDS, Command, Mailbox
 from gladius.pulse.identity import Identity, process_state
 from gladius.pulse.lock import is_held, read_holder
 from gladius.pulse.poller import StatusPoller
@@ -20,7 +20,9 @@ from gladius.store.attempt import AttemptFacts
 from gladius.store.pace import EpochMeans
 from gladius.store.series import MetricTable, number
 from gladius.store.stream import EventStream
+from gladius.store.tolerance import finite, is_event, well_typed, whole
 from gladius.wire.base import TERMINAL_STATES, State
+from gladius.wire.events import Hello, Process, Stall, StateEvent
 from pulse_wrapper import safe_read_json
 
 _MAX_SYSTEM = 4000
@@ -127,7 +129,8 @@ class RunView:
             if (self.trainer.restarted, self.supervisor.restarted) != restarts:
                 self._forget()
                 return {"trainer", "supervisor", "more"}
-            for event in events:
+            for event in filter(is_event, events):
+                # A field that is missing or of another type costs its event, never the run.
                 with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
                     take(event)
             if events:
@@ -164,6 +167,7 @@ class RunView:
         elif type_ == "hello":
             self._take_hello(facts, event)
         elif type_ == "state":
+            event = well_typed(StateEvent, event)
             facts.state, facts.state_time = event["state"], event["time"]
             facts.reason, facts.error = event.get("reason"), event.get("error")
             facts.pace.state(event["state"], event["time"])
@@ -188,14 +192,15 @@ class RunView:
             self._take_metrics(facts, event)
         elif type_ == "state" and not facts.instrumented:
             facts.heard(event["time"])
+            event = well_typed(StateEvent, event)
             facts.parsed_state, facts.state_time = event["state"], event["time"]
             facts.pace.state(event["state"], event["time"])
         elif type_ == "process" and event["event"] == "started":
-            facts.started = event
+            facts.started = well_typed(Process, event)
         elif type_ == "process":
-            facts.exited = event
+            facts.exited = well_typed(Process, event)
         elif type_ == "stall":
-            facts.stall = event if event["event"] == "began" else None
+            facts.stall = well_typed(Stall, event) if event["event"] == "began" else None
         else:
             self._take_common(event)
 
@@ -212,20 +217,22 @@ class RunView:
             self.table.drop(lambda number, _: number == attempt)
             facts.pace = type(facts.pace)()
             facts.metrics_seen = False
-        facts.hello = event
-        resumed = event.get("resumed_from")
-        if isinstance(resumed, dict) and isinstance(resumed.get("step"), int):
+        offered = event.get("capabilities")
+        known = [name for name in offered if name in TRAINER_COMMANDS] if isinstance(offered, list) else []
+        facts.hello = well_typed(Hello, {**event, "capabilities": known})
+        resumed = facts.hello.get("resumed_from")
+        if resumed is not None:
             self._supersede(facts.attempt, after=resumed["step"])
             facts.metrics_seen = True
 
     def _take_metrics(self, facts: AttemptFacts, event: dict[str, Any]) -> None:
-        step, epoch = event.get("step"), event.get("epoch")
+        step, epoch = whole(event.get("step")), finite(event.get("epoch"))
         if not facts.metrics_seen:
             facts.metrics_seen = True
             if facts.attempt > 1:
                 self._supersede(facts.attempt, after=(step or 0) - 1)
         values = [(name, value) for name, raw in event["values"].items() if (value := number(raw)) is not None]
-        self.table.add(facts.attempt, event["time"], step, epoch, event.get("log_offset"), values)
+        self.table.add(facts.attempt, event["time"], step, epoch, whole(event.get("log_offset")), values)
         trains = False
         for name, value in values:
             if name == LOSS:

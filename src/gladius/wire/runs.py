@@ -166,10 +166,11 @@ class Column(Wire):
 
 
 class MetricsAnswer(Wire):
-    """Series by name; `cursor` is the last event seq that they include."""
+    """Series by name; `cursor` is the last event seq of the trainer that they include, `supervisor` that of the supervisor."""
 
     series: dict[str, Column]
     cursor: int
+    supervisor: int = -1
 
 
 class MetricNames(Wire):

@@ -814,7 +814,7 @@ export interface MetricNames {
   names: string[];
 }
 /**
- * Series by name; `cursor` is the last event seq that they include.
+ * Series by name; `cursor` is the last event seq of the trainer that they include, `supervisor` that of the supervisor.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "MetricsAnswer".
@@ -824,6 +824,7 @@ export interface MetricsAnswer {
     [k: string]: Column;
   };
   cursor: number;
+  supervisor: number;
 }
 /**
  * The answer to ping.

@@ -27,13 +27,13 @@ async def get_metrics(
 ) -> Response:
     """Series by name, decimated to about `max_points` points each; an unknown name has empty columns."""
     names = sorted(run.table.series) if name is None else list(dict.fromkeys(name))
-    cursor = run.trainer.last_seq if run.current.instrumented or run.trainer.last_seq >= 0 else run.supervisor.last_seq
+    cursors = {"cursor": run.trainer.last_seq, "supervisor": run.supervisor.last_seq}
     columns = {}
     for one in names:
         columns[one] = run.table.column(one, max_points, from_step, to_step)
         if len(run.table.steps) > _IN_LOOP_POINTS:
             await asyncio.sleep(0)
-    return answer_plain({"series": columns, "cursor": cursor})
+    return answer_plain({"series": columns, **cursors})
 
 
 @router.get("/runs/{run_id}/metrics/names", response_model=MetricNames)
