@@ -1,4 +1,6 @@
-"""Gladius: start, watch and steer model training. Importing it costs nothing; the first call of `start` or `init` loads the reporter.
+"""Start, watch and steer model training. Upstream: a training script. Downstream: pulse, which the first call loads.
+
+Importing it costs nothing.
 
 import gladius
 

@@ -1,7 +1,7 @@
 """The run as a training script holds it: `log`, `steps`, `finish`. Upstream: the loop. Downstream: the run directory.
 
 Nothing here raises into a training loop. When recording is impossible the run is inactive and its methods do nothing.
-It is longer than 400 lines because a run is one object with one state: parts of it would share all of that state.
+Past 400 lines because a run is one object with one state: parts of it would share all of that state.
 """
 
 from __future__ import annotations
