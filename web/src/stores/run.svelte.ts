@@ -7,6 +7,7 @@ import type {
   CommandAnswer,
   Event,
   MetricNames,
+  Metrics,
   MetricsAnswer,
   RunRecord,
   RunSummary,
@@ -49,6 +50,8 @@ export class RunStore {
   #unlisten: (() => void) | null = null;
   #again: number | null = null;
   #metricsWanted = false;
+  /** Points that came while the numbers were fetched again: those that the answer lacks are appended to it. */
+  #meanwhile: { stream: 'trainer' | 'supervisor'; event: Metrics }[] | null = null;
   /** Messages since the last paint. */
   #news: { summary?: RunSummary; status?: Status | null; system?: SystemSample; series?: boolean } = {};
 
@@ -168,10 +171,16 @@ export class RunStore {
     for (let i = 0; i < loads.length; i += NAMES_PER_REQUEST)
       requests.push(this.#columns(loads.slice(i, i + NAMES_PER_REQUEST), 10));
     const answers = (await Promise.all(requests)).filter(answer => answer !== null);
+    this.series.clear();
     for (const answer of answers) this.series.replace(answer.series);
     if (answers[0]) this.#cursors.sawMetrics(answers[0].cursor);
     for (const name of charted)
       this.#loadedUntil = Math.max(this.#loadedUntil, this.series.get(name)?.lastTime ?? -Infinity);
+    for (const { stream, event } of this.#meanwhile ?? []) {
+      const isNew =
+        stream === 'trainer' ? event.seq > (answers[0]?.cursor ?? -1) : event.time > this.#loadedUntil;
+      if (isNew) this.series.append(event);
+    }
     this.#revision++;
   }
 
@@ -251,6 +260,7 @@ export class RunStore {
     for (const event of this.#cursors.fresh(stream, events)) {
       if (event.type === 'metrics') {
         if (stream === 'supervisor' && (this.#isInstrumented || event.time <= this.#loadedUntil)) continue;
+        this.#meanwhile?.push({ stream, event });
         this.series.append(event);
         this.#news.series = true;
       } else if (event.type === 'ack') {
@@ -282,11 +292,14 @@ export class RunStore {
   async #fetchAgain(): Promise<void> {
     const metrics = this.#metricsWanted;
     this.#metricsWanted = false;
+    this.#meanwhile = [];
     try {
       this.#takeRecord(await this.#get<RunRecord>(''));
       if (metrics) await this.#loadMetrics();
     } catch {
       // The connection's own state says that the server is away; the next event asks again.
+    } finally {
+      this.#meanwhile = null;
     }
   }
 

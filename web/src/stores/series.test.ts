@@ -29,13 +29,6 @@ describe('Series', () => {
     expect(series.length).toBe(100);
     expect([series.values[0], series.values[57], series.last]).toEqual([0, 57 * 57, 99 * 99]);
   });
-
-  it('leaves out points that a resume superseded', () => {
-    const series = new Series();
-    for (let i = 0; i < 10; i++) series.append(i, NaN, i, i);
-    series.cutAfter(6);
-    expect(series.last).toBe(6);
-  });
 });
 
 describe('SeriesBook', () => {
@@ -59,6 +52,13 @@ describe('SeriesBook', () => {
     book.append(event(1, { 'moe/load/0/1': 0.5 }));
     expect(book.get('moe/load/0/1')).toBeNull();
     expect(book.last('moe/load/0/1')).toBe(0.5);
+  });
+
+  it('forgets all when it is cleared', () => {
+    const book = new SeriesBook();
+    book.append(event(0, { 'train/loss': 1, 'moe/load/0/0': 1 }));
+    book.clear();
+    expect([book.get('train/loss'), book.last('moe/load/0/0'), book.size]).toEqual([null, null, 0]);
   });
 
   it('takes values of any name', () => {

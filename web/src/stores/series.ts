@@ -56,11 +56,6 @@ export class Series {
     this.#size++;
   }
 
-  /** Leave out the points after `step`: a resume went back before them. */
-  cutAfter(step: number): void {
-    while (this.#size && this.#step[this.#size - 1]! > step) this.#size--;
-  }
-
   #grow(): void {
     this.#room *= 2;
     const wider = (old: Float64Array) => {
@@ -102,6 +97,11 @@ export class SeriesBook {
     return size;
   }
 
+  clear(): void {
+    this.#charted.clear();
+    this.#latest.clear();
+  }
+
   /** Columns of an HTTP answer take the place of what was known. */
   replace(columns: Record<string, Column>): void {
     for (const [name, column] of Object.entries(columns)) {
@@ -126,9 +126,5 @@ export class SeriesBook {
       if (!series) this.#charted.set(name, (series = new Series()));
       series.append(event.step ?? NaN, event.epoch ?? NaN, event.time, number);
     }
-  }
-
-  cutAfter(step: number): void {
-    for (const series of this.#charted.values()) series.cutAfter(step);
   }
 }

@@ -18,12 +18,18 @@ export interface LogView {
 
 export interface LogViewOptions {
   box: HTMLElement;
+  label: string;
   /** The person scrolled away from the end (false), or back to it (true). */
   onFollow: (following: boolean) => void;
   describeSkipped: (bytes: number) => string;
 }
 
-export async function openLogView({ box, onFollow, describeSkipped }: LogViewOptions): Promise<LogView> {
+export async function openLogView({
+  box,
+  label,
+  onFollow,
+  describeSkipped,
+}: LogViewOptions): Promise<LogView> {
   await document.fonts.load('12px "JetBrains Mono"').catch(() => undefined);
   const terminal = new Terminal({
     convertEol: true,
@@ -43,7 +49,7 @@ export async function openLogView({ box, onFollow, describeSkipped }: LogViewOpt
   terminal.open(box);
   // Nothing may be typed into a log; Tab goes on to the next control.
   terminal.attachCustomKeyEventHandler(event => event.key !== 'Tab');
-  terminal.textarea?.setAttribute('aria-label', box.getAttribute('aria-label') ?? '');
+  terminal.textarea?.setAttribute('aria-label', label);
   terminal.textarea?.setAttribute('readonly', '');
 
   const sanitizer = new Sanitizer();
