@@ -15,7 +15,12 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_no_promise_is_lost_to_twenty_five_random_kills() -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "bench.kills", "--kills", "25"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-m", "bench.kills", "--kills", "25"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     summary = json.loads(answer.stdout)
     assert summary["passed"], summary

@@ -67,7 +67,12 @@ def test_a_killed_supervisor_costs_no_step_and_no_output(street: Any) -> None:
     assert not run.report_json.exists()
     LocalLauncher(street.home).adopt(run, 1)
     report = street.wait_recorded(run)
-    assert (report["state"], report["verdict"], report["exit_code"], report["last_step"]) == ("done", "finished", None, 199)
+    assert (report["state"], report["verdict"], report["exit_code"], report["last_step"]) == (
+        "done",
+        "finished",
+        None,
+        199,
+    )
     assert "the trainer's own final state, done" in report["evidence"]
     assert [line["status"] for line in street.history()] == ["done"]
     assert street.status(run)["epoch"] == 2.0
@@ -144,7 +149,12 @@ def test_a_killed_trainer_keeps_its_last_epoch_and_loss(street: Any) -> None:
     street.until(lambda: len(lines(run)) == 61)
     os.kill(street.trainer(run).pid, signal.SIGKILL)
     report = street.wait_recorded(run)
-    assert (report["state"], report["verdict"], report["signal"], report["last_step"]) == ("killed", "killed", "SIGKILL", 60)
+    assert (report["state"], report["verdict"], report["signal"], report["last_step"]) == (
+        "killed",
+        "killed",
+        "SIGKILL",
+        60,
+    )
     status = street.status(run)
     assert (status["status"], status["message"]) == ("error", "Ended by SIGKILL at step 60")
     assert (status["epoch"], status["total_epochs"], status["loss"]) == (0.6, 2.0, 1 / 61)
@@ -184,7 +194,9 @@ def only_run(street: Any) -> RunDir:
     return run
 
 
-def test_gladius_run_shows_the_output_and_returns_the_code(street: Any, gladius: Callable[..., subprocess.Popen[str]]) -> None:
+def test_gladius_run_shows_the_output_and_returns_the_code(
+    street: Any, gladius: Callable[..., subprocess.Popen[str]]
+) -> None:
     process = gladius("sh", "-c", "echo out; echo err >&2; printf 'no newline'; exit 7")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (7, "out\nerr\nno newline")

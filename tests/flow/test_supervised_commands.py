@@ -20,7 +20,9 @@ from gladius.wire.events import parse_event
 
 
 def test_an_uninstrumented_command_is_recorded_whole(street: Any) -> None:
-    argv = street.script("for e in (1, 2):\n  for b in (1, 2, 3): print(f'Epoch {e}/2 | Batch {b}/3 | Loss: {1 / (e + b):.4f}')")
+    argv = street.script(
+        "for e in (1, 2):\n  for b in (1, 2, 3): print(f'Epoch {e}/2 | Batch {b}/3 | Loss: {1 / (e + b):.4f}')"
+    )
     run = street.start(*argv, name="plain")
     report = street.wait_recorded(run)
     assert run.console_log.read_text() == "".join(
@@ -51,7 +53,9 @@ def test_an_uninstrumented_command_is_recorded_whole(street: Any) -> None:
 def test_what_is_not_known_is_a_dash_and_never_zero(street: Any) -> None:
     run = street.start("true")
     report = street.wait_recorded(run)
-    assert (report["epochs_completed"], report["last_step"], report["train_loss"], report["tokens_per_second"]) == (None,) * 4
+    assert (report["epochs_completed"], report["last_step"], report["train_loss"], report["tokens_per_second"]) == (
+        None,
+    ) * 4
     (line,) = street.history()
     assert (line["final_loss"], line["epochs_completed"], line["steps"]) == (None, None, None)
     assert "| Epochs | — |" in run.report_md.read_text()
@@ -116,7 +120,9 @@ def test_a_trainer_gets_its_environment_and_nothing_on_stdin(street: Any, monkey
     assert "s3cret" not in attempt
 
 
-def test_a_folder_full_of_modules_named_like_pythons_own_does_no_harm(street: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_full_of_modules_named_like_pythons_own_does_no_harm(
+    street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = street.folder / "project"
     project.mkdir()
     for name in ("signal", "queue", "logging", "argparse", "select", "gladius", "psutil"):
@@ -134,7 +140,9 @@ def test_a_folder_full_of_modules_named_like_pythons_own_does_no_harm(street: An
         (["sh", "-c", "exit 3"], 3, "Exit code 3"),
     ],
 )
-def test_a_command_that_fails_is_an_error_with_its_code(street: Any, command: list[str], code: int, message: str) -> None:
+def test_a_command_that_fails_is_an_error_with_its_code(
+    street: Any, command: list[str], code: int, message: str
+) -> None:
     run = street.start(*command)
     report = street.wait_recorded(run)
     assert (report["state"], report["exit_code"], report["verdict"]) == ("error", code, "failed")
@@ -158,10 +166,19 @@ def test_a_command_killed_by_a_signal_is_killed_with_its_last_numbers(street: An
 
 def test_workers_of_a_killed_trainer_are_ended(street: Any) -> None:
     run = street.start(*street.script("import os, time\nprint(os.fork(), flush=True)\ntime.sleep(60)"))
-    worker = int(street.until(lambda: run.console_log.read_text().split("\n")[0].strip("0\n") and max(run.console_log.read_text().split(), key=int)))
+    worker = int(
+        street.until(
+            lambda: (
+                run.console_log.read_text().split("\n")[0].strip("0\n")
+                and max(run.console_log.read_text().split(), key=int)
+            )
+        )
+    )
     os.kill(street.trainer(run).pid, signal.SIGKILL)
     street.wait_recorded(run)
-    street.until(lambda: not Path(f"/proc/{worker}").exists() or Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z")
+    street.until(
+        lambda: not Path(f"/proc/{worker}").exists() or Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z"
+    )
 
 
 def test_suspend_and_continue_and_terminate(street: Any) -> None:

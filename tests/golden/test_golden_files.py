@@ -153,11 +153,15 @@ def test_the_published_schemas_accept_the_files() -> None:
     for name, expected in STATUSES.items():
         if expected is not None:
             validator.validate({field: json.loads((FILES / name).read_text())[field] for field in FIELDS})
-    assert not validator.is_valid(json.loads((FILES / "status-error-with-unknown-fields.json").read_text())), "a writer adds none"
+    assert not validator.is_valid(json.loads((FILES / "status-error-with-unknown-fields.json").read_text())), (
+        "a writer adds none"
+    )
 
 
 def test_the_files_were_never_changed() -> None:
     recorded = dict(reversed(line.split("  ")) for line in (FILES / "SHA256SUMS").read_text().splitlines())
     assert recorded == {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FILES.iterdir() if path.name != "SHA256SUMS"
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in FILES.iterdir()
+        if path.name != "SHA256SUMS"
     }

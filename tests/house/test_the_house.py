@@ -17,7 +17,7 @@ PACKAGE = Path(gladius.__file__).parent
 MODULES = sorted([*PACKAGE.rglob("*.py"), Path(pulse_wrapper.__file__)])
 LONGEST = 400
 INSIDE_A_TRAINER = [
-    path for path in MODULES if path.name in ("errors.py", "pulse_wrapper.py") or path.parent.name == "pulse" and "cli" not in path.parts
+    path for path in MODULES if path.name in ("errors.py", "pulse_wrapper.py") or (path.parent.name == "pulse" and "cli" not in path.parts)
 ]  # fmt: skip
 
 

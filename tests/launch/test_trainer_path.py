@@ -26,10 +26,18 @@ def test_an_environment_that_has_gladius_needs_no_folder(home: Home) -> None:
 def test_the_folder_holds_what_a_trainer_needs_and_no_more(home: Home) -> None:
     folder = build_trainer_path(home)
     assert {path.name for path in folder.iterdir()} == {"gladius", "pulse_wrapper.py"}
-    assert {path.name for path in (folder / "gladius").iterdir()} == {"__init__.py", "errors.py", "pulse", "integrations", "recipes"}
+    assert {path.name for path in (folder / "gladius").iterdir()} == {
+        "__init__.py",
+        "errors.py",
+        "pulse",
+        "integrations",
+        "recipes",
+    }
     for copy in folder.rglob("*.py"):
         if copy.name != "pulse_wrapper.py":
-            assert copy.read_bytes() == (Path(gladius.__file__).parent / copy.relative_to(folder / "gladius")).read_bytes()
+            assert (
+                copy.read_bytes() == (Path(gladius.__file__).parent / copy.relative_to(folder / "gladius")).read_bytes()
+            )
     answer = subprocess.run(
         [sys.executable, "-S", "-c", "import gladius; print(gladius.start.__module__, gladius.__file__)"],
         env={"PYTHONPATH": str(folder), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True,

@@ -16,9 +16,13 @@ def find(version: str) -> str | None:
     candidates = [shutil.which(f"python{version}")]
     pyenv = shutil.which("pyenv")
     if pyenv:
-        listed = subprocess.run([pyenv, "versions", "--bare"], capture_output=True, text=True, check=False).stdout.split()
+        listed = subprocess.run(
+            [pyenv, "versions", "--bare"], capture_output=True, text=True, check=False
+        ).stdout.split()
         root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=False).stdout.strip()
-        candidates = [os.path.join(root, "versions", v, "bin", "python3") for v in listed if v.startswith(version + ".")] + candidates
+        candidates = [
+            os.path.join(root, "versions", v, "bin", "python3") for v in listed if v.startswith(version + ".")
+        ] + candidates
     for program in filter(None, candidates):
         try:
             answer = subprocess.run(

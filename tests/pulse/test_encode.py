@@ -17,7 +17,12 @@ NAN, INF = float("nan"), float("inf")
 
 
 def test_numbers_that_json_cannot_say_are_spelled() -> None:
-    assert json.loads(encode({"a": NAN, "b": INF, "c": -INF, "d": 1.5})) == {"a": "NaN", "b": "Infinity", "c": "-Infinity", "d": 1.5}
+    assert json.loads(encode({"a": NAN, "b": INF, "c": -INF, "d": 1.5})) == {
+        "a": "NaN",
+        "b": "Infinity",
+        "c": "-Infinity",
+        "d": 1.5,
+    }
     assert json.loads(encode({"deep": [{"x": (NAN,)}]})) == {"deep": [{"x": ["NaN"]}]}
 
 

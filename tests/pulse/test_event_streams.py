@@ -271,7 +271,9 @@ def test_the_count_of_lost_events_survives_a_report_that_is_lost_too(
     assert [event.get("message", "") for event in read(path)] == ["kept", "kept too", "1 events could not be written"]
 
 
-def test_a_torn_line_of_a_full_disk_heals_for_the_next_process(path: Path, writer: EventWriter, disk: FaultyDisk) -> None:
+def test_a_torn_line_of_a_full_disk_heals_for_the_next_process(
+    path: Path, writer: EventWriter, disk: FaultyDisk
+) -> None:
     writer.write("log", {"message": "before"})
     disk.plan = [15, full()]
     writer.write("log", {"message": "torn"})
@@ -285,7 +287,9 @@ def test_a_torn_line_of_a_full_disk_heals_for_the_next_process(path: Path, write
 def test_a_real_full_file_system_never_raises_into_the_writer(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True
+    ).returncode:
         pytest.skip("no small file system can be mounted here")
     try:
         path = folder / "events.jsonl"
@@ -335,7 +339,9 @@ def test_a_torn_tail_stays_healed_when_the_file_is_laid_down_again(
     assert [event.get("message") for event in read(path)][:2] == ["a", "b"]
 
 
-def test_a_disk_too_full_to_lay_the_file_down_again_loses_nothing(path: Path, writer: EventWriter, disk: FaultyDisk) -> None:
+def test_a_disk_too_full_to_lay_the_file_down_again_loses_nothing(
+    path: Path, writer: EventWriter, disk: FaultyDisk
+) -> None:
     writer.write("log", {"message": "a"})
     path.unlink()
     disk.plan = [5, full()]

@@ -68,7 +68,9 @@ def test_an_identity_is_a_process_and_not_a_pid() -> None:
     assert Identity.from_dict({}) is None
 
 
-def test_a_zombie_and_a_dead_process_do_not_live(spawn: Callable[..., subprocess.Popen[str]], until: Callable[..., object]) -> None:
+def test_a_zombie_and_a_dead_process_do_not_live(
+    spawn: Callable[..., subprocess.Popen[str]], until: Callable[..., object]
+) -> None:
     process = spawn("sleep", "60")
     identity = Identity.of(process.pid)
     assert identity.alive()
@@ -83,7 +85,9 @@ def test_a_zombie_and_a_dead_process_do_not_live(spawn: Callable[..., subprocess
     assert process_state(process.pid) is None
 
 
-def test_a_process_name_may_hold_anything(tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]], until: Callable[..., object]) -> None:
+def test_a_process_name_may_hold_anything(
+    tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]], until: Callable[..., object]
+) -> None:
     odd = tmp_path / "a) Z (b"
     odd.symlink_to("/bin/sleep")
     process = spawn(odd, "60")

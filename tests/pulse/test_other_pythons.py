@@ -74,9 +74,15 @@ SCRIPT = textwrap.dedent("""
 def test_a_script_records_itself(version: str, tmp_path: Path) -> None:
     program = interpreter(version)
     (tmp_path / "train.py").write_text(SCRIPT)
-    environment = bare_environment(PYTHONPATH=str(SOURCES), GLADIUS_RUN_DIR=str(tmp_path / "run"), PYTHONDONTWRITEBYTECODE="1")
+    environment = bare_environment(
+        PYTHONPATH=str(SOURCES), GLADIUS_RUN_DIR=str(tmp_path / "run"), PYTHONDONTWRITEBYTECODE="1"
+    )
     answer = subprocess.run(
-        [program, "-S", "-W", "error", tmp_path / "train.py"], env=environment, capture_output=True, text=True, check=False
+        [program, "-S", "-W", "error", tmp_path / "train.py"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
     events = EventReader(tmp_path / "run" / "events.jsonl").read_all()

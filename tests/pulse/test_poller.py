@@ -160,9 +160,7 @@ def test_an_end_at_the_start_is_history_and_the_next_run_shows(
     assert poller.poll().history is False, "this end was watched"
 
 
-def test_a_broken_or_deleted_file_keeps_the_last_valid_status(
-    poller: StatusPoller, clocks: Clocks, path: Path
-) -> None:
+def test_a_broken_or_deleted_file_keeps_the_last_valid_status(poller: StatusPoller, clocks: Clocks, path: Path) -> None:
     write(path, clocks, epoch=2)
     poller.poll()
     path.write_text("{")

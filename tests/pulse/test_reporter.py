@@ -61,7 +61,9 @@ def acks(directory: RunDir) -> list[tuple[str, str]]:
     return [(event["command_id"], event["state"]) for event in events(directory, "ack")]
 
 
-def post(directory: RunDir, command: str, id_: str | None = None, attempt: int = 1, by: str = "ada", **args: Any) -> str:
+def post(
+    directory: RunDir, command: str, id_: str | None = None, attempt: int = 1, by: str = "ada", **args: Any
+) -> str:
     id_ = id_ or new_command_id()
     Mailbox(directory.control).post(Command(id_, command, attempt, args, time.time(), by))
     return id_
@@ -379,7 +381,9 @@ def test_a_second_training_under_one_supervisor_is_a_run_of_its_own(
 # When nothing can be recorded
 
 
-def test_a_second_trainer_in_one_folder_warns_and_records_nothing(folder: RunDir, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_trainer_in_one_folder_warns_and_records_nothing(
+    folder: RunDir, caplog: pytest.LogCaptureFixture
+) -> None:
     first = gladius.start()
     before = sorted(folder.root.rglob("*"))
     start_module._current.run = None
@@ -395,7 +399,9 @@ def test_a_second_trainer_in_one_folder_warns_and_records_nothing(folder: RunDir
     assert len(events(folder, "hello")) == 1
 
 
-def test_a_second_start_in_one_process_warns_and_leaves_the_first(folder: RunDir, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_start_in_one_process_warns_and_leaves_the_first(
+    folder: RunDir, caplog: pytest.LogCaptureFixture
+) -> None:
     first = gladius.start()
     assert not gladius.start().active
     assert "already" in caplog.text
@@ -661,6 +667,11 @@ def test_a_full_disk_delays_obedience_until_the_promise_is_durable(
     run.boundary(1)
     assert not run.should_stop
     full = False
-    until(lambda: (id_, "accepted") in [(e["command_id"], e["state"]) for e in EventReader(folder.events) if e["type"] == "ack"])
+    until(
+        lambda: (
+            (id_, "accepted")
+            in [(e["command_id"], e["state"]) for e in EventReader(folder.events) if e["type"] == "ack"]
+        )
+    )
     run.boundary(2)
     assert run.should_stop

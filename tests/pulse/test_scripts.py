@@ -61,7 +61,12 @@ ENDS = [
     ("raise ValueError('bad batch')", 1, "error", "ValueError: bad batch"),
     ("raise KeyboardInterrupt", -signal.SIGINT, "cancelled", "Stopped by keyboard interrupt"),
     ("run.finish(); sys.exit(3)", 3, "done", "Training completed successfully"),
-    ("try: sys.exit(3)\nexcept SystemExit: pass\nrun.log({'loss': 0.25})", 0, "done", "Training completed successfully"),
+    (
+        "try: sys.exit(3)\nexcept SystemExit: pass\nrun.log({'loss': 0.25})",
+        0,
+        "done",
+        "Training completed successfully",
+    ),
 ]
 
 
@@ -181,11 +186,15 @@ print("\\n".join(name for name in sys.modules if name.split(".")[0] not in sys.s
 print("\\n".join("heavy " + n for n in ("asyncio", "multiprocessing", "http", "xml", "sqlite3", "unittest") if n in sys.modules))
 """
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCES}
-    answer = subprocess.run([sys.executable, "-S", "-c", show], env=environment, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-S", "-c", show], env=environment, capture_output=True, text=True, check=True
+    )
     assert {name.split(".")[0] for name in answer.stdout.split()} == {"__main__", "gladius", "pulse_wrapper"}
 
 
-@pytest.mark.parametrize("module", ["events", "control", "heart", "identity", "lock", "poller", "rundir", "start", "reporter"])
+@pytest.mark.parametrize(
+    "module", ["events", "control", "heart", "identity", "lock", "poller", "rundir", "start", "reporter"]
+)
 def test_no_module_needs_posix_to_be_imported(module: str) -> None:
     """On Windows there is no fcntl, no os.fork, no os.register_at_fork."""
     show = f"""

@@ -144,7 +144,17 @@ def test_a_value_outside_the_table_is_refused_by_name_and_the_old_file_stays(
     assert leftovers(path) == []
 
 
-MESSAGES = ["", "épochs écoulées", "训练完成", "🔥 loss 📉 👨‍👩‍👧", "שלום עולם ‏ rtl", "\ud800 lone \udfff", "a\x00b\x1b[31m\r\n\t\"\\", "\u2028\u2029\ufeff", "x" * 100_000]
+MESSAGES = [
+    "",
+    "épochs écoulées",
+    "训练完成",
+    "🔥 loss 📉 👨‍👩‍👧",
+    "שלום עולם ‏ rtl",
+    "\ud800 lone \udfff",
+    'a\x00b\x1b[31m\r\n\t"\\',
+    "\u2028\u2029\ufeff",
+    "x" * 100_000,
+]
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=range(len(MESSAGES)))
@@ -211,7 +221,9 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder with an old status on a file system that has no byte left."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip(f"no small file system can be mounted here: {mounted.stderr.decode().strip()}")
     try:
@@ -246,7 +258,9 @@ def test_a_file_size_limit_is_reported_like_a_full_disk(path: Path) -> None:
             print(error)
     """)
     environment = {**os.environ, "PYTHONPATH": str(Path(pulse_wrapper.__file__).parent)}
-    said = subprocess.run([sys.executable, "-c", script, path], env=environment, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", script, path], env=environment, capture_output=True, text=True, check=True
+    )
     assert str(path) in said.stdout
     assert read_training_status(path)["message"] == "before"
     assert leftovers(path) == []
@@ -256,7 +270,9 @@ def test_a_file_size_limit_is_reported_like_a_full_disk(path: Path) -> None:
 def test_a_read_only_file_system_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True
+    ).returncode:
         pytest.skip("no file system can be mounted here")
     try:
         write_running_status(folder / "training_status.json", 1.5, 3, 0.5, "before")
@@ -347,7 +363,9 @@ def test_a_timestamp_from_the_future_is_not_stale(path: Path, timestamp: int) ->
     ("epoch", "total", "percent"),
     [(0, 3, 0.0), (1.5, 3, 50.0), (2.5, 3, 83.3), (3, 3, 100.0), (4, 3, 100.0), (0, 0, 0.0), (5, 0, 0.0)],
 )
-def test_progress_is_epoch_over_total_and_zero_without_a_total(path: Path, epoch: float, total: float, percent: float) -> None:
+def test_progress_is_epoch_over_total_and_zero_without_a_total(
+    path: Path, epoch: float, total: float, percent: float
+) -> None:
     write_running_status(path, epoch, total, 0, "")
     assert round(TrainingStatus.from_file(path).progress, 1) == percent
     assert round(progress_percent(epoch, total), 1) == percent

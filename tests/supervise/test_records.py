@@ -81,7 +81,11 @@ def write(run: RunDir, *events: tuple[str, dict[str, Any]], attempt: int = 1, su
 
 
 def metrics(step: int, **values: Any) -> tuple[str, dict[str, Any]]:
-    return "metrics", {"step": step, "epoch": step / 10, "values": {key.replace("_", "/", 1): v for key, v in values.items()}}
+    return "metrics", {
+        "step": step,
+        "epoch": step / 10,
+        "values": {key.replace("_", "/", 1): v for key, v in values.items()},
+    }
 
 
 def test_a_report_tells_first_last_and_best(run: RunDir) -> None:
@@ -181,7 +185,12 @@ def test_closing_twice_changes_nothing(run: RunDir, home: Home) -> None:
     close(run, home, judge_exit(0, None, None))
     before = (run.report_json.read_text(), run.report_md.read_text(), home.history.read_text(), run.status.read_text())
     close(run, home, judge_exit(0, None, None))
-    assert (run.report_json.read_text(), run.report_md.read_text(), home.history.read_text(), run.status.read_text()) == before
+    assert (
+        run.report_json.read_text(),
+        run.report_md.read_text(),
+        home.history.read_text(),
+        run.status.read_text(),
+    ) == before
 
 
 def test_a_status_that_cannot_be_written_does_not_cost_the_history(run: RunDir, home: Home) -> None:

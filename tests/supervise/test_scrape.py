@@ -81,7 +81,10 @@ def test_a_bar_and_dicts_between_its_updates() -> None:
         "\r  0%|          | 0/200 [00:00<?, ?it/s]\r  5%|▌         | 10/200 [00:01<00:19, 10.0it/s]\n"
         "{'loss': 2.0, 'epoch': 0.05}\n\r 10%|█         | 20/200 [00:02<00:18, 10.0it/s]\n{'loss': 1.5, 'epoch': 0.1}\n"
     )
-    assert [(r.step, r.epoch, r.values) for r in readings(text)] == [(10, 0.05, {"train/loss": 2.0}), (20, 0.1, {"train/loss": 1.5})]
+    assert [(r.step, r.epoch, r.values) for r in readings(text)] == [
+        (10, 0.05, {"train/loss": 2.0}),
+        (20, 0.1, {"train/loss": 1.5}),
+    ]
 
 
 def test_tqdm_bars_with_a_loss() -> None:
