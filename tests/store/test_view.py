@@ -251,6 +251,17 @@ def test_a_view_grows_with_its_files(written: Written) -> None:
     assert view.hello["total_steps"] == 7 and len(view.table.series["train/loss"]) == 2
 
 
+def test_a_long_run_is_read_to_its_end(written: Written) -> None:
+    written.begin(1, total_steps=5).steps(0, 60_000)
+    assert written.directory.events.stat().st_size > 5 << 20
+    view = written.view()
+    assert len(view.table.series["train/loss"]) == 60_000 == view.trainer.last_seq
+    torn = written.directory.events.open("ab", buffering=0)
+    torn.write(b'{"seq":70000')
+    assert view.refresh() == set(), "a line that waits for its newline is not read again and again"
+    torn.close()
+
+
 def test_many_machine_samples_are_thinned_from_the_old_end(written: Written) -> None:
     written.begin(1, total_steps=5)
     for sample in range(9000):

@@ -70,6 +70,14 @@ class EventStream:
         return self._follower.offset
 
     @property
+    def behind(self) -> bool:
+        """Whether the file holds more than was read: whole lines, or one that waits for its newline."""
+        try:
+            return self.path.stat().st_size > self.offset
+        except OSError:
+            return False
+
+    @property
     def restarted(self) -> int:
         """How often the file was replaced or cut under us; what was built from it must then be built again."""
         return self._follower.restarted

@@ -135,7 +135,7 @@ class RunView:
                     take(event)
             if events:
                 changed.add(name)
-            if stream.offset - before >= limit:
+            if stream.offset > before and stream.behind:
                 changed.add("more")
         return changed
 
