@@ -6,6 +6,7 @@ import {
   compact,
   duration,
   epochPercent,
+  knownProgress,
   loss,
   percent,
   scientific,
@@ -86,6 +87,13 @@ describe('epochs', () => {
     expect(shownEpoch(0.2, 0.5)).toBe(1);
     expect(shownEpoch(4.2, null)).toBe(5);
     expect(shownEpoch(null, 3)).toBeNull();
+    expect(shownEpoch(0, 0)).toBeNull();
+  });
+  it('are unknown where PULSE v1 says 0 of 0', () => {
+    expect(epochPercent(0, 0)).toBeNull();
+    expect(knownProgress({ progress: 0, total_epochs: null, state: 'running' })).toBeNull();
+    expect(knownProgress({ progress: 0, total_epochs: 3, state: 'running' })).toBe(0);
+    expect(knownProgress({ progress: 100, total_epochs: null, state: 'done' })).toBe(100);
   });
   it('fills the last epoch when all is done', () => {
     expect(epochPercent(3, 3)).toBe(100);

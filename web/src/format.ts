@@ -153,13 +153,24 @@ export function clock(time: Maybe<number>, now: number): string {
 /** The epoch that people see: floor + 1, at most the total. */
 export function shownEpoch(epoch: Maybe<number>, total: Maybe<number>): number | null {
   if (epoch === null || epoch === undefined || !Number.isFinite(epoch)) return null;
+  if (epoch === 0 && !total) return null; // "0 of 0" is how PULSE v1 says that it does not know
   const shown = Math.floor(epoch) + 1;
   return total && total > 0 ? Math.min(shown, Math.max(1, Math.ceil(total))) : shown;
+}
+
+/** Percent of the whole run; null where nobody knows how long it is. */
+export function knownProgress(run: {
+  progress: number;
+  total_epochs: number | null;
+  state: string;
+}): number | null {
+  return run.total_epochs || run.state === 'done' ? run.progress : null;
 }
 
 /** Percent of the current epoch that is done; 100 when the last one is complete. */
 export function epochPercent(epoch: Maybe<number>, total: Maybe<number>): number | null {
   if (epoch === null || epoch === undefined || !Number.isFinite(epoch)) return null;
+  if (epoch === 0 && !total) return null;
   if (total && epoch >= total) return 100;
   return (epoch - Math.floor(epoch)) * 100;
 }

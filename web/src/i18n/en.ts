@@ -124,6 +124,7 @@ export const en = {
   'verdict.checkpoint': 'last checkpoint',
   'verdict.in': '{clock}, in ≈ {left}',
   'verdict.estimating': 'estimating',
+  'verdict.last_known': 'Last known: {sentence}',
   'verdict.connection': 'not live: connection lost',
 
   'stream.title': 'Live training stream',

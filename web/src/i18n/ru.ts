@@ -126,6 +126,7 @@ export const ru: Catalogue = {
   'verdict.checkpoint': 'контрольная точка',
   'verdict.in': '{clock}, через ≈ {left}',
   'verdict.estimating': 'оценивается',
+  'verdict.last_known': 'Было известно: {sentence}',
   'verdict.connection': 'не вживую: связь потеряна',
 
   'stream.title': 'Ход обучения вживую',

@@ -26,12 +26,18 @@ describe('CursorBook', () => {
   it('drops points that the metrics answer held, but not other events of that span', () => {
     const book = new CursorBook();
     book.saw({ events: 10, supervisor: 4, console: 100 });
-    book.sawMetrics(13);
+    book.sawPoints(13, 4);
     expect(book.fresh('trainer', [metrics(11), state(12), metrics(13), metrics(14)])).toEqual([
       state(12),
       metrics(14),
     ]);
     expect(book.now.events).toBe(14);
+  });
+
+  it('does the same for points that the supervisor read from the output', () => {
+    const book = new CursorBook();
+    book.sawPoints(-1, 6);
+    expect(book.fresh('supervisor', [metrics(5), state(6), metrics(7)])).toEqual([state(6), metrics(7)]);
   });
 
   it('survives a lost line: a gap in seq is no reason to wait', () => {

@@ -8,7 +8,7 @@ const FIELD = { trainer: 'events', supervisor: 'supervisor' } as const;
 export class CursorBook {
   #seen = { events: -1, supervisor: -1, console: 0 };
   /** Points that an HTTP answer held already, although the socket was asked from an earlier event on. */
-  #metrics = -1;
+  #points = { events: -1, supervisor: -1 };
 
   /** What an answer over HTTP included. Cursors never go back. */
   saw(cursors: Cursors): void {
@@ -19,9 +19,17 @@ export class CursorBook {
     };
   }
 
-  /** The metrics answer held points up to this event. */
-  sawMetrics(seq: number): void {
-    this.#metrics = Math.max(this.#metrics, seq);
+  /** A metrics answer held the points up to these events of the trainer and the supervisor. */
+  sawPoints(trainer: number, supervisor: number): void {
+    this.#points = {
+      events: Math.max(this.#points.events, trainer),
+      supervisor: Math.max(this.#points.supervisor, supervisor),
+    };
+  }
+
+  /** Whether an answer held this point already. */
+  hasPoint(stream: StreamName, seq: number): boolean {
+    return seq <= this.#points[FIELD[stream]];
   }
 
   /** The events not seen before, in order; marks them as seen. */
@@ -31,7 +39,7 @@ export class CursorBook {
     for (const event of events) {
       if (event.seq <= this.#seen[field]) continue;
       this.#seen[field] = event.seq;
-      if (stream === 'trainer' && event.type === 'metrics' && event.seq <= this.#metrics) continue;
+      if (event.type === 'metrics' && this.hasPoint(stream, event.seq)) continue;
       kept.push(event);
     }
     return kept;

@@ -44,8 +44,6 @@ export class RunStore {
 
   #cursors = new CursorBook();
   #systemSeq = -1;
-  /** Time of the last point that an HTTP answer held. */
-  #loadedUntil = -Infinity;
   #abort = new AbortController();
   #unlisten: (() => void) | null = null;
   #again: number | null = null;
@@ -173,14 +171,9 @@ export class RunStore {
     const answers = (await Promise.all(requests)).filter(answer => answer !== null);
     this.series.clear();
     for (const answer of answers) this.series.replace(answer.series);
-    if (answers[0]) this.#cursors.sawMetrics(answers[0].cursor);
-    for (const name of charted)
-      this.#loadedUntil = Math.max(this.#loadedUntil, this.series.get(name)?.lastTime ?? -Infinity);
-    for (const { stream, event } of this.#meanwhile ?? []) {
-      const isNew =
-        stream === 'trainer' ? event.seq > (answers[0]?.cursor ?? -1) : event.time > this.#loadedUntil;
-      if (isNew) this.series.append(event);
-    }
+    if (answers[0]) this.#cursors.sawPoints(answers[0].cursor, answers[0].supervisor);
+    for (const { stream, event } of this.#meanwhile ?? [])
+      if (!this.#cursors.hasPoint(stream, event.seq)) this.series.append(event);
     this.#revision++;
   }
 
@@ -259,7 +252,7 @@ export class RunStore {
   #takeEvents(stream: 'trainer' | 'supervisor', events: Event[]): void {
     for (const event of this.#cursors.fresh(stream, events)) {
       if (event.type === 'metrics') {
-        if (stream === 'supervisor' && (this.#isInstrumented || event.time <= this.#loadedUntil)) continue;
+        if (stream === 'supervisor' && this.#isInstrumented) continue;
         this.#meanwhile?.push({ stream, event });
         this.series.append(event);
         this.#news.series = true;
