@@ -6,9 +6,10 @@ import math
 import time
 from typing import Any
 
+from gladius.store.facts import EVAL_LOSS, LOSS
 from gladius.store.health import judge_health
 from gladius.store.series import spell
-from gladius.store.view import EVAL_LOSS, LOSS, RunView
+from gladius.store.view import RunView
 from gladius.wire.base import NonFinite
 from gladius.wire.events import CheckpointEvent
 from gladius.wire.runs import Best, RunSummary

@@ -5,35 +5,27 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections import deque
 from collections.abc import Mapping, Set
 from typing import Any, cast
 
 from gladius.errors import InvalidRun
-from gladius.pulse.control import TRAINER_COMMANDS, Command, Mailbox
+from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.identity import Identity, process_state
 from gladius.pulse.lock import is_held, read_holder
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import effective_state
 from gladius.store.attempt import AttemptFacts
-from gladius.store.pace import EpochMeans
-from gladius.store.series import MetricTable, number
+from gladius.store.facts import RunFacts
 from gladius.store.stream import EventStream
-from gladius.store.tolerance import finite, is_event, well_typed, whole
+from gladius.store.tolerance import is_event
 from gladius.wire.base import TERMINAL_STATES, State
-from gladius.wire.events import Hello, Process, Stall, StateEvent
 from pulse_wrapper import safe_read_json
 
-_MAX_SYSTEM = 4000
-_MAX_ALERTS = 200
 _LAUNCH_PATIENCE_S = 30.0
-_PARSED_RESOLUTION_S = 1.0
-
-LOSS, EVAL_LOSS = "train/loss", "eval/loss"
 
 
-class RunView:
+class RunView(RunFacts):
     """What is known of one run. Only the thread that owns it may call its methods.
 
     `refresh` reads what is new; everything else answers from memory.
@@ -51,22 +43,14 @@ class RunView:
         self.alive: bool | None = None
         self.suspended = False
         self._forget()
-        self._judged = -math.inf
 
     def _forget(self) -> None:
+        """Begin anew: a stream was replaced under us."""
+        RunFacts.__init__(self)
         self.trainer = EventStream(self.directory.events)
         self.supervisor = EventStream(self.directory.supervisor_events)
-        self.attempts: dict[int, AttemptFacts] = {}
         self.launched: list[int] = []
-        self.table = MetricTable()
-        self.epochs = EpochMeans()
-        self.best_eval: tuple[float, float | None] | None = None
-        self.checkpoints: list[dict[str, Any]] = []
-        self.hyperparameters: list[dict[str, Any]] = []
-        self.alerts: deque[dict[str, Any]] = deque(maxlen=_MAX_ALERTS)
-        self.acks: dict[str, list[dict[str, Any]]] = {}
         self.commands: dict[str, Command] = {}
-        self.system: list[dict[str, Any]] = []
         self._mail = (Mailbox(self.directory.control), Mailbox(self.directory.supervisor_control))
 
     # Reading
@@ -121,8 +105,8 @@ class RunView:
         changed: set[str] = set()
         restarts = (self.trainer.restarted, self.supervisor.restarted)
         for name, stream, take in (
-            ("trainer", self.trainer, self._take_trainer),
-            ("supervisor", self.supervisor, self._take_supervisor),
+            ("trainer", self.trainer, self.take_trainer),
+            ("supervisor", self.supervisor, self.take_supervisor),
         ):
             before = stream.offset
             events = stream.read_new(limit)
@@ -148,125 +132,6 @@ class RunView:
             return set()
         self.console_size, self.console_time = info.st_size, info.st_mtime
         return {"console"}
-
-    # Taking events in
-
-    def attempt_facts(self, attempt: int) -> AttemptFacts:
-        """The facts of an attempt, made when first heard of."""
-        facts = self.attempts.get(attempt)
-        if facts is None:
-            facts = self.attempts[attempt] = AttemptFacts(attempt)
-        return facts
-
-    def _take_trainer(self, event: dict[str, Any]) -> None:
-        facts = self.attempt_facts(event["attempt"])
-        facts.heard(event["time"])
-        type_ = event["type"]
-        if type_ == "metrics":
-            self._take_metrics(facts, event)
-        elif type_ == "hello":
-            self._take_hello(facts, event)
-        elif type_ == "state":
-            event = well_typed(StateEvent, event)
-            facts.state, facts.state_time = event["state"], event["time"]
-            facts.reason, facts.error = event.get("reason"), event.get("error")
-            facts.pace.state(event["state"], event["time"])
-        elif type_ == "checkpoint":
-            self.checkpoints.append(event)
-        elif type_ == "hyperparameters":
-            self.hyperparameters.append(event)
-        else:
-            self._take_common(event)
-
-    def _take_supervisor(self, event: dict[str, Any]) -> None:
-        facts = self.attempt_facts(event["attempt"])
-        type_ = event["type"]
-        if type_ == "system":
-            self.system.append(event)
-            if len(self.system) > _MAX_SYSTEM:
-                half = _MAX_SYSTEM // 2
-                self.system[:half] = self.system[:half:2]
-        elif type_ == "metrics" and not facts.instrumented:
-            facts.heard(event["time"])
-            facts.pace.resolution = _PARSED_RESOLUTION_S
-            self._take_metrics(facts, event)
-        elif type_ == "state" and not facts.instrumented:
-            facts.heard(event["time"])
-            event = well_typed(StateEvent, event)
-            facts.parsed_state, facts.state_time = event["state"], event["time"]
-            facts.pace.state(event["state"], event["time"])
-        elif type_ == "process" and event["event"] == "started":
-            facts.started = well_typed(Process, event)
-        elif type_ == "process":
-            facts.exited = well_typed(Process, event)
-        elif type_ == "stall":
-            facts.stall = well_typed(Stall, event) if event["event"] == "began" else None
-        else:
-            self._take_common(event)
-
-    def _take_common(self, event: dict[str, Any]) -> None:
-        if event["type"] == "ack":
-            self.acks.setdefault(event["command_id"], []).append(event)
-        elif event["type"] == "alert":
-            self.alerts.append(event)
-
-    def _take_hello(self, facts: AttemptFacts, event: dict[str, Any]) -> None:
-        if facts.hello is None and facts.metrics_seen:
-            # The trainer speaks for itself after all: what was parsed from its output does not count.
-            attempt = facts.attempt
-            self.table.drop(lambda number, _: number == attempt)
-            facts.pace = type(facts.pace)()
-            facts.metrics_seen = False
-        offered = event.get("capabilities")
-        known = [name for name in offered if name in TRAINER_COMMANDS] if isinstance(offered, list) else []
-        facts.hello = well_typed(Hello, {**event, "capabilities": known})
-        resumed = facts.hello.get("resumed_from")
-        if resumed is not None:
-            self._supersede(facts.attempt, after=resumed["step"])
-            facts.metrics_seen = True
-
-    def _take_metrics(self, facts: AttemptFacts, event: dict[str, Any]) -> None:
-        step, epoch = whole(event.get("step")), finite(event.get("epoch"))
-        if not facts.metrics_seen:
-            facts.metrics_seen = True
-            if facts.attempt > 1:
-                self._supersede(facts.attempt, after=(step or 0) - 1)
-        values = [(name, value) for name, raw in event["values"].items() if (value := number(raw)) is not None]
-        self.table.add(facts.attempt, event["time"], step, epoch, whole(event.get("log_offset")), values)
-        trains = False
-        for name, value in values:
-            if name == LOSS:
-                trains = True
-                self._take_loss(facts, step, epoch, value)
-            elif name == EVAL_LOSS and math.isfinite(value) and (self.best_eval is None or value < self.best_eval[0]):
-                self.best_eval = (value, epoch)
-            trains = trains or name.startswith("train/")
-        if trains:
-            facts.pace.metrics(step, epoch, event["time"])
-
-    def _take_loss(self, facts: AttemptFacts, step: int | None, epoch: float | None, value: float) -> None:
-        if not math.isfinite(value):
-            facts.nan_since = facts.nan_since or ("NaN" if value != value else "infinite", step)
-            return
-        facts.nan_since = None
-        if epoch is not None:
-            self.epochs.add(epoch, value)
-
-    def _supersede(self, attempt: int, after: int) -> None:
-        """Leave out earlier attempts' points with a greater step, and take from the rest what is summed up."""
-        self.table.drop(lambda number, step: number < attempt and step > after)
-        self.epochs = EpochMeans()
-        self.best_eval = None
-        for name in (LOSS, EVAL_LOSS):
-            series = self.table.series.get(name)
-            for row, value in zip(series.rows, series.values, strict=True) if series else ():
-                epoch = self.table.epochs[row]
-                if not math.isfinite(value):
-                    continue
-                if name == LOSS and epoch == epoch:
-                    self.epochs.add(epoch, value)
-                elif name == EVAL_LOSS and (self.best_eval is None or value < self.best_eval[0]):
-                    self.best_eval = (value, epoch if epoch == epoch else None)
 
     # Judging
 
