@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,4 +94,4 @@ class Street:
 def street(home: Home, until: Callable[..., Any], tmp_path: Path) -> Iterator[Street]:
     street = Street(home, until, tmp_path)
     yield street
-    assert not [path for path in home.root.rglob("*.tmp") if not os.environ.get("KEEP")], "no temporary file is left"
+    assert not list(home.root.rglob("*.tmp")), "no temporary file is left"

@@ -15,6 +15,7 @@ import pytest
 
 from gladius.errors import LaunchError
 from gladius.launch.local import LocalLauncher
+from gladius.pulse.identity import process_state
 from gladius.pulse.rundir import RunDir
 from gladius.wire.events import parse_event
 
@@ -165,20 +166,13 @@ def test_a_command_killed_by_a_signal_is_killed_with_its_last_numbers(street: An
 
 
 def test_workers_of_a_killed_trainer_are_ended(street: Any) -> None:
-    run = street.start(*street.script("import os, time\nprint(os.fork(), flush=True)\ntime.sleep(60)"))
-    worker = int(
-        street.until(
-            lambda: (
-                run.console_log.read_text().split("\n")[0].strip("0\n")
-                and max(run.console_log.read_text().split(), key=int)
-            )
-        )
-    )
+    body = "import os, time\nif os.fork(): time.sleep(60)\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+    run = street.start(*street.script(body))
+    worker = int(street.until(lambda: run.console_log.read_text().strip()))
+    assert process_state(worker) == "S"
     os.kill(street.trainer(run).pid, signal.SIGKILL)
     street.wait_recorded(run)
-    street.until(
-        lambda: not Path(f"/proc/{worker}").exists() or Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z"
-    )
+    street.until(lambda: process_state(worker) in (None, "Z"))
 
 
 def test_suspend_and_continue_and_terminate(street: Any) -> None:
