@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gladius.pulse import events as events_module
-from gladius.pulse.events import EventReader, EventWriter, LineFollower
+from gladius.pulse.events import EventReader, EventWriter, LineFollower, events_of_type
 
 
 @pytest.fixture
@@ -175,6 +175,18 @@ def test_a_file_that_was_replaced_or_cut_is_read_again(path: Path, writer: Event
     path.write_bytes(line)
     assert len(reader.read_new()) == 1
     assert reader.lines.restarted == 2
+
+
+def test_events_of_one_type_are_found_among_all(path: Path, writer: EventWriter) -> None:
+    for number in range(5):
+        writer.metrics({"state": 1.0}, number, None, None)
+        writer.write("state", {"state": "running", "reason": str(number)})
+        writer.write("log", {"message": '"type":"state"'})
+    with path.open("a") as file:
+        file.write('null\n{"seq":99,"type":"state","state":"d')
+    found = list(events_of_type(path, "state"))
+    assert [event["reason"] for event in found] == list("01234")
+    assert list(events_of_type(path.with_name("missing"), "state")) == []
 
 
 # Torn tails

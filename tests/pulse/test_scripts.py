@@ -139,8 +139,7 @@ def test_every_log_that_returned_survives_sigkill(
     assert process.stdout is not None
     last = [int(process.stdout.readline()) for _ in range(500)][-1]
     process.kill()
-    rest, _ = process.communicate()
-    last = max([last, *map(int, rest.split("\n")[:-1])])
+    last = max([last, *map(int, process.stdout.read().split("\n")[:-1])])
     logged = [event["values"]["i"] for event in events(run_dir, "metrics")]
     assert logged[: last + 1] == list(range(last + 1))
     assert len(logged) <= last + 2

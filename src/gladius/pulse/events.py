@@ -332,3 +332,13 @@ class EventReader:
     def read_all(self) -> List[Dict[str, Any]]:
         """Return every event from here to the end of the file."""
         return list(self)
+
+
+def events_of_type(path: Union[str, "os.PathLike[str]"], type_: str) -> Iterator[Dict[str, Any]]:
+    """Yield the events of one type, without the cost of decoding a long run's others."""
+    mark = f'"{type_}"'.encode()
+
+    def decode(line: bytes) -> Any:
+        return json.loads(line) if mark in line else None
+
+    return (event for event in EventReader(path, decode=decode) if event["type"] == type_)

@@ -5,7 +5,6 @@ All that may wait for a disk happens here, so that the training loop never does.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Deque, Dict, List, Optional, Set
 
 from gladius.errors import CommandInvalid
 from gladius.pulse.control import Command, Mailbox, check_command
-from gladius.pulse.events import EventWriter
+from gladius.pulse.events import EventWriter, events_of_type
 from pulse_wrapper import write_training_status
 
 if TYPE_CHECKING:
@@ -204,15 +203,4 @@ class Heart(threading.Thread):
 
 def _answered_ids(directory: "RunDir") -> Set[str]:
     """The ids of all commands that this run ever answered: none is obeyed twice."""
-    answered = set()
-    try:
-        with open(directory.events, "rb") as file:
-            for line in file:
-                if b'"type":"ack"' in line or b'"type": "ack"' in line:
-                    try:
-                        answered.add(str(json.loads(line)["command_id"]))
-                    except (ValueError, KeyError, TypeError):
-                        continue
-    except OSError:
-        pass
-    return answered
+    return {str(event.get("command_id")) for event in events_of_type(directory.events, "ack")}

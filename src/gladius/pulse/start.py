@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, Mapping, NoReturn, Optional, Type
 
 from gladius.errors import LockHeld
 from gladius.pulse.encode import encode
-from gladius.pulse.events import EventReader
+from gladius.pulse.events import events_of_type
 from gladius.pulse.lock import FileLock
 from gladius.pulse.plan import DEFAULT_CAPABILITIES, Plan
 from gladius.pulse.reporter import Run
@@ -182,12 +182,8 @@ def _has_ended(directory: RunDir, attempt: Optional[int]) -> bool:
     """Whether a trainer has said how this attempt ended."""
     if attempt is None:
         return False
-    states = [event.get("state") for event in EventReader(directory.events) if _is_state(event, attempt)]
+    states = [event.get("state") for event in events_of_type(directory.events, "state") if event["attempt"] == attempt]
     return bool(states) and states[-1] in TERMINAL | {"released"}
-
-
-def _is_state(event: Mapping[str, Any], attempt: int) -> bool:
-    return bool(event["type"] == "state" and event["attempt"] == attempt)
 
 
 def _as_json(config: Mapping[str, Any]) -> Any:
