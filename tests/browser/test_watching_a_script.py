@@ -188,6 +188,29 @@ def test_a_program_that_only_prints_has_its_buttons_by_signals(
     assert guest.complaints == []
 
 
+def test_scrolling_by_hand_holds_the_log_until_auto_scroll_is_on_again(
+    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    server, run_id = watched(PRINTING)
+    guest = visit(server)
+    page = guest.open(f"/runs/{run_id}")
+    stream = page.get_by_role("region", name="Live training stream")
+    rows = stream.locator(".xterm-rows")
+    follow = stream.get_by_role("switch", name="Auto-scroll")
+    until(lambda: "Batch 30/" in rows.inner_text())
+    assert follow.get_attribute("aria-checked") == "true"
+    stream.locator(".xterm-screen").hover()
+    page.mouse.wheel(0, -4000)
+    until(lambda: follow.get_attribute("aria-checked") == "false")
+    until(lambda: server.get(f"/runs/{run_id}/console/search", q="Batch 60/"))
+    held = rows.inner_text()
+    assert "Batch 60/" not in held
+    until(lambda: server.get(f"/runs/{run_id}/console/search", q="Batch 70/"))
+    assert rows.inner_text() == held
+    follow.click()
+    until(lambda: "Batch 70/" in rows.inner_text())
+
+
 @pytest.mark.parametrize("width", [390, 800, 1200, 1440])
 def test_nothing_is_wider_than_the_screen(
     watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], width: int, until: Callable[..., Any]

@@ -67,8 +67,9 @@ export async function openLogView({
   };
   // Only a person's own scrolling counts: the buffer moves by itself while lines come in.
   const judgeSoon = () => requestAnimationFrame(judge);
+  // Caught on the way in: the terminal keeps these events to itself.
   const byHand = ['wheel', 'touchmove', 'keyup', 'pointerup'] as const;
-  for (const name of byHand) box.addEventListener(name, judgeSoon, { passive: true });
+  for (const name of byHand) box.addEventListener(name, judgeSoon, { passive: true, capture: true });
 
   const resize = new ResizeObserver(() => {
     if (disposed || !box.clientWidth || !box.clientHeight) return;
@@ -88,24 +89,21 @@ export async function openLogView({
             : `\x1b[0m\x1b[2m\r\n··· ${describeSkipped(piece.skipped)} ···\x1b[0m\r\n`,
         )
         .join('');
-      const before = terminal.buffer.active.viewportY;
-      terminal.write(text, () => {
-        if (disposed) return;
-        if (following) terminal.scrollToBottom();
-        else if (terminal.buffer.active.viewportY !== before) terminal.scrollToLine(before);
-      });
+      terminal.write(text, follow);
     },
     setTheme() {
       terminal.options.theme = colours();
     },
     setAutoScroll(on) {
       following = on;
-      follow();
+      // The terminal follows by itself while it is at the end: one line away from it, it stays.
+      if (on) terminal.scrollToBottom();
+      else terminal.scrollLines(-1);
     },
     dispose() {
       disposed = true;
       resize.disconnect();
-      for (const name of byHand) box.removeEventListener(name, judgeSoon);
+      for (const name of byHand) box.removeEventListener(name, judgeSoon, { capture: true });
       terminal.dispose();
     },
   };
