@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import traceback
 import weakref
@@ -24,6 +25,7 @@ from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import may_move
 from gladius.pulse.values import PLAIN, Cleaner, Rate
 
+LARGEST = sys.float_info.max
 Batch = TypeVar("Batch")
 Handler = Callable[[], Any]
 
@@ -270,7 +272,7 @@ class Run:
         return values
 
     def _note_loss(self, loss: float, step: int) -> None:
-        if loss - loss == 0.0:
+        if abs(loss) <= LARGEST:
             self._heart.fields.loss = float(loss)
             self._bad_loss = ""
         elif not self._bad_loss:

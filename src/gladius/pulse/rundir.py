@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import sys
 import time
 import unicodedata
@@ -160,7 +159,7 @@ def default_home(environ: Optional[Dict[str, str]] = None) -> Path:
 
 def new_run_id(name: str, created: float) -> str:
     """Return `YYYYMMDD-HHMMSS-<slug>-<4 hex>`, UTC."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(created))}-{slug(name)}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(created))}-{slug(name)}-{os.urandom(2).hex()}"
 
 
 def slug(name: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import Callable
 
 from gladius.errors import GladiusError
+from gladius.pulse.identity import this_host
 from gladius.pulse.rundir import RunDir
 from gladius.store.view import RunView
 
@@ -79,4 +79,4 @@ def _is_here(view: RunView) -> bool:
     """Whether the run is, or may be, this machine's; another's supervisor is another's to attach."""
     identity = view.trainer_identity()
     host = view.current.host or (identity.host if identity else None)
-    return host is None or host == socket.gethostname()
+    return host is None or host == this_host()

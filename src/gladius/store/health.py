@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import time
 
+from gladius.pulse.identity import this_host
 from gladius.store.view import RunView
 from gladius.wire.runs import Health
 
@@ -36,7 +36,7 @@ def judge_health(view: RunView, now: float | None = None) -> Health:
     host = view.current.host
     if view.suspended:
         return Health(level="attention", code="suspended", message="Suspended; its process is stopped")
-    if host is not None and host != socket.gethostname():
+    if host is not None and host != this_host():
         sign = "no sign yet" if silent is None else f"last sign {max(0, silent)} s ago"
         level = "attention" if view.stale else "neutral"
         return Health(level=level, code="remote", message=f"On {host}, {sign}")
