@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,10 +45,6 @@ def setup(what: list[str]) -> int:
         print(f"Gladius needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.11 ...")
         return 1
     kind = what[0]
-    stamp = VENV / f".{kind}.stamp"
-    wanted = _fingerprint(kind)
-    if stamp.exists() and stamp.read_text() == wanted:
-        return 0
     if not PYTHON.exists():
         say("making .venv")
         try:
@@ -55,23 +52,55 @@ def setup(what: list[str]) -> int:
         except subprocess.CalledProcessError:
             print("Python's venv module cannot install pip here. On Debian and Ubuntu: apt install python3-venv")
             return 1
-    say("installing PyTorch (once)")
-    has_torch = install_torch(needed=kind == "demo")
-    say("installing Gladius and building its page (once, a few minutes)")
-    pip("-e", f"{ROOT}[recipe]" if has_torch else str(ROOT))
+    page = [path for path in sorted((WEB / "src").rglob("*")) if path.is_file()]
+    once(f"{kind}-torch", [], lambda: install_torch(needed=kind == "demo"))
+    once(f"{kind}-gladius", [ROOT / "pyproject.toml", WEB / "package-lock.json", *page], install_gladius)
     if kind == "dev":
-        say("installing the tools for tests and checks")
-        pip(*_dev_requirements())
-        npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        once("dev-tools", [ROOT / "pyproject.toml"], install_tools)
+        once("dev-node", [WEB / "package-lock.json"], install_node_modules)
         install_chromium()
-    stamp.write_text(wanted)
     return 0
 
 
-def install_torch(needed: bool) -> bool:
+def once(name: str, sources: list[Path], install: Callable[[], object]) -> None:
+    """Install again only when one of its sources changed; a failed installation is not remembered."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for path in sources:
+        digest.update(path.read_bytes())
+    stamp = VENV / f".{name}.stamp"
+    if not stamp.exists() or stamp.read_text() != digest.hexdigest():
+        install()
+        stamp.write_text(digest.hexdigest())
+
+
+def install_gladius() -> None:
+    """Install the package as a link to this checkout; its build hook builds the page."""
+    say("installing Gladius and building its page (a few minutes the first time)")
+    pip("-e", f"{ROOT}[recipe]" if _has_torch() else str(ROOT))
+
+
+def install_tools() -> None:
+    """Install what the tests and checks need."""
+    say("installing the tools for tests and checks")
+    pip(*_dev_requirements())
+
+
+def install_node_modules() -> None:
+    """Install what the page is built, checked and tested with."""
+    say("installing the page's own tools")
+    if npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"]) != 0:
+        raise SystemExit("installation failed: npm ci")
+
+
+def _has_torch() -> bool:
+    return subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode == 0
+
+
+def install_torch(needed: bool) -> None:
     """Install PyTorch; never a multi-gigabyte CUDA build for someone who only tests on a machine without a GPU."""
-    if subprocess.run([PYTHON, "-c", "import torch"], capture_output=True, check=False).returncode == 0:
-        return True
+    if _has_torch():
+        return
+    say("installing PyTorch (once)")
     index = os.environ.get("TORCH_INDEX")
     extra = ["--index-url", index] if index else []
     if not index and not shutil.which("nvidia-smi") and _brings_cuda():
@@ -83,7 +112,6 @@ def install_torch(needed: bool) -> bool:
             return False
         say(f"PyTorch for this platform brings several GB of CUDA libraries. {advice}")
     pip(TORCH, *extra)
-    return True
 
 
 def _brings_cuda() -> bool:
@@ -171,16 +199,6 @@ def _dev_requirements() -> list[str]:
     import tomllib
 
     return list(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"])
-
-
-def _fingerprint(kind: str) -> str:
-    """Change when an installation is due again: requirements, or for the demo the page's sources."""
-    digest = hashlib.sha256(kind.encode())
-    files = [ROOT / "pyproject.toml", WEB / "package-lock.json", Path(__file__)]
-    files += [path for path in sorted((WEB / "src").rglob("*")) if path.is_file()]
-    for path in files:
-        digest.update(path.read_bytes() if path.exists() else b"")
-    return digest.hexdigest()
 
 
 def _digests(folders: list[Path]) -> dict[str, str]:
