@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from typing import Annotated
 
 import typer
-from click.exceptions import ClickException
 
 import gladius
 from gladius.cli import catalog, demo, doctor, look, pulse, run, serve, steer
-from gladius.errors import CommandInvalid, ConfigError, GladiusError
+from gladius.errors import CommandInvalid, ConfigError, GladiusError, RequestRejected
 
 app = typer.Typer(
     name="gladius",
@@ -21,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (serve, demo, run, look, steer, doctor):
     room.add_to(app)
@@ -29,11 +30,23 @@ app.add_typer(catalog.datasets, name="dataset")
 app.add_typer(pulse.app, name="pulse")
 
 _USAGE_ERRORS = (ConfigError, CommandInvalid)
+_UNPROCESSABLE = 422
+_BROKEN_PIPE = 128 + signal.SIGPIPE
+_log = logging.getLogger(__name__)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
 
 
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log what happens.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Options of every verb."""
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(name)s: %(message)s")
@@ -51,23 +64,50 @@ def main() -> None:
     """Run the command line; every error is one line on stderr that says what to do next."""
     try:
         code = app(standalone_mode=False)
-    except ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        typer.echo(_usage(error), err=True)
         sys.exit(error.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        sys.exit(_BROKEN_PIPE)
     except (GladiusError, OSError) as error:
         if os.environ.get("GLADIUS_DEBUG"):
             raise
-        typer.echo(f"gladius: {error}", err=True)
-        sys.exit(2 if isinstance(error, _USAGE_ERRORS) else 1)
+        typer.echo(f"gladius: {_told(error)}", err=True)
+        sys.exit(2 if _is_usage(error) else 1)
+    except Exception as error:
+        if os.environ.get("GLADIUS_DEBUG"):
+            raise
+        _log.debug("unexpected", exc_info=True)
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        typer.echo(f"gladius: a defect in Gladius: {what} 'gladius --debug ...' shows where.", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_usage(error: Exception) -> bool:
+    return isinstance(error, _USAGE_ERRORS) or (isinstance(error, RequestRejected) and error.status == _UNPROCESSABLE)
+
+
+def _told(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{where}{error.strerror}. 'gladius doctor' looks for what is wrong here."
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Return one line with the next step; a group that was called without a verb answers with its whole help."""
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is not None and message == context.get_help():
+        return message
+    verb = context.command_path if context is not None else "gladius"
+    sentence = " ".join(message.split()).rstrip(".")
+    return f"gladius: {sentence}. '{verb} --help' shows how."
 
 
 if __name__ == "__main__":

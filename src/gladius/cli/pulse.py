@@ -21,10 +21,12 @@ StatusFile = Annotated[Path, typer.Argument(metavar="FILE", help="A training_sta
 @app.command()
 def read(file: StatusFile, as_json: Json = False) -> int:
     """Print a status file as a reader judges it; exit 1 when there is nothing readable."""
+    if not file.is_file():
+        raise InvalidRun(f"{file} is missing or no file.", "A run's status is training_status.json in its folder.")
     raw = read_training_status(file)
     seen = TrainingStatus.from_file(file)
     if raw is None or seen is None:
-        raise InvalidRun(f"{file} is missing or not a PULSE v1 status.", "Its six fields are in docs/pulse.md.")
+        raise InvalidRun(f"{file} is not a PULSE v1 status.", "Its six fields are in docs/pulse.md.")
     if as_json:
         print_json({**raw, "progress": seen.progress, "stale": seen["stale"]})
         return 0
@@ -35,7 +37,7 @@ def read(file: StatusFile, as_json: Json = False) -> int:
 @app.command()
 def write(
     file: StatusFile,
-    status: Annotated[str, typer.Argument(metavar="STATUS", help="idle, running, done or error.")],
+    status: Annotated[str, typer.Argument(metavar="STATUS", help=f"{', '.join(STATUSES)}.")],
     epoch: Annotated[float, typer.Option(help="Epochs done.")] = 0.0,
     total_epochs: Annotated[float, typer.Option(help="Epochs planned; 0 when not known.")] = 0.0,
     loss: Annotated[float, typer.Option(help="Any finite number.")] = 0.0,
@@ -46,7 +48,9 @@ def write(
     try:
         write_training_status(file, status, epoch, total_epochs, loss, message, timestamp)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"Not written: {error}.", f"Statuses: {', '.join(STATUSES)}.") from error
+        raise ConfigError(f"Not written: {error}.", "'gladius pulse write --help' names the fields.") from error
+    except OSError as error:
+        raise InvalidRun(f"Not written: {error.strerror}.", "The folder must exist and be writable.") from error
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from gladius.client.transport import Transport
-from gladius.errors import ServerError
+from gladius.errors import RunNotFound, ServerError
 from gladius.wire.runs import (
     CommandRecord,
     ConfigAnswer,
@@ -40,6 +40,9 @@ class RunHandle:
     def __init__(self, transport: Transport, name: str) -> None:
         self._transport = transport
         self.name = name
+        if not name or "/" in name:
+            # No path of the server can say such a name; a run that is called so has its id.
+            raise RunNotFound(name)
         self._path = f"/runs/{quote(name, safe='')}"
 
     def __repr__(self) -> str:

@@ -41,7 +41,10 @@ class Transport:
         self.token = token
         headers = {"authorization": f"Bearer {token}"} if token else {}
         # No proxy of the environment stands between a client and its own machine.
-        self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT, trust_env=False)
+        try:
+            self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT, trust_env=False)
+        except httpx.InvalidURL as error:
+            raise ServerUnreachable(url, str(error)) from error
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The parsed JSON at a path; parameters that are None are left out."""
@@ -60,7 +63,7 @@ class Transport:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise ServerUnreachable(self.url, str(error)) from error
+            raise ServerUnreachable(self.url, str(error).rstrip(".")) from error
         if response.is_success:
             return response
         raise _rejected(response)
@@ -80,7 +83,7 @@ def _rejected(response: httpx.Response) -> RequestRejected:
     detail = str(problem.get("detail") or f"The server answered {response.status_code}.")
     wrong = [f"{error.get('field')}: {error.get('message')}" for error in problem.get("errors") or []]
     if wrong:
-        detail = "; ".join(wrong)
+        detail = "; ".join(one.rstrip(".") for one in wrong) + "."
     return RequestRejected(
         response.status_code, str(problem.get("code") or "http_error"), detail, str(problem.get("hint") or "")
     )

@@ -66,7 +66,7 @@ def serve(
         LockHeld: another server has this home; `living_address` tells where it is.
         PortTaken: another program has the port.
         ConfigError: the base path or the public URL cannot be used.
-        OSError: the address cannot be bound.
+        ServerError: the address cannot be bound.
 
     """
     base = _clean_base(base_path)
@@ -163,7 +163,9 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
                 raise PortTaken(
                     f"Port {port} on {host} is taken.", "Choose another with --port; 0 takes a free one."
                 ) from error
-            raise
+            raise ServerError(
+                f"Cannot listen on {host}: {error.strerror}.", "Give --host an address of this machine, as 127.0.0.1."
+            ) from error
         listener.setblocking(False)
         yield listener
 
