@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -19,14 +19,18 @@ from gladius.cli.output import (
     print_facts,
     print_json,
     print_table,
+    progress_of,
     size,
     state,
 )
 from gladius.client import Client
+from gladius.errors import ConfigError
+from gladius.wire.base import State
 from gladius.wire.messages import ConsoleMessage, Gap, RunMessage
-from gladius.wire.runs import Cursors, RunRecord, RunSummary
+from gladius.wire.runs import Best, Cursors, RunRecord, RunSummary
 
 _ENDED = ("done", "error", "cancelled", "killed", "out_of_memory", "lost", "unknown", "released")
+_MOST_HITS = 1000
 _NOTHING_YET = (
     "You have not trained anything yet. 'gladius demo' trains a small model; 'gladius run -- COMMAND' watches yours."
 )
@@ -44,20 +48,22 @@ def ls(
     as_json: Json = False,
 ) -> None:
     """List the runs, newest first."""
+    if status is not None and status.replace(" ", "_") not in get_args(State):
+        raise ConfigError(f"'{status}' is no state.", f"States: {', '.join(get_args(State))}.")
     with connected() as client:
-        runs = client.runs(status=status, limit=limit)
+        runs = client.runs(status=status.replace(" ", "_") if status else None, limit=limit)
     if as_json:
         print_json(runs)
         return
     columns = ("run", "name", "state", "epoch", "loss", "best", "progress", "started")
-    print_table(columns, map(_row, runs), empty=_NOTHING_YET)
+    print_table(columns, map(_row, runs), empty=f"No run is {status}." if status else _NOTHING_YET)
 
 
 def _row(run: RunSummary) -> tuple[object, ...]:
     best = number(run.best.value) if run.best else None
     return (
         run.run_id, run.name, state(run.state), epoch_of(run.epoch, run.total_epochs), number(run.loss), best,
-        f"{run.progress:.1f} %", local_time(run.started_at),
+        progress_of(run), local_time(run.started_at),
     )  # fmt: skip
 
 
@@ -87,9 +93,9 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
         ("epoch", epoch_of(run.epoch, run.total_epochs)),
         ("step", run.step if run.total_steps is None else f"{run.step} of {run.total_steps}"),
         ("loss", number(run.loss)),
-        ("best", f"{number(run.best.value)} ({run.best.name})" if run.best else None),
+        ("best", f"{number(run.best.value)} ({_best_of(run.best)})" if run.best else None),
         ("eval loss", number(run.eval_loss)),
-        ("progress", f"{run.progress:.1f} %"),
+        ("progress", progress_of(run)),
         ("remaining", duration(run.eta_seconds)),
         ("elapsed", duration(run.elapsed)),
         ("started", local_time(run.started_at)),
@@ -98,6 +104,10 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
         ("attempts", "; ".join(f"{a.attempt}: {a.evidence or a.verdict or 'runs'}" for a in record.attempts) or None),
         ("obeys", ", ".join(record.capabilities) or None),
     ]
+
+
+def _best_of(best: Best) -> str:
+    return f"epoch mean of {best.name}" if best.name == "train/loss" else best.name
 
 
 def logs(
@@ -110,7 +120,7 @@ def logs(
     with connected() as client:
         handle = client.run(run)
         if search is not None:
-            hits = handle.search(search, limit=10_000)
+            hits = handle.search(search, limit=_MOST_HITS)
             if as_json:
                 print_json(hits)
             for hit in [] if as_json else hits:

@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from gladius.wire.runs import RunSummary
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix, its name, or 'latest'.")]
 
@@ -85,10 +87,15 @@ def local_time(seconds: float | None) -> str | None:
 
 
 def epoch_of(epoch: float | None, total: float | None) -> str | None:
-    """Return `1.50/3`, or what of it is known."""
-    if epoch is None:
+    """Return `1.50/3`, or what of it is known; PULSE v1's 0 of 0 is a trainer that never spoke of epochs."""
+    if epoch is None or not (epoch or total):
         return None
     return f"{epoch:.2f}/{total:g}" if total else f"{epoch:.2f}"
+
+
+def progress_of(run: RunSummary) -> str | None:
+    """Return percent; None while nobody knows of how much."""
+    return f"{run.progress:.1f} %" if run.total_epochs or run.progress else None
 
 
 def size(count: int | None) -> str | None:

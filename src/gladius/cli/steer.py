@@ -55,7 +55,7 @@ def _tell(run: RunHandle, answer: CommandRecord | str, as_json: bool) -> int:
     """Print what became of a command; exit 0 only when the trainer did it (or nobody waited)."""
     if isinstance(answer, str):
         if as_json:
-            print_json({"run_id": run.name, "command_id": answer, "state": "requested"})
+            print_json({"run_id": run.id, "command_id": answer, "state": "requested"})
         else:
             typer.echo(f"requested ({answer})")
         return 0
