@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gladius.pulse.identity import Identity
+from gladius.pulse.states import TERMINAL
 from gladius.store.pace import Pace
 
 
@@ -70,9 +71,13 @@ class AttemptFacts:
     @property
     def finished_at(self) -> float | None:
         """Unix seconds of its end, None while it goes on."""
-        if self.exited is not None:
-            return float(self.exited["time"])
-        return self.state_time if self.ended_state else None
+        if self.exited is None:
+            return self.state_time if self.ended_state else None
+        seen = self.exited.keys() & {"code", "signal"}
+        if not seen and self.state in TERMINAL and self.state_time is not None:
+            # Nobody saw the process end, its record was written later: the trainer's own last word is the time.
+            return self.state_time
+        return float(self.exited["time"])
 
     def heard(self, time: float) -> None:
         """Note a sign of life."""

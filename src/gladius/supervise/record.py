@@ -13,6 +13,7 @@ from typing import Any
 from gladius.pulse.events import EventReader
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import RunDir
+from gladius.pulse.states import TERMINAL
 from gladius.supervise.observe import number
 from pulse_wrapper import atomic_write_json
 
@@ -39,7 +40,7 @@ def summarize(directory: RunDir, attempt: int, state: str, status: dict[str, Any
     evals = _Series()
     rates: list[float] = []
     steps: int | None = None
-    started = finished = None
+    started = finished = last_word = None
     checkpoints: list[dict[str, Any]] = []
     alerts: list[dict[str, Any]] = []
     exit_event: dict[str, Any] = {}
@@ -55,6 +56,8 @@ def summarize(directory: RunDir, attempt: int, state: str, status: dict[str, Any
             rates += [rate] if rate is not None else []
         elif event["type"] == "checkpoint":
             checkpoints.append({key: event[key] for key in ("step", "path", "bytes", "kind", "failed") if key in event})
+        elif event["type"] == "state":
+            last_word = event["time"] if event.get("state") in TERMINAL else None
         elif event["type"] == "alert":
             alerts.append({key: event[key] for key in ("level", "code", "message") if key in event})
         elif event["type"] == "process":
@@ -63,6 +66,9 @@ def summarize(directory: RunDir, attempt: int, state: str, status: dict[str, Any
             else:
                 finished, exit_event = event["time"], event
         started = event["time"] if started is None else started
+    if last_word is not None and not exit_event.keys() & {"code", "signal"}:
+        # Nobody saw the process end, its record was written later: the trainer's own last word is the time.
+        finished = last_word
     return {
         "run_id": directory.run_id,
         "name": run.get("name"),

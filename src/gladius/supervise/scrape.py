@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 _NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
 _ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_NUMERIC = re.compile(rb"\d|nan|inf", re.IGNORECASE)
 _DICT = re.compile(r"\{['\"][^{}]*\}")
 _PAIR = re.compile(
     rf"(?P<name>[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}})\s*[:=]\s*(?P<value>{_NUMBER})(?P<unit> ?%| ?[A-Za-z]+/s(?:ec)?)?(?![\w.:/])",
@@ -85,8 +86,7 @@ class Scraper:
         readings = []
         *lines, self._rest = re.split(rb"(?<=[\r\n])", self._rest + data)
         for line in lines:
-            text = _ANSI.sub(b"", line).decode("utf-8", "replace").strip()
-            values = self._read(text) if text else {}
+            values = self._read_line(line) if _NUMERIC.search(line) else {}
             if values:
                 self.counters.lines += 1
                 readings.append(Reading(self._offset, self._step(), self.epoch, values))
@@ -118,6 +118,10 @@ class Scraper:
         if counters.batch is not None:
             return counters.batches_before + counters.batch
         return counters.lines - 1
+
+    def _read_line(self, line: bytes) -> dict[str, float]:
+        text = _ANSI.sub(b"", line).decode("utf-8", "replace").strip()
+        return self._read(text) if text else {}
 
     def _read(self, text: str) -> dict[str, float]:
         logged = self._read_dict(text)

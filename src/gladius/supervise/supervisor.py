@@ -328,6 +328,9 @@ class Supervisor:
         fields.update({k: v for k, v in (("code", verdict.code), ("signal", verdict.signal)) if v is not None})
         if self.trainer is not None:
             fields["pid"] = self.trainer.identity.pid
+        if self.stopped_by and not self.observed.instrumented:
+            # A command that cannot say so itself ended by a person's wish: that is no kill.
+            self.stream.write("state", {"state": "cancelled"}, durable=True)
         self.stream.write("process", fields, durable=True)
         self._conclude(verdict)
 
