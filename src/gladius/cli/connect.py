@@ -37,7 +37,12 @@ def lasting_client() -> Client:
     """Give a client of the living server; where none runs, start one that stays."""
     home = Home()
     if not os.environ.get("GLADIUS_URL") and not is_held(home.server_lock):
-        start_server(home, port=None)
+        process = start_server(home, port=None)
+        client = Client()
+        # Nobody asked for a process that stays, so they are told of it; the log of a script stays free of tokens.
+        told = f"gladius: a console server now runs at {client.url} (pid {process.pid}); 'gladius up' gives its link."
+        print(told, file=sys.stderr)
+        return client
     return Client()
 
 

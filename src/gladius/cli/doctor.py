@@ -18,6 +18,7 @@ from typing import Literal
 import typer
 
 from gladius.cli.output import Json, console, print_json
+from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home
 from gladius.supervise.machine import NoGpus, find_gpus
 
@@ -124,7 +125,7 @@ def _file_system(path: str) -> str | None:
 
 
 def _port(home: Home) -> Iterator[Finding]:
-    if home.server_json.exists():
+    if is_held(home.server_lock):
         yield Finding("Server", "works", f"one runs for this home, see {home.server_json}")
         return
     from gladius.server.serve import DEFAULT_PORT

@@ -110,6 +110,13 @@ def exit_code(exited: dict[str, Any]) -> int:
     return 0 if exited.get("verdict") == "finished" else 1
 
 
+def _folder_exists() -> bool:
+    try:
+        return Path.cwd().is_dir()
+    except FileNotFoundError:
+        return False
+
+
 @contextlib.contextmanager
 def _interrupts_go_to(follower: Follower) -> Iterator[None]:
     before = signal.signal(signal.SIGINT, lambda *_: follower.interrupt())
@@ -141,6 +148,8 @@ def run(
     """Start the command under a supervisor, show its output, return its exit code."""
     house = Home(home)
     house.create()
+    if not _folder_exists():
+        raise LaunchError("The current folder is gone.", "Change to one that exists.")
     directory = start_command(house, LocalLauncher(house), command, name, epochs)
     typer.echo(f"gladius: run {directory.run_id}, recorded in {directory.root}", err=True)
     follower = Follower(house, directory, attempt=1)
