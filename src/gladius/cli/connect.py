@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+import typer
+
 from gladius.client import Client
 from gladius.errors import ServerError, ServerUnreachable
 from gladius.pulse.lock import is_held
@@ -41,7 +43,7 @@ def lasting_client() -> Client:
         client = Client()
         # Nobody asked for a process that stays, so they are told of it; the log of a script stays free of tokens.
         told = f"gladius: a console server now runs at {client.url} (pid {process.pid}); 'gladius up' gives its link."
-        print(told, file=sys.stderr)
+        typer.echo(told, err=True)
         return client
     return Client()
 
