@@ -16,13 +16,8 @@ from gladius.pulse.rundir import Home
     [
         (("dance",), "No such command 'dance'"),
         (("pause",), "Missing argument 'RUN'"),
-        (("ls", "--bogus"), "No such option"),
-        (("history", "--limit", "abc"), "'--limit'"),
         (("history", "--limit", "-1"), "'--limit'"),
-        (("train", "tiny-moe", "stdlib-docs", "--epochs", "many"), "'--epochs'"),
-        (("run",), "COMMAND"),
         (("run", "--epochs", "nan", "--", "true"), "'--epochs'"),
-        (("up", "--port", "99999"), "'--port'"),
     ],
 )
 def test_wrong_usage_is_one_line_with_the_way_to_the_help(home: Home, arguments: tuple[str, ...], says: str) -> None:
@@ -39,10 +34,6 @@ def test_no_verb_shows_the_help() -> None:
     assert "Commands:" in answer.err
 
 
-def test_the_version_is_an_option_too() -> None:
-    assert gladius("--version").out == gladius("version").out != ""
-
-
 def test_a_state_that_does_not_exist_is_named(home: Home) -> None:
     answer = gladius("ls", "--status", "bogus")
 
@@ -50,29 +41,18 @@ def test_a_state_that_does_not_exist_is_named(home: Home) -> None:
     assert answer.complains("'bogus' is no state", "running")
 
 
-@pytest.mark.parametrize("name", ["nope", "", "a/b", "../../health", "a?b", "три"])
-def test_a_run_that_does_not_exist_is_not_found_whatever_its_name(server_home: Home, name: str) -> None:
-    answer = gladius("show", name)
-
-    assert answer.code == 1
-    assert answer.complains(f"No run '{name}'", "gladius ls")
-
-
-def test_wrong_fields_of_a_start_are_usage_errors(server_home: Home) -> None:
-    unknown_profile = gladius("train", "nope", "stdlib-docs")
-    no_epochs = gladius("train", "tiny-moe", "stdlib-docs", "--epochs", "0")
-    no_setting = gladius("train", "tiny-moe", "stdlib-docs", "--set", "bogus.key=3")
-    no_value = gladius("train", "tiny-moe", "stdlib-docs", "--set", "bogus")
-
-    assert [one.code for one in (unknown_profile, no_epochs, no_setting, no_value)] == [2, 2, 2, 2]
-    assert unknown_profile.complains("No profile 'nope'", "gladius profile ls")
-    assert no_epochs.complains("epochs", "greater than 0.")
-    assert no_setting.complains("bogus.key", "train.batch_size")
-    assert no_value.complains("KEY=VALUE")
+def test_what_the_server_does_not_know_is_named(server_home: Home) -> None:
+    for name in ("три", "", "a/b"):
+        answer = gladius("show", name)
+        assert answer.code == 1
+        assert answer.complains(f"No run '{name}'", "gladius ls")
+    wrong = gladius("train", "nope", "stdlib-docs", "--epochs", "0")
+    assert wrong.code == 2
+    assert wrong.complains("No profile 'nope'", "gladius profile ls")
 
 
 def test_a_server_that_does_not_answer_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    for url in ("http://127.0.0.1:1", "nowhere", "http://[::bad"):
+    for url in ("http://127.0.0.1:1", "http://[::bad"):
         monkeypatch.setenv("GLADIUS_URL", url)
         answer = gladius("ls")
 
@@ -85,10 +65,9 @@ def test_a_home_that_cannot_be_made_is_named(home: Home, tmp_path: Path, monkeyp
     file.touch()
     monkeypatch.setenv("GLADIUS_HOME", str(file))
 
-    for verb in (("run", "--", "true"), ("up", "--port", "0", "--no-browser")):
-        answer = gladius(*verb)
-        assert answer.code == 1
-        assert "gladius doctor" in answer.err and "Traceback" not in answer.err
+    answer = gladius("run", "--", "true")
+    assert answer.code == 1
+    assert answer.complains(str(file), "gladius doctor")
     assert any(found["name"] == "Home" and found["mend"] for found in gladius("doctor", "--json").json)
 
 
@@ -96,7 +75,6 @@ def test_looking_needs_no_server_and_no_run(home: Home) -> None:
     home.server_json.write_text('{"url": "http://127.0.0.1:1", "token": "stale", "pid": 1}')
 
     assert gladius("ls", "--json").json == []
-    assert "gladius demo" in gladius("history").out
 
 
 def test_a_status_file_is_written_read_and_judged(tmp_path: Path) -> None:
