@@ -27,8 +27,9 @@ def find_chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """A Chromium for one module: while Playwright is open its event loop runs in this thread, and asyncio's could not."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if not (ASSETS / "index.html").is_file():
         pytest.skip("the page is not built: npm --prefix web run build")

@@ -269,7 +269,9 @@ class Store:
         self._live.pop(view.run_id, None)
         self._ended[view.run_id] = view
         self._summaries[view.run_id] = summarize(view)
-        self._shelf.put(view.directory, self._summaries[view.run_id])
+        if view.current.exited is not None and not view.trainer.behind and not view.supervisor.behind:
+            # Only the last word is kept: a view that is behind its files would be taken for one that is not.
+            self._shelf.put(view.directory, self._summaries[view.run_id])
         while len(self._ended) > ENDED_IN_MEMORY:
             self._ended.popitem(last=False)
 
