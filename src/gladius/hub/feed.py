@@ -115,7 +115,9 @@ class Feed:
     def _console(self, view: RunView) -> Iterator[str]:
         path, ended = view.directory.console_log, view.ended
         if self._console_seen > view.console_size:
-            # The file is shorter than what was heard: it is another one now.
+            # A client that read the file over HTTP may be ahead of the view; only a file that is shorter is another one.
+            if self._console_seen <= read_range(path, 0, 0).size:
+                return
             self._console_seen = 0
         behind = view.console_size - self._console_seen
         if behind > CONSOLE_BEHIND_MAX:
