@@ -90,6 +90,8 @@ def test_a_script_shows_its_course_and_can_be_held_and_stopped(
     page.get_by_role("button", name="Pause training").click()
     until(lambda: guest.state == "Paused")
     until(lambda: "applied" in controls.inner_text())
+    # The status file follows within two seconds: the hold is steady when it says so itself.
+    until(lambda: "Paused" in server.get(f"/runs/{run_id}")["summary"]["message"])
     held = round(server.get(f"/runs/{run_id}")["summary"]["progress"], 1)
     until(lambda: number(overall.get_attribute("aria-valuenow") or "") == held)
 
