@@ -40,6 +40,7 @@ def test_the_public_url_is_allowed(serve: Callable[..., ConsoleServer]) -> None:
 def test_a_foreign_page_may_not_act(server: ConsoleServer, origin: str) -> None:
     answer = server.http.post("/runs", headers={"origin": origin}, json={})
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_not_allowed")
+    assert server.http.get("/runs", headers={"origin": origin}).status_code == 403
     with pytest.raises(InvalidStatus) as refused, server.connect(origin=origin):
         pass
     assert refused.value.response.status_code == 403
@@ -56,7 +57,7 @@ def test_security_headers_are_on_every_answer(server: ConsoleServer) -> None:
         headers = server.bare.get(path).headers
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
     assert server.http.get("/runs").headers["cache-control"] == "no-store"
     assert (
         "access-control-allow-origin" not in server.http.get("/runs", headers={"origin": "https://a.example"}).headers

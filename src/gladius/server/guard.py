@@ -20,7 +20,6 @@ PUBLIC = frozenset({"/api/v1/health", "/login"})
 IsAsset = Callable[[str], bool]
 """Whether a path, within the base path, is a file of the page that holds no data."""
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -31,7 +30,8 @@ _HEADERS = {
     "content-security-policy": _CSP,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    # Not "no-referrer": under it a browser sends our own forms with the origin "null".
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
@@ -83,10 +83,9 @@ class Guard:
             return problem(
                 403, "host_not_allowed", f"This server is not called '{host}'.", "Start it with --public-url."
             )
-        acts = socket or scope["method"] not in _SAFE
-        if acts and origin is not None and not self._credentials.origin_allowed(origin, host):
+        if origin is not None and not self._credentials.origin_allowed(origin, host):
             hint = "Behind a proxy, start the server with --public-url."
-            return problem(403, "origin_not_allowed", f"A page of '{origin}' may not do this.", hint)
+            return problem(403, "origin_not_allowed", f"A page of '{origin}' may not ask here.", hint)
         if path in PUBLIC or self._credentials.recognised(headers):
             return None
         if not socket and scope["method"] in ("GET", "HEAD"):
