@@ -234,3 +234,22 @@ def test_machine_samples_come_as_such_and_in_the_stream(home: Home) -> None:
     with_hub(home, work)
     writer.close()
     supervisor.close()
+
+
+def test_a_client_that_goes_away_at_any_moment_ends_its_loop(home: Home) -> None:
+    async def work(store: Store, hub: Hub) -> None:
+        async def take(text: str) -> None:
+            await asyncio.sleep(0)
+
+        for moment in range(60):
+            with hub.subscription(take) as subscription:
+                loop = asyncio.create_task(subscription.run())
+                await asyncio.sleep(0)
+                await subscription.change(subscribe(["*"]))
+                for _ in range(moment % 6):
+                    await asyncio.sleep(0)
+                loop.cancel()
+                ended, _ = await asyncio.wait([loop], timeout=2)
+                assert ended, f"the loop outlived its client, {moment % 6} turns after it subscribed"
+
+    with_hub(home, work)

@@ -95,8 +95,10 @@ class Subscription:
                 continue
             wait = min([due - now for due, _ in dues], default=_LOOK_S)
             self._wake.clear()
+            # Not `wait_for`, which may swallow the cancellation that comes together with a wake-up: the loop would go on.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(wait, _LOOK_S))
+                async with asyncio.timeout(min(wait, _LOOK_S)):
+                    await self._wake.wait()
 
     async def _tell(self, feed: Feed, now: float) -> None:
         try:
