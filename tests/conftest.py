@@ -46,6 +46,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return house
 
 
+def _default_signals() -> None:
+    """A caller that ignores signals (nohup, a job runner) must not hand that down to what is tested with signals."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start processes in sessions of their own; whatever still lives at the end of the test is killed with its group."""
@@ -54,7 +60,7 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     def start(*argv: str | Path, **options: object) -> subprocess.Popen[str]:
         settings: dict[str, object] = {
             "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
-            "start_new_session": True,
+            "start_new_session": True, "preexec_fn": _default_signals,
         }  # fmt: skip
         process: subprocess.Popen[str] = subprocess.Popen([str(part) for part in argv], **{**settings, **options})  # type: ignore[call-overload]
         started.append(process)
