@@ -5,20 +5,30 @@ GladiusError                 code, hint: what happened and what to do next
 ├ RunNotFound                no run by that name
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
+├ RunNotLive                 nobody reads that run's mailbox any more
+├ ReportNotFound             a run without a report yet
 ├ LockHeld                   another process is the writer
 ├ ProfileNotFound            no profile by that id
 ├ DatasetNotFound            no dataset by that id
 ├ ConfigError                a configuration that cannot be used
+│ └ BadRecord                a line of a dataset that cannot be trained on
 ├ LaunchError                a run that could not be started
 ├ CommandInvalid             a command that cannot be sent
+│ └ CommandConflict          an id that was given to another command
+├ CommandNotFound            no command by that id
+├ SearchInvalid              a pattern that cannot be searched for
+├ FieldErrors                a request whose fields are wrong
 └ ServerError                the console server
   ├ ServerUnreachable        nobody answers
-  └ RequestRejected          it answered no
+  ├ RequestRejected          it answered no
+  ├ CommandTimeout           a command was not answered in time
+  └ PortTaken                another program has its port
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+import os
+from typing import Any, Dict, List, Optional, Union
 
 
 class GladiusError(Exception):
@@ -71,6 +81,18 @@ class RunBusy(GladiusError):
     code = "run_busy"
 
 
+class RunNotLive(GladiusError):
+    """The run has ended, so nobody reads its mailbox."""
+
+    code = "run_not_live"
+
+
+class ReportNotFound(GladiusError):
+    """The run has no report yet."""
+
+    code = "report_not_found"
+
+
 class LockHeld(GladiusError):
     """Another process holds the lock: there is never a second writer."""
 
@@ -113,6 +135,18 @@ class ConfigError(GladiusError):
         self.field = field
 
 
+class BadRecord(ConfigError):
+    """One line of a dataset cannot be trained on; `line` counts from 1."""
+
+    code = "bad_record"
+
+    def __init__(self, path: "Union[str, os.PathLike[str]]", line: int, problem: str, hint: str = "") -> None:
+        super().__init__("{}, line {}: {}.".format(path, line, problem), hint, field="data.path")
+        self.path = os.fspath(path)
+        self.line = line
+        self.problem = problem
+
+
 class LaunchError(GladiusError):
     """A run could not be started."""
 
@@ -123,6 +157,35 @@ class CommandInvalid(GladiusError):
     """A command is not one of the closed list, has wrong arguments, or this trainer cannot do it."""
 
     code = "command_invalid"
+
+
+class CommandConflict(CommandInvalid):
+    """The same id was given to another command."""
+
+    code = "command_conflict"
+
+
+class CommandNotFound(GladiusError):
+    """No command has that id."""
+
+    code = "command_not_found"
+
+
+class SearchInvalid(GladiusError):
+    """The search pattern cannot be used."""
+
+    code = "search_invalid"
+
+
+class FieldErrors(GladiusError):
+    """A request whose fields are wrong; `errors` names each: `{field, message}`."""
+
+    code = "fields_invalid"
+
+    def __init__(self, errors: List[Dict[str, Any]]) -> None:
+        names = ", ".join(str(error["field"]) for error in errors)
+        super().__init__(f"Wrong or missing: {names}.", "Mend these fields and send the request again.")
+        self.errors = errors
 
 
 class ServerError(GladiusError):
@@ -150,3 +213,15 @@ class RequestRejected(ServerError):
         super().__init__(message, hint)
         self.status = status
         self.code = code
+
+
+class CommandTimeout(ServerError):
+    """A command was not answered in time; it may still be."""
+
+    code = "command_timeout"
+
+
+class PortTaken(ServerError):
+    """Another program listens there."""
+
+    code = "port_taken"

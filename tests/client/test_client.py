@@ -12,8 +12,7 @@ from console_server import ConsoleServer
 from scripted_run import ScriptedRun
 
 from gladius.client import Client
-from gladius.client.run import CommandTimeout
-from gladius.errors import RequestRejected, ServerUnreachable
+from gladius.errors import CommandTimeout, RequestRejected, ServerUnreachable
 from gladius.pulse.rundir import Home
 from gladius.wire.messages import EventsMessage, HelloMessage
 from gladius.wire.runs import CommandRecord, Cursors

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gladius.desk.ability import disabled_commands
-from gladius.desk.desk import CommandConflict, CommandNotFound, Desk, RunNotLive
-from gladius.errors import CommandInvalid
+from gladius.desk.desk import Desk
+from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Mailbox
 from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import Identity

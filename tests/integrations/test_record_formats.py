@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gladius.integrations.records import BadRecord, read_conversations
+from gladius.errors import BadRecord
+from gladius.integrations.records import read_conversations
 
 
 def write(path, *records):

@@ -12,9 +12,9 @@ import pytest
 from console_server import ConsoleServer
 
 from gladius.compose import build
-from gladius.errors import ConfigError, LockHeld
+from gladius.errors import ConfigError, LockHeld, PortTaken
 from gladius.pulse.rundir import Home
-from gladius.server.serve import PortTaken, living_address, serve
+from gladius.server.serve import living_address, serve
 
 Serve = Callable[..., ConsoleServer]
 

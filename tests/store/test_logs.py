@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gladius.store.logs import SearchInvalid, read_range, search, whole_characters
+from gladius.errors import SearchInvalid
+from gladius.store.logs import read_range, search, whole_characters
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gladius.errors import DatasetNotFound
-from gladius.integrations.records import BadRecord, detect, read_records, to_messages
+from gladius.errors import BadRecord, DatasetNotFound
+from gladius.integrations.records import detect, read_records, to_messages
 from gladius.pulse import atomic_write_json, safe_read_json
 from gladius.wire.catalog import DatasetInfo
 

@@ -54,7 +54,7 @@ def demo(
 def _serve(home: Home, port: int | None, show: Demonstration) -> None:
     """Serve until Ctrl+C, which is also how the demonstration itself ends the server."""
     from gladius import compose
-    from gladius.server.serve import PortTaken
+    from gladius.errors import PortTaken
 
     with contextlib.suppress(KeyboardInterrupt):
         try:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from gladius.client.transport import Transport
-from gladius.errors import RunNotFound, ServerError
+from gladius.errors import CommandTimeout, RunNotFound
 from gladius.wire.runs import (
     CommandRecord,
     ConfigAnswer,
@@ -26,12 +26,6 @@ _POLL_S = 0.2
 _LATEST_POLL_S = 1.0
 _CHUNK = 1 << 20
 Stream = Literal["trainer", "supervisor"]
-
-
-class CommandTimeout(ServerError):
-    """A command was not answered in time; it may still be."""
-
-    code = "command_timeout"
 
 
 class RunHandle:

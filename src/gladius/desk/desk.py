@@ -7,30 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gladius.desk.ability import disabled_commands, route_of
-from gladius.errors import CommandInvalid, GladiusError, RunBusy
+from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
 from gladius.store.commands import command_record, command_records
 from gladius.store.store import Store
 from gladius.store.view import RunView
 from gladius.wire.runs import CommandRecord
-
-
-class RunNotLive(RunBusy):
-    """The run has ended, so nobody reads its mailbox."""
-
-    code = "run_not_live"
-
-
-class CommandConflict(CommandInvalid):
-    """The same id was given to another command."""
-
-    code = "command_conflict"
-
-
-class CommandNotFound(GladiusError):
-    """No command has that id."""
-
-    code = "command_not_found"
 
 
 class Desk:

@@ -6,25 +6,13 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
-from gladius.errors import ConfigError
+from gladius.errors import BadRecord
 
 Message = Dict[str, str]
 """One turn: `role` and `content`."""
 
 FORMATS = ("alpaca", "messages")
 ROLES = ("system", "developer", "user", "assistant", "tool")
-
-
-class BadRecord(ConfigError):
-    """One line of a dataset cannot be trained on; `line` counts from 1."""
-
-    code = "bad_record"
-
-    def __init__(self, path: Union[str, Path], line: int, problem: str, hint: str = "") -> None:
-        super().__init__("{}, line {}: {}.".format(path, line, problem), hint, field="data.path")
-        self.path = str(path)
-        self.line = line
-        self.problem = problem
 
 
 def read_conversations(path: Union[str, Path], format: str = "auto") -> Iterator[List[Message]]:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gladius.errors import GladiusError
+from gladius.errors import FieldErrors, GladiusError
 from gladius.wire.catalog import Problem
 
 _log = logging.getLogger("gladius.server")
@@ -40,17 +40,6 @@ _HINTS = {
     404: "The paths are listed in /api/v1/openapi.json.",
     405: "The methods of each path are listed in /api/v1/openapi.json.",
 }
-
-
-class FieldErrors(GladiusError):
-    """A request whose fields are wrong; `errors` names each: `{field, message}`."""
-
-    code = "fields_invalid"
-
-    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
-        names = ", ".join(str(error["field"]) for error in errors)
-        super().__init__(f"Wrong or missing: {names}.", "Mend these fields and send the request again.")
-        self.errors = [dict(error) for error in errors]
 
 
 def problem(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
-from gladius.errors import ConfigError, ServerError
+from gladius.errors import ConfigError, PortTaken, ServerError
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home
 from gladius.server.app import create_app
@@ -44,12 +44,6 @@ class Address:
     def sign_in_url(self) -> str:
         """The URL that signs a browser in."""
         return f"{self.url}/?token={self.token}"
-
-
-class PortTaken(ServerError):
-    """Another program listens there."""
-
-    code = "port_taken"
 
 
 def serve(

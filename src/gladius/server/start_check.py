@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from gladius.catalog.datasets import Dataset, Datasets
 from gladius.catalog.effective import effective_config
 from gladius.catalog.profiles import Profile, Profiles
-from gladius.errors import ConfigError, GladiusError
-from gladius.server.problems import FieldErrors, field_errors
+from gladius.errors import ConfigError, FieldErrors, GladiusError
+from gladius.server.problems import field_errors
 from gladius.store.series import number
 from gladius.wire.catalog import StartRequest
 

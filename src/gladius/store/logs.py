@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gladius.errors import GladiusError
+from gladius.errors import SearchInvalid
 from gladius.wire.runs import SearchHit
 
 _BLOCK = 1 << 20
@@ -16,12 +16,6 @@ _LONGEST_LINE = 16 << 20
 _SHOWN_CHARS = 2000
 _ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _NESTED_REPEAT = re.compile(r"[+*}]\)?[+*{]|\([^()]*[+*][^()]*\)[+*{]")
-
-
-class SearchInvalid(GladiusError):
-    """The search pattern cannot be used."""
-
-    code = "search_invalid"
 
 
 class ByteRange(NamedTuple):

@@ -8,17 +8,11 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from gladius.errors import GladiusError
+from gladius.errors import ReportNotFound
 from gladius.server.answers import JSON
 from gladius.server.rooms import TheRun
 
 router = APIRouter(tags=["report"])
-
-
-class ReportNotFound(GladiusError):
-    """The run has no report yet."""
-
-    code = "report_not_found"
 
 
 @router.get("/runs/{run_id}/report", response_model=dict[str, Any])

@@ -11,9 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.desk.ability import disabled_commands
-from gladius.errors import GladiusError
+from gladius.errors import FieldErrors, GladiusError
 from gladius.server.answers import answer
-from gladius.server.problems import FieldErrors
 from gladius.server.rooms import Rooms, TheRooms, TheRun
 from gladius.server.start_check import check_start
 from gladius.store.record import record
