@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
 
 from gladius.pulse.control import Command
 from gladius.store.view import RunView
 from gladius.wire.events import Ack
-from gladius.wire.runs import CommandRecord
+from gladius.wire.runs import CommandRecord, CommandState
 
 TIMED_OUT_AFTER_S = 30.0
-
-CommandState = Literal["requested", "accepted", "applied", "rejected", "timed_out", "outcome_unknown"]
 
 
 def command_records(view: RunView, now: float | None = None) -> list[CommandRecord]:
@@ -40,6 +37,7 @@ def command_record(view: RunView, command_id: str, now: float | None = None) -> 
         args=dict(command.args),
         issued_at=command.issued_at,
         issued_by=command.issued_by,
+        attempt=command.attempt,
         state=_state(view, command, acks, time.time() if now is None else now),
         step=last.step if last else None,
         detail=last.detail if last else None,

@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 from gladius.errors import ConfigError
 from gladius.store.commands import command_records
-from gladius.store.summary import checkpoint, summarize
+from gladius.store.resumable import checkpoint_here, resumable
+from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.wire.base import Wire
 from gladius.wire.events import Adjustable, HyperparameterChange, ModelInfo
 from gladius.wire.runs import Attempt, Cursors, RunRecord, Status
+from gladius.wire.steering import ParentLink
 from pulse_wrapper import safe_read_json
 
 T = TypeVar("T", bound=Wire)
@@ -40,11 +42,15 @@ def record(view: RunView, disabled: dict[str, str]) -> RunRecord:
         config_source=source if isinstance(source := view.run.get("config_source"), str) else None,
         run=view.run,
         attempts=attempts(view),
-        checkpoints=[found for found in map(checkpoint, view.checkpoints) if found is not None],
+        checkpoints=[found for found in map(checkpoint_here, view.checkpoints) if found is not None],
         commands=command_records(view),
         hyperparameters=[change for change in changes if change is not None],
         error=None if went_well else error.get("message") or (facts.exited or {}).get("evidence"),
+        error_code=None if went_well else error.get("code"),
+        retryable=None if went_well else error.get("retryable"),
         traceback=error.get("traceback"),
+        resumable=resumable(view),
+        parent=_parse(ParentLink, view.run.get("parent")),
     )
 
 

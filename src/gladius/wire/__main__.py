@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from gladius.wire import catalog, events, messages, runs
+from gladius.wire import catalog, events, messages, runs, steering
 from gladius.wire.base import Wire
 
 Mode = Literal["serialization", "validation"]
@@ -21,17 +21,20 @@ Mode = Literal["serialization", "validation"]
 FRAMES: list[type[Wire]] = [
     messages.HelloMessage, messages.StatusUpdate, messages.EventsMessage, messages.ConsoleMessage,
     messages.SystemMessage, messages.RunMessage, messages.AlertMessage, messages.Gap, messages.Pong,
-    messages.ErrorMessage,
+    messages.CommandMessage, messages.ErrorMessage,
 ]  # fmt: skip
 ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.SystemAnswer, runs.SearchHit,
     runs.EventsAnswer, runs.ConfigAnswer,
     runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
-    catalog.CommandAnswer, catalog.HealthAnswer, catalog.Problem,
+    catalog.CommandAnswer, catalog.HealthAnswer, catalog.Problem, steering.ResumePreview, steering.ConfigDiff,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
-CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping]
-BODIES: list[type[Wire]] = [catalog.StartRequest, catalog.CommandRequest]
+CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
+BODIES: list[type[Wire]] = [
+    catalog.StartRequest, catalog.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
+    steering.ConfigUpdate,
+]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
 
 STATUS_SCHEMA: dict[str, Any] = {
@@ -85,7 +88,7 @@ def _sent_whole() -> list[str]:
     """Models that a server always sends with every field. Events are passed on as their writer wrote them."""
     parts = [
         model
-        for module in (runs, catalog)
+        for module in (runs, catalog, steering)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, Wire) and model.__module__ == module.__name__
     ]

@@ -63,10 +63,11 @@ class StartRequest(Wire):
 
 
 class StartAnswer(Wire):
-    """The answer of `POST /runs`."""
+    """The answer of `POST /runs`, `/resume` and `/fork`."""
 
     run_id: str
     state: str
+    attempt: int = 1
 
 
 class CommandRequest(Wire):

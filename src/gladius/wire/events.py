@@ -22,6 +22,8 @@ TrainerState = Literal[
 ]
 Command = Literal["pause", "resume", "stop", "checkpoint", "validate", "set", "reload_config"]
 AckState = Literal["accepted", "applied", "rejected"]
+PauseMode = Literal["hold", "release"]
+Split = Literal["eval", "test"]
 ProcessVerdict = Literal["finished", "failed", "killed", "out_of_memory", "unknown"]
 
 
@@ -51,6 +53,8 @@ class Adjustable(Wire):
     min: float | None = None
     max: float | None = None
     applies: Literal["live", "next_checkpoint", "restart"] = "live"
+    key: str | None = Field(default=None, description="Its key in the configuration: `train.learning_rate`")
+    label: str | None = Field(default=None, description="What people should read: `peak learning rate`")
 
 
 class ResumedFrom(Wire):
@@ -75,8 +79,17 @@ class Hello(EventBase):
     samples: int | None = None
     model: ModelInfo | None = None
     capabilities: list[Command] = Field(default_factory=list)
+    pause_modes: list[PauseMode] | None = Field(default=None, description="None: not announced, both are asked for")
+    splits: list[Split] | None = Field(default=None, description="None: not announced")
     adjustable: dict[str, Adjustable] = Field(default_factory=dict)
     resumed_from: ResumedFrom | None = None
+
+
+class RestartWish(Wire):
+    """What the trainer asks its supervisor for after an error: a new attempt from a checkpoint, with changes."""
+
+    checkpoint: str | None = None
+    overrides: dict[str, Any] = Field(default_factory=dict)
 
 
 class ErrorInfo(Wire):
@@ -85,6 +98,7 @@ class ErrorInfo(Wire):
     code: str
     message: str
     retryable: bool | None = None
+    restart: RestartWish | None = None
     traceback: str | None = None
 
 
@@ -261,6 +275,8 @@ class Restart(EventBase):
 
     type: Literal["restart"]
     reason: str
+    checkpoint: str | None = None
+    overrides: dict[str, Any] | None = None
 
 
 Event = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from gladius.wire.base import State, Wire
-from gladius.wire.runs import Cursors, RunSummary, Status, SystemSample
+from gladius.wire.runs import CommandState, Cursors, RunSummary, Status, SystemSample
 
 Topic = Literal["status", "metrics", "events", "console", "system", "runs", "alerts"]
 
@@ -27,7 +27,17 @@ class Ping(Wire):
     type: Literal["ping"]
 
 
-ClientMessage = Annotated[Subscribe | Ping, Field(discriminator="type")]
+class CommandFrame(Wire):
+    """A command over the socket: as `POST /runs/{id}/commands`, its acks come as events."""
+
+    type: Literal["command"]
+    run_id: str
+    command: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{8,64}$")
+
+
+ClientMessage = Annotated[Subscribe | Ping | CommandFrame, Field(discriminator="type")]
 parse_client_message: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 
 
@@ -107,15 +117,28 @@ class Pong(Wire):
     type: Literal["pong"] = "pong"
 
 
+class CommandMessage(Wire):
+    """A command was posted; its acks come as events of the run."""
+
+    type: Literal["command"] = "command"
+    run_id: str
+    command_id: str
+    state: CommandState
+
+
 class ErrorMessage(Wire):
-    """A client frame could not be taken; the connection stays."""
+    """A client frame could not be taken; the connection stays. `command_id` is the id that the client gave, if any."""
 
     type: Literal["error"] = "error"
     detail: str
+    code: str | None = None
+    hint: str | None = None
+    run_id: str | None = None
+    command_id: str | None = None
 
 
 ServerMessage = Annotated[
     HelloMessage | StatusUpdate | EventsMessage | ConsoleMessage | SystemMessage | RunMessage | AlertMessage | Gap
-    | Pong | ErrorMessage,
+    | Pong | CommandMessage | ErrorMessage,
     Field(discriminator="type"),
 ]  # fmt: skip

@@ -16,8 +16,13 @@ from gladius.wire.events import (
     HyperparameterChange,
     MemoryUse,
     ModelInfo,
+    PauseMode,
     ProcessGroupUse,
+    Split,
 )
+from gladius.wire.steering import ParentLink, Resumable, Suggestion
+
+CommandState = Literal["requested", "accepted", "applied", "rejected", "timed_out", "outcome_unknown"]
 
 
 class Status(Wire):
@@ -115,10 +120,17 @@ class CommandRecord(Wire):
     args: dict[str, Any] = Field(default_factory=dict)
     issued_at: float
     issued_by: str
-    state: Literal["requested", "accepted", "applied", "rejected", "timed_out", "outcome_unknown"]
+    attempt: int = 1
+    state: CommandState
     step: int | None = None
     detail: str | None = None
     acks: list[Ack] = Field(default_factory=list)
+
+
+class Checkpoint(CheckpointEvent):
+    """A checkpoint as it was told, and whether its folder is still there; None where another machine must say."""
+
+    available: bool | None = None
 
 
 class RunRecord(Wire):
@@ -133,17 +145,27 @@ class RunRecord(Wire):
     samples: int | None = None
     model: ModelInfo | None = None
     capabilities: list[Command] = Field(default_factory=list)
-    disabled: dict[str, str] = Field(default_factory=dict, description="Command -> why this trainer cannot do it")
+    disabled: dict[str, str] = Field(default_factory=dict, description=(
+        "Command -> why it cannot be sent now; `pause:release`, `pause:hold`, `validate:test`, ... for one way of it"
+    ))  # fmt: skip
+    pause_modes: list[PauseMode] = Field(default_factory=list, description="Ways of `pause` that this run has now")
+    splits: list[Split] = Field(default_factory=list, description="What `validate` can evaluate")
     adjustable: dict[str, Adjustable] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     config_source: str | None = None
     run: dict[str, Any] = Field(default_factory=dict, description="run.json as written")
     attempts: list[Attempt] = Field(default_factory=list)
-    checkpoints: list[CheckpointEvent] = Field(default_factory=list)
+    checkpoints: list[Checkpoint] = Field(default_factory=list)
     commands: list[CommandRecord] = Field(default_factory=list)
     hyperparameters: list[HyperparameterChange] = Field(default_factory=list)
     error: str | None = None
+    error_code: str | None = None
+    retryable: bool | None = Field(default=None, description="Whether the trainer thinks that another try may work")
     traceback: str | None = None
+    suggestions: list[Suggestion] = Field(default_factory=list)
+    resumable: Resumable
+    parent: ParentLink | None = None
+    children: list[str] = Field(default_factory=list, description="Runs that were forked from this one")
 
 
 class RunList(Wire):
@@ -165,12 +187,22 @@ class Column(Wire):
     log_offset: list[int | None]
 
 
+class SupersededColumn(Column):
+    """Points of an earlier attempt that a later one trained again."""
+
+    attempt: int
+
+
 class MetricsAnswer(Wire):
-    """Series by name; `cursor` is the last event seq of the trainer that they include, `supervisor` that of the supervisor."""
+    """Series by name; `cursor` is the last event seq of the trainer that they include, `supervisor` that of the supervisor.
+
+    `superseded`, only when asked for: name -> one entry per earlier attempt that a resume rewound.
+    """
 
     series: dict[str, Column]
     cursor: int
     supervisor: int = -1
+    superseded: dict[str, list[SupersededColumn]] | None = None
 
 
 class MetricNames(Wire):

@@ -4,7 +4,7 @@
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ClientMessage".
  */
-export type ClientMessage = Subscribe | Ping;
+export type ClientMessage = Subscribe | Ping | CommandFrame;
 /**
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Event".
@@ -38,6 +38,7 @@ export type ServerMessage =
   | AlertMessage
   | Gap
   | Pong
+  | CommandMessage
   | ErrorMessage;
 
 export interface Wire {
@@ -78,6 +79,14 @@ export interface Adjustable {
   min?: number | null;
   max?: number | null;
   applies?: 'live' | 'next_checkpoint' | 'restart';
+  /**
+   * Its key in the configuration: `train.learning_rate`
+   */
+  key?: string | null;
+  /**
+   * What people should read: `peak learning rate`
+   */
+  label?: string | null;
 }
 /**
  * Something a person should know.
@@ -170,6 +179,53 @@ export interface Best {
   name: string;
 }
 /**
+ * A value that a resume or fork changes, and what that does in truth.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Change".
+ */
+export interface Change {
+  key: string;
+  old: {
+    [k: string]: unknown;
+  };
+  new: {
+    [k: string]: unknown;
+  };
+  effect: string;
+}
+/**
+ * A checkpoint as it was told, and whether its folder is still there; None where another machine must say.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Checkpoint".
+ */
+export interface Checkpoint {
+  /**
+   * Per file; consumed before the write: never repeats, a gap is a lost line
+   */
+  seq: number;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  attempt: number;
+  type: 'checkpoint';
+  step: number;
+  path: string | null;
+  bytes: number | null;
+  kind: 'auto' | 'manual' | 'pause' | 'final';
+  /**
+   * sha256 of the manifest, hex
+   */
+  manifest: string | null;
+  /**
+   * The reason, when the save failed
+   */
+  failed: string | null;
+  available: boolean | null;
+}
+/**
  * A checkpoint was published by rename and read back, or its save failed; durable.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -234,6 +290,21 @@ export interface Ping {
   type: 'ping';
 }
 /**
+ * A command over the socket: as `POST /runs/{id}/commands`, its acks come as events.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CommandFrame".
+ */
+export interface CommandFrame {
+  type: 'command';
+  run_id: string;
+  command: string;
+  args?: {
+    [k: string]: unknown;
+  };
+  id?: string | null;
+}
+/**
  * One metric as columns of equal length. `min` and `max` bound each bucket where the series was decimated.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -258,6 +329,18 @@ export interface CommandAnswer {
   command_id: string;
 }
 /**
+ * A command was posted; its acks come as events of the run.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CommandMessage".
+ */
+export interface CommandMessage {
+  type: 'command';
+  run_id: string;
+  command_id: string;
+  state: 'requested' | 'accepted' | 'applied' | 'rejected' | 'timed_out' | 'outcome_unknown';
+}
+/**
  * A command and what became of it.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -271,6 +354,7 @@ export interface CommandRecord {
   };
   issued_at: number;
   issued_by: string;
+  attempt: number;
   state: 'requested' | 'accepted' | 'applied' | 'rejected' | 'timed_out' | 'outcome_unknown';
   step: number | null;
   detail: string | null;
@@ -305,6 +389,56 @@ export interface ConfigAnswer {
    * The user's own file
    */
   source: string | null;
+}
+/**
+ * The editable file against what was launched and what is live. `problem` says why the file cannot be used.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigDiff".
+ */
+export interface ConfigDiff {
+  file: string | null;
+  /**
+   * The file as it is now, comments included
+   */
+  text: string | null;
+  problem: string | null;
+  rows: ConfigRow[];
+}
+/**
+ * One key of the configuration three times: in the file now, as launched, and live in the trainer.
+ *
+ * `name` is the adjustable behind the key where the trainer has one; `live` is null where the trainer tells nothing.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigRow".
+ */
+export interface ConfigRow {
+  key: string;
+  name: string | null;
+  file: {
+    [k: string]: unknown;
+  };
+  launched: {
+    [k: string]: unknown;
+  };
+  live: {
+    [k: string]: unknown;
+  };
+  applies: 'live' | 'next_checkpoint' | 'restart';
+  /**
+   * The file says something else than what is in force
+   */
+  changed: boolean;
+}
+/**
+ * The body of `PUT /runs/{id}/config`: the whole file as text, comments included.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigUpdate".
+ */
+export interface ConfigUpdate {
+  text: string;
 }
 /**
  * A piece of console.log: `length` raw bytes from `offset`, as UTF-8 with invalid bytes replaced.
@@ -356,10 +490,23 @@ export interface ErrorInfo {
   code: string;
   message: string;
   retryable?: boolean | null;
+  restart?: RestartWish | null;
   traceback?: string | null;
 }
 /**
- * A client frame could not be taken; the connection stays.
+ * What the trainer asks its supervisor for after an error: a new attempt from a checkpoint, with changes.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RestartWish".
+ */
+export interface RestartWish {
+  checkpoint?: string | null;
+  overrides?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * A client frame could not be taken; the connection stays. `command_id` is the id that the client gave, if any.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ErrorMessage".
@@ -367,6 +514,10 @@ export interface ErrorInfo {
 export interface ErrorMessage {
   type: 'error';
   detail: string;
+  code: string | null;
+  hint: string | null;
+  run_id: string | null;
+  command_id: string | null;
 }
 /**
  * The trainer introduces itself; durable.
@@ -396,6 +547,14 @@ export interface Hello {
   samples?: number | null;
   model?: ModelInfo | null;
   capabilities?: ('pause' | 'resume' | 'stop' | 'checkpoint' | 'validate' | 'set' | 'reload_config')[];
+  /**
+   * None: not announced, both are asked for
+   */
+  pause_modes?: ('hold' | 'release')[] | null;
+  /**
+   * None: not announced
+   */
+  splits?: ('eval' | 'test')[] | null;
   adjustable?: {
     [k: string]: Adjustable;
   };
@@ -703,6 +862,10 @@ export interface Restart {
   attempt: number;
   type: 'restart';
   reason: string;
+  checkpoint?: string | null;
+  overrides?: {
+    [k: string]: unknown;
+  } | null;
 }
 /**
  * Events of one stream as their writer wrote them, oldest first; `cursor` is the last seq looked at.
@@ -734,6 +897,22 @@ export interface EventsMessage {
   events: {
     [k: string]: unknown;
   }[];
+}
+/**
+ * The body of `POST /runs/{id}/fork`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ForkRequest".
+ */
+export interface ForkRequest {
+  /**
+   * A step, or a folder
+   */
+  checkpoint?: number | string | null;
+  overrides?: {
+    [k: string]: unknown;
+  };
+  name?: string | null;
 }
 /**
  * A slow client was protected: fetch over HTTP what is missing.
@@ -816,6 +995,8 @@ export interface MetricNames {
 /**
  * Series by name; `cursor` is the last event seq of the trainer that they include, `supervisor` that of the supervisor.
  *
+ * `superseded`, only when asked for: name -> one entry per earlier attempt that a resume rewound.
+ *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "MetricsAnswer".
  */
@@ -825,6 +1006,36 @@ export interface MetricsAnswer {
   };
   cursor: number;
   supervisor: number;
+  superseded: {
+    [k: string]: SupersededColumn[];
+  } | null;
+}
+/**
+ * Points of an earlier attempt that a later one trained again.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SupersededColumn".
+ */
+export interface SupersededColumn {
+  step: (number | null)[];
+  epoch: (number | null)[];
+  time: number[];
+  value: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
+  min: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
+  max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
+  log_offset: (number | null)[];
+  attempt: number;
+}
+/**
+ * The run and the checkpoint that a run was forked from.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ParentLink".
+ */
+export interface ParentLink {
+  run_id: string;
+  checkpoint: string | null;
+  kind: 'fork';
 }
 /**
  * The answer to ping.
@@ -875,6 +1086,82 @@ export interface ProfileInfo {
     [k: string]: unknown;
   };
   problem: string | null;
+}
+/**
+ * The learning rate at the first step after the resume: as it would have gone on, and as it will be.
+ *
+ * None: not computable for this schedule; `source` says which formula was used, or why none.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RateContinuity".
+ */
+export interface RateContinuity {
+  before: number | null;
+  after: number | null;
+  source: string;
+}
+/**
+ * Whether `POST /runs/{id}/resume` may be asked now; `reason` says why not, and what to do instead.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Resumable".
+ */
+export interface Resumable {
+  possible: boolean;
+  reason: string | null;
+}
+/**
+ * What a resume or fork would do, found without loading a single weight.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ResumePreview".
+ */
+export interface ResumePreview {
+  possible: boolean;
+  /**
+   * Why it is not possible, and what to do instead
+   */
+  reason: string | null;
+  checkpoint: string | null;
+  step: number | null;
+  epoch: number | null;
+  /**
+   * The number the new attempt would have
+   */
+  attempt: number | null;
+  restored: string[];
+  not_restored: string[];
+  changed: Change[];
+  warnings: string[];
+  learning_rate: RateContinuity | null;
+}
+/**
+ * The body of `POST /runs/{id}/resume`: by default from the newest checkpoint that verifies, nothing changed.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ResumeRequest".
+ */
+export interface ResumeRequest {
+  /**
+   * A step, or a folder
+   */
+  checkpoint?: number | string | null;
+  overrides?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * The body of `POST /runs/{id}/revert`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RevertRequest".
+ */
+export interface RevertRequest {
+  name: string;
+  /**
+   * The command's id
+   */
+  id?: string | null;
 }
 /**
  * A page of runs, newest first; `cursor` asks for the next page.
@@ -993,11 +1280,19 @@ export interface RunRecord {
   model: ModelInfo | null;
   capabilities: ('pause' | 'resume' | 'stop' | 'checkpoint' | 'validate' | 'set' | 'reload_config')[];
   /**
-   * Command -> why this trainer cannot do it
+   * Command -> why it cannot be sent now; `pause:release`, `pause:hold`, `validate:test`, ... for one way of it
    */
   disabled: {
     [k: string]: string;
   };
+  /**
+   * Ways of `pause` that this run has now
+   */
+  pause_modes: ('hold' | 'release')[];
+  /**
+   * What `validate` can evaluate
+   */
+  splits: ('eval' | 'test')[];
   adjustable: {
     [k: string]: Adjustable;
   };
@@ -1012,11 +1307,23 @@ export interface RunRecord {
     [k: string]: unknown;
   };
   attempts: Attempt[];
-  checkpoints: CheckpointEvent[];
+  checkpoints: Checkpoint[];
   commands: CommandRecord[];
   hyperparameters: HyperparameterChange[];
   error: string | null;
+  error_code: string | null;
+  /**
+   * Whether the trainer thinks that another try may work
+   */
+  retryable: boolean | null;
   traceback: string | null;
+  suggestions: Suggestion[];
+  resumable: Resumable;
+  parent: ParentLink | null;
+  /**
+   * Runs that were forked from this one
+   */
+  children: string[];
 }
 /**
  * PULSE v1: exactly six fields.
@@ -1031,6 +1338,19 @@ export interface Status {
   loss: number;
   message: string;
   timestamp: number;
+}
+/**
+ * What may help a run that failed, computed from its own configuration; `overrides` are for resume or fork.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Suggestion".
+ */
+export interface Suggestion {
+  code: string;
+  text: string;
+  overrides: {
+    [k: string]: unknown;
+  };
 }
 /**
  * A line of console.log: byte offset of its start, line number from 1, text without colour codes.
@@ -1101,7 +1421,7 @@ export interface SystemSample {
   group: ProcessGroupUse | null;
 }
 /**
- * The answer of `POST /runs`.
+ * The answer of `POST /runs`, `/resume` and `/fork`.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "StartAnswer".
@@ -1109,6 +1429,7 @@ export interface SystemSample {
 export interface StartAnswer {
   run_id: string;
   state: string;
+  attempt: number;
 }
 /**
  * The body of `POST /runs`.

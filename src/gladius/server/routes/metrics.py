@@ -33,7 +33,7 @@ async def get_metrics(
         columns[one] = run.table.column(one, max_points, from_step, to_step)
         if len(run.table.steps) > _IN_LOOP_POINTS:
             await asyncio.sleep(0)
-    return answer_plain({"series": columns, **cursors})
+    return answer_plain({"series": columns, **cursors, "superseded": None})
 
 
 @router.get("/runs/{run_id}/metrics/names", response_model=MetricNames)

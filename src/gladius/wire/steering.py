@@ -1,0 +1,126 @@
+"""Resume, fork, revert, the three-way config diff: steering besides commands. Upstream: launch. Downstream: server, client."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from gladius.wire.base import Wire
+
+Applies = Literal["live", "next_checkpoint", "restart"]
+
+
+class ParentLink(Wire):
+    """The run and the checkpoint that a run was forked from."""
+
+    run_id: str
+    checkpoint: str | None = None
+    kind: Literal["fork"] = "fork"
+
+
+class Resumable(Wire):
+    """Whether `POST /runs/{id}/resume` may be asked now; `reason` says why not, and what to do instead."""
+
+    possible: bool
+    reason: str | None = None
+
+
+class Suggestion(Wire):
+    """What may help a run that failed, computed from its own configuration; `overrides` are for resume or fork."""
+
+    code: str
+    text: str
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+
+class ResumeRequest(Wire):
+    """The body of `POST /runs/{id}/resume`: by default from the newest checkpoint that verifies, nothing changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    checkpoint: int | str | None = Field(default=None, description="A step, or a folder")
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+
+class ForkRequest(ResumeRequest):
+    """The body of `POST /runs/{id}/fork`."""
+
+    name: str | None = Field(default=None, max_length=200)
+
+
+class RevertRequest(Wire):
+    """The body of `POST /runs/{id}/revert`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{8,64}$", description="The command's id")
+
+
+class ConfigUpdate(Wire):
+    """The body of `PUT /runs/{id}/config`: the whole file as text, comments included."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str = Field(max_length=1 << 19)
+
+
+class Change(Wire):
+    """A value that a resume or fork changes, and what that does in truth."""
+
+    key: str
+    old: Any = None
+    new: Any = None
+    effect: str
+
+
+class RateContinuity(Wire):
+    """The learning rate at the first step after the resume: as it would have gone on, and as it will be.
+
+    None: not computable for this schedule; `source` says which formula was used, or why none.
+    """
+
+    before: float | None = None
+    after: float | None = None
+    source: str
+
+
+class ResumePreview(Wire):
+    """What a resume or fork would do, found without loading a single weight."""
+
+    possible: bool
+    reason: str | None = Field(default=None, description="Why it is not possible, and what to do instead")
+    checkpoint: str | None = None
+    step: int | None = None
+    epoch: float | None = None
+    attempt: int | None = Field(default=None, description="The number the new attempt would have")
+    restored: list[str] = Field(default_factory=list)
+    not_restored: list[str] = Field(default_factory=list)
+    changed: list[Change] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    learning_rate: RateContinuity | None = None
+
+
+class ConfigRow(Wire):
+    """One key of the configuration three times: in the file now, as launched, and live in the trainer.
+
+    `name` is the adjustable behind the key where the trainer has one; `live` is null where the trainer tells nothing.
+    """
+
+    key: str
+    name: str | None = None
+    file: Any = None
+    launched: Any = None
+    live: Any = None
+    applies: Applies
+    changed: bool = Field(description="The file says something else than what is in force")
+
+
+class ConfigDiff(Wire):
+    """The editable file against what was launched and what is live. `problem` says why the file cannot be used."""
+
+    file: str | None
+    text: str | None = Field(default=None, description="The file as it is now, comments included")
+    problem: str | None = None
+    rows: list[ConfigRow] = Field(default_factory=list)
