@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from gladius.integrations.checkpoints import verify  # noqa: E402
 from gladius.integrations.transformers import GladiusCallback  # noqa: E402
+from gladius.pulse.checkpoints import verify  # noqa: E402
 from gladius.pulse.control import Command, Mailbox, new_command_id  # noqa: E402
 from gladius.pulse.events import EventReader  # noqa: E402
 from gladius.pulse.rundir import RunDir  # noqa: E402

@@ -10,8 +10,8 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
-from gladius.integrations.checkpoints import verify  # noqa: E402
 from gladius.pulse import read_training_status  # noqa: E402
+from gladius.pulse.checkpoints import verify  # noqa: E402
 from gladius.pulse.control import Command, Mailbox, new_command_id  # noqa: E402
 from gladius.pulse.events import EventReader  # noqa: E402
 from gladius.pulse.rundir import RunDir  # noqa: E402

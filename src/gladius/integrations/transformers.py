@@ -14,10 +14,10 @@ from typing import Any, Callable, Dict, Iterator, Optional, Set, Union
 
 from transformers import TrainerCallback
 
-from gladius.integrations import checkpoints
 from gladius.integrations.batches import BatchWatch
 from gladius.integrations.router import RouterLoad
 from gladius.integrations.trainer_facts import metric_values, model_facts, plan_facts
+from gladius.pulse import checkpoints
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import current_run, start
 

@@ -1,4 +1,4 @@
-"""Make a saved folder a checkpoint that can be trusted. Upstream: a framework's save. Downstream: transformers.
+"""Make a saved folder a checkpoint that can be trusted. Upstream: a save. Downstream: saving, integrations, launch.
 
 A checkpoint is sealed (every file on the disk and in `manifest.json`), read back, published by rename, only then told.
 """

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gladius.integrations.checkpoints import keep_newest, publish, seal, verify
+from gladius.pulse.checkpoints import keep_newest, publish, seal, verify
 
 
 def saved(folder, text="weights"):
