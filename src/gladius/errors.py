@@ -6,6 +6,9 @@ GladiusError                 code, hint: what happened and what to do next
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
 ├ RunNotLive                 nobody reads that run's mailbox any more
+├ NotResumable               a run that no new attempt can go on
+├ CheckpointNotFound         no checkpoint by that step or path
+├ CheckpointDamaged          a checkpoint that is not what was saved
 ├ ReportNotFound             a run without a report yet
 ├ LockHeld                   another process is the writer
 ├ ProfileNotFound            no profile by that id
@@ -85,6 +88,24 @@ class RunNotLive(GladiusError):
     """The run has ended, so nobody reads its mailbox."""
 
     code = "run_not_live"
+
+
+class NotResumable(GladiusError):
+    """No new attempt can go on with this run."""
+
+    code = "not_resumable"
+
+
+class CheckpointNotFound(GladiusError):
+    """The run has no such checkpoint."""
+
+    code = "checkpoint_not_found"
+
+
+class CheckpointDamaged(GladiusError):
+    """The checkpoint's files are not those that were saved."""
+
+    code = "checkpoint_damaged"
 
 
 class ReportNotFound(GladiusError):

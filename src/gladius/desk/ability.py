@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast, get_args
 
 from gladius.pulse.control import SUPERVISOR_COMMANDS, TRAINER_COMMANDS
+from gladius.store.resumable import resumable
 from gladius.store.view import RunView
+from gladius.wire.events import PauseMode, Split
 
 _BY_SIGNAL: dict[str, tuple[str, dict[str, Any]]] = {
     "pause": ("suspend", {}),
@@ -15,8 +17,17 @@ _BY_SIGNAL: dict[str, tuple[str, dict[str, Any]]] = {
     "stop": ("terminate", {}),
 }
 _NOT_BY_SIGNAL = "it does not speak PULSE; 'gladius.start()' in the script enables this."
+_NO_RELEASE_BY_SIGNAL = "only a trainer that saves checkpoints can leave its memory; this command can be suspended."
 _NOT_CAPABLE = "this trainer does not support it."
+_NO_RELEASE = "it saves no checkpoint from which it could go on; run.on('checkpoint', save) enables this."
+_NO_SPLIT = "this trainer has no such records."
 _ENDED = "the run has ended."
+_RESUMABLE = "the run has ended; resuming it starts a new attempt."
+
+PAUSE_MODES: tuple[PauseMode, ...] = get_args(PauseMode)
+SPLITS: tuple[Split, ...] = get_args(Split)
+WAYS: dict[str, tuple[str, tuple[str, ...]]] = {"pause": ("mode", PAUSE_MODES), "validate": ("split", SPLITS)}
+"""Command -> the argument by which it goes one way or another, and the ways; the first is meant where none is given."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +57,47 @@ def route_of(view: RunView, name: str, args: Mapping[str, Any]) -> Route:
     return Route(name, dict(args), False, TRAINER_COMMANDS)
 
 
+def way_of(name: str, args: Mapping[str, Any]) -> str | None:
+    """`pause:release`, `validate:test`, ...; None for a command that has one way only, or a way that is none."""
+    if name not in WAYS:
+        return None
+    argument, ways = WAYS[name]
+    way = args.get(argument, ways[0])
+    return f"{name}:{way}" if way in ways else None
+
+
+def pause_modes(view: RunView) -> list[PauseMode]:
+    """The ways in which this run can pause now; none when it cannot, or has ended."""
+    disabled = disabled_commands(view)
+    return [] if "pause" in disabled else [mode for mode in PAUSE_MODES if f"pause:{mode}" not in disabled]
+
+
+def splits(view: RunView) -> list[Split]:
+    """What `validate` can evaluate now."""
+    disabled = disabled_commands(view)
+    return [] if "validate" in disabled else [split for split in SPLITS if f"validate:{split}" not in disabled]
+
+
 def disabled_commands(view: RunView) -> dict[str, str]:
-    """Command -> why it cannot be sent to this run now; before `hello` a trainer's commands wait for it."""
+    """Command, or way of a command, -> why it cannot be sent to this run now; before `hello` most wait for it."""
     if view.ended:
-        return dict.fromkeys((*TRAINER_COMMANDS, *SUPERVISOR_COMMANDS), _ENDED)
+        found = dict.fromkeys((*TRAINER_COMMANDS, *SUPERVISOR_COMMANDS), _ENDED)
+        if resumable(view).possible:
+            found["resume"] = _RESUMABLE
+        return found
     if not speaks_pulse(view):
-        return {name: _NOT_BY_SIGNAL for name in TRAINER_COMMANDS if name not in _BY_SIGNAL}
+        found = {name: _NOT_BY_SIGNAL for name in TRAINER_COMMANDS if name not in _BY_SIGNAL}
+        return {**found, "pause:release": _NO_RELEASE_BY_SIGNAL}
     if not view.current.instrumented:
         return {}
     capable = view.hello.get("capabilities") or []
-    return {name: _NOT_CAPABLE for name in TRAINER_COMMANDS if name not in capable}
+    found = {name: _NOT_CAPABLE for name in TRAINER_COMMANDS if name not in capable}
+    found.update(_ways_not_announced(view, "pause", "pause_modes", _NO_RELEASE))
+    found.update(_ways_not_announced(view, "validate", "splits", _NO_SPLIT))
+    return found
+
+
+def _ways_not_announced(view: RunView, name: str, announced: str, reason: str) -> dict[str, str]:
+    """The ways that the trainer's list leaves out; a trainer without a list is asked for any, and answers itself."""
+    known = cast("list[str] | None", view.hello.get(announced))
+    return {} if known is None else {f"{name}:{way}": reason for way in WAYS[name][1] if way not in known}

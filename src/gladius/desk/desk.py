@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gladius.desk.ability import disabled_commands, route_of
+from gladius.desk.ability import disabled_commands, route_of, way_of
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
 from gladius.store.commands import command_record, command_records
+from gladius.store.resumable import resumable
 from gladius.store.store import Store
 from gladius.store.view import RunView
 from gladius.wire.runs import CommandRecord
@@ -27,7 +28,8 @@ class Desk:
         """Post a command and return its id. The same id with the same command is posted once.
 
         Raises CommandInvalid (not of the list, wrong arguments, not for this trainer), RunNotLive, CommandConflict,
-        RunNotFound, and OSError when the mailbox cannot be written.
+        RunNotFound, and OSError when the mailbox cannot be written. Bounds and names of hyperparameters are the
+        trainer's to judge: it answers `rejected`, and that is on record.
         """
         view = await self._store.view(run_id)
         if command_id is not None and (known := self._known(view, command_id)) is not None:
@@ -37,12 +39,11 @@ class Desk:
                 )
             return command_id
         if view.ended:
-            raise RunNotLive(
-                f"The run has ended ({view.state}): there is nobody to obey.", "Start or resume a run first."
-            )
+            raise _not_live(view, name)
         disabled = disabled_commands(view)
-        if name in disabled:
-            raise CommandInvalid(f"This run cannot {name}: {disabled[name]}")
+        for asked in (name, way_of(name, args)):
+            if asked in disabled:
+                raise CommandInvalid(f"This run cannot {asked.replace(':', ' ')}: {disabled[asked]}")
         route = route_of(view, name, args)
         check_command(route.command, route.args, route.known)
         folder = view.directory.supervisor_control if route.to_supervisor else view.directory.control
@@ -57,6 +58,23 @@ class Desk:
         Mailbox(folder).post(command)
         view.commands[command.id] = command
         return command.id
+
+    async def revert(self, run_id: str, name: str, issued_by: str, command_id: str | None = None) -> str:
+        """Post a `set` of the value that `name` had before its last change in this attempt; as `send`."""
+        view = await self._store.view(run_id)
+        if command_id is not None and (known := self._known(view, command_id)) is not None:
+            if known.command != "set" or known.args.get("name") != name:
+                raise CommandConflict(
+                    f"The id '{command_id}' belongs to another command.", "Give each command its own id."
+                )
+            return command_id
+        for change in reversed(view.hyperparameters):
+            if change.get("attempt") == view.attempt and change.get("name") == name:
+                args = {"name": name, "value": change.get("old")}
+                return await self.send(run_id, "set", args, issued_by, command_id)
+        raise CommandInvalid(
+            f"'{name}' was not changed in this attempt.", "There is nothing to revert; 'set' gives it a value."
+        )
 
     async def commands(self, run_id: str) -> list[CommandRecord]:
         """Every command of a run, oldest first."""
@@ -77,6 +95,18 @@ class Desk:
     def _known(self, view: RunView, command_id: str) -> Command | None:
         view.refresh({"control"})
         return view.commands.get(command_id)
+
+
+def _not_live(view: RunView, name: str) -> RunNotLive:
+    """Nobody obeys any more; who wants to resume is told of the way that there is."""
+    message = f"The run has ended ({view.state}): there is nobody to obey."
+    if name != "resume":
+        return RunNotLive(message, "Start or resume a run first.")
+    answer = resumable(view)
+    if answer.possible:
+        way = f"POST /api/v1/runs/{view.run_id}/resume (or 'gladius resume') starts a new attempt."
+        return RunNotLive(message, way)
+    return RunNotLive(message, answer.reason or "")
 
 
 def _same(view: RunView, known: Command, name: str, args: Mapping[str, Any]) -> bool:
