@@ -9,6 +9,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ NotResumable               a run that no new attempt can go on
 ├ CheckpointNotFound         no checkpoint by that step or path
 ├ CheckpointDamaged          a checkpoint that is not what was saved
+├ CheckpointMismatch         a checkpoint that is another training's
 ├ ReportNotFound             a run without a report yet
 ├ LockHeld                   another process is the writer
 ├ ProfileNotFound            no profile by that id
@@ -106,6 +107,18 @@ class CheckpointDamaged(GladiusError):
     """The checkpoint's files are not those that were saved."""
 
     code = "checkpoint_damaged"
+
+
+class CheckpointMismatch(GladiusError):
+    """The checkpoint does not fit what the script has built; `problems` names each difference."""
+
+    code = "checkpoint_mismatch"
+
+    def __init__(self, folder: "Union[str, os.PathLike[str]]", problems: List[str], hint: str = "") -> None:
+        shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
+        super().__init__("{} does not fit this training: {}.".format(os.fspath(folder), shown), hint)
+        self.folder = os.fspath(folder)
+        self.problems = problems
 
 
 class ReportNotFound(GladiusError):
