@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gladius.pulse.checkpoints import keep_newest, publish, seal, verify
+from gladius.pulse.checkpoints import keep, published, publish, read_facts, recover, seal, verify
 
 
 def saved(folder, text="weights"):
@@ -55,6 +55,41 @@ def test_the_newest_are_kept_and_never_none(tmp_path):
     for step in (9, 10, 100):
         saved(tmp_path / f"step-{step}")
     (tmp_path / "step-final").mkdir()
-    assert [path.name for path in keep_newest(tmp_path, 2)] == ["step-9"]
-    assert [path.name for path in keep_newest(tmp_path, 0)] == ["step-10"]
+    assert keep(tmp_path, None) == []
+    assert [path.name for path in keep(tmp_path, 2)] == ["step-9"]
+    assert [path.name for path in keep(tmp_path, 0)] == ["step-10"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-100", "step-final"]
+
+
+def test_the_best_is_kept_besides_the_newest(tmp_path):
+    for step in (1, 2, 3):
+        saved(tmp_path / f"step-{step}")
+    keep(tmp_path, 1, also=[tmp_path / "step-1"])
+    assert [path.name for path in published(tmp_path)] == ["step-1", "step-3"]
+
+
+def test_what_a_killed_save_left_is_cleared_away_and_nothing_good_is_lost(tmp_path):
+    saved(tmp_path / ".saving-step-7-123")
+    saved(tmp_path / ".step-5.replaced-123", "making way")
+    saved(tmp_path / ".step-6.replaced-123", "old")
+    saved(tmp_path / "step-6", "new")
+    recover(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-5", "step-6"]
+    assert (tmp_path / "step-5" / "model.bin").read_text() == "making way"
+    assert (tmp_path / "step-6" / "model.bin").read_text() == "new"
+    recover(tmp_path / "missing")
+
+
+def test_facts_that_cannot_be_read_are_no_facts(tmp_path):
+    assert read_facts(tmp_path) == {}
+    (tmp_path / "gladius.json").write_text("[1]")
+    assert read_facts(tmp_path) == {}
+    (tmp_path / "gladius.json").write_text('{"step": 3}')
+    assert read_facts(tmp_path) == {"step": 3}
+
+
+def test_progress_counts_the_bytes_that_were_read_back(tmp_path):
+    seen = []
+    sealed = seal(saved(tmp_path / "checkpoint-1"), lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 12), (5, 12)]
+    assert sealed.bytes == 12

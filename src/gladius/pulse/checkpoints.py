@@ -1,19 +1,29 @@
-"""Make a saved folder a checkpoint that can be trusted. Upstream: a save. Downstream: saving, integrations, launch.
+"""Make a saved folder a checkpoint that can be trusted. Upstream: a save. Downstream: saving, launch.
 
 A checkpoint is sealed (every file on the disk and in `manifest.json`), read back, published by rename, only then told.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
 MANIFEST = "manifest.json"
+FACTS = "gladius.json"
+"""What a checkpoint is, readable without loading it: run_id, attempt, step, epoch, kind, contents, hyperparameters."""
+
 _CHUNK = 1 << 20
+_REPLACED = ".replaced-"
+SAVING = ".saving-"
+"""How the folder of an unfinished save begins."""
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read back so far, and all there are."""
 
 
 class Sealed(NamedTuple):
@@ -24,31 +34,42 @@ class Sealed(NamedTuple):
     manifest: str
 
 
-def seal(folder: Path) -> Sealed:
+def seal(folder: Path, progress: Optional[Progress] = None) -> Sealed:
     """Sync every file, read it back, and write `manifest.json`: name -> {bytes, sha256}. Raises OSError."""
-    entries: Dict[str, Dict[str, object]] = {}
-    for path in _files(folder):
-        _sync(path)
-        name = path.relative_to(folder).as_posix()
-        entries[name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-    if not entries:
+    files = _files(folder)
+    if not files:
         raise FileNotFoundError("no file was saved in {}".format(folder))
+    for path in files:
+        _sync(path)
+    total, done = sum(path.stat().st_size for path in files), 0
+    entries: Dict[str, Dict[str, object]] = {}
+    for path in files:
+        if progress is not None:
+            progress(done, total)
+        size = path.stat().st_size
+        entries[path.relative_to(folder).as_posix()] = {"bytes": size, "sha256": _sha256(path)}
+        done += size
     text = json.dumps(entries, indent=1, sort_keys=True).encode("utf-8")
     part = folder / (MANIFEST + ".part")
     part.write_bytes(text)
     _sync(part)
     part.replace(folder / MANIFEST)
-    _sync(folder)
-    return Sealed(folder, sum(path.stat().st_size for path in _files(folder)), hashlib.sha256(text).hexdigest())
+    for inner in {path.parent for path in files} | {folder}:
+        _sync(inner)
+    return Sealed(folder, total, hashlib.sha256(text).hexdigest())
 
 
 def publish(sealed: Sealed, target: Path) -> Sealed:
     """Rename the folder, on the same file system; an older checkpoint of that name makes way. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
-        aside = target.with_name(".{}.replaced-{}".format(target.name, os.getpid()))
+        aside = target.with_name(".{}{}{}".format(target.name, _REPLACED, os.getpid()))
         target.replace(aside)
-        sealed.path.replace(target)
+        try:
+            sealed.path.replace(target)
+        except OSError:
+            aside.replace(target)
+            raise
         shutil.rmtree(str(aside), ignore_errors=True)
     else:
         sealed.path.replace(target)
@@ -71,13 +92,56 @@ def verify(folder: Path) -> List[str]:
     return problems
 
 
-def keep_newest(parent: Path, count: int) -> List[Path]:
-    """Delete all but the `count` (at least 1) newest `step-N` folders; return what was deleted."""
-    steps = sorted((int(path.name[5:]), path) for path in parent.glob("step-*") if path.name[5:].isdigit())
-    doomed = [path for _, path in steps[: -max(1, count)]]
+def read_facts(folder: Path) -> Dict[str, Any]:
+    """Return `gladius.json` of a checkpoint; empty where there is none that can be read."""
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def published(parent: Path) -> List[Path]:
+    """The `step-N` folders, lowest step first; empty where there are none."""
+    try:
+        found = [path for path in parent.iterdir() if path.name[:5] == "step-" and path.name[5:].isdigit()]
+    except OSError:
+        return []
+    return sorted(found, key=step_of)
+
+
+def step_of(folder: Path) -> int:
+    """The step that a published folder is named after."""
+    return int(folder.name[5:])
+
+
+def keep(parent: Path, newest: Optional[int], also: Iterable[Path] = ()) -> List[Path]:
+    """Delete all but the `newest` (None: all, else at least 1) and those in `also`; return what was deleted."""
+    if newest is None:
+        return []
+    spared = set(also)
+    doomed = [path for path in published(parent)[: -max(1, newest)] if path not in spared]
     for path in doomed:
         shutil.rmtree(str(path), ignore_errors=True)
     return doomed
+
+
+def recover(parent: Path) -> None:
+    """Clear away what a killed save left: a half-written folder goes, one that was making way comes back."""
+    try:
+        names = os.listdir(str(parent))
+    except OSError:
+        return
+    for name in names:
+        if name.startswith(SAVING):
+            shutil.rmtree(str(parent / name), ignore_errors=True)
+        elif name.startswith(".step-") and _REPLACED in name:
+            target = parent / name[1 : name.index(_REPLACED)]
+            if target.exists():
+                shutil.rmtree(str(parent / name), ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    (parent / name).replace(target)
 
 
 def _files(folder: Path) -> List[Path]:
@@ -89,6 +153,9 @@ def _files(folder: Path) -> List[Path]:
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            # What was synced leaves the page cache, so that the disk is read and not our own memory.
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
     return digest.hexdigest()

@@ -89,6 +89,11 @@ def check_command(name: str, args: Mapping[str, Any], known: Mapping[str, Frozen
     missing = sorted(known[name] - set(args)) if name in ("set", "reload_config") else []
     if missing:
         raise CommandInvalid(f"'{name}' needs {' and '.join(missing)}.")
+    if name == "set" and (not isinstance(args["name"], str) or isinstance(args["value"], (dict, list))):
+        raise CommandInvalid("'set' takes the name of a hyperparameter and one value.")
+    keys = args.get("keys", ["one"])
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, str) for key in keys):
+        raise CommandInvalid(f"'{name}' has no keys {keys!r}.", "Give a list of the configuration's dotted keys.")
 
 
 class Mailbox:

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Deque, Dict, List, Optional, Set
+from typing import TYPE_CHECKING, Callable, Deque, Dict, List, Optional, Set
 
 from gladius.errors import CommandInvalid
 from gladius.pulse.control import Command, Mailbox, check_command
@@ -38,13 +38,14 @@ class Pace:
         self.last: Optional[float] = None
         self.boundaries = 0
 
-    def mark(self) -> None:
-        """Note the end of an optimizer step."""
+    def mark(self) -> float:
+        """Note the end of an optimizer step; returns the monotonic time."""
         now = time.monotonic()
         if self.last is not None:
             self.durations.append(now - self.last)
         self.last = now
         self.boundaries += 1
+        return now
 
     def forget_interval(self) -> None:
         """Leave out the time since the last boundary: a hold or a validation is no step."""
@@ -81,7 +82,11 @@ class StatusFields:
 
 
 class Heart(threading.Thread):
-    """Beats every 50 ms until `stop`. Daemonic: it never keeps a finished trainer alive."""
+    """Beats every 50 ms until `stop`. Daemonic: it never keeps a finished trainer alive.
+
+    `place` says where the loop is, when the status is written and nothing else is to be told; `each_second` is called
+    once a second.
+    """
 
     def __init__(self, directory: "RunDir", events: EventWriter, attempt: int) -> None:
         super().__init__(name="gladius-heart", daemon=True)
@@ -93,9 +98,11 @@ class Heart(threading.Thread):
         self.listening = False
         self.accepted: Deque[Command] = deque()
         self.arrived = threading.Event()
-        self._directory = directory
+        self.directory = directory
+        self.attempt = attempt
+        self.place: Callable[[], str] = lambda: self.fields.message
+        self.each_second: Callable[[], None] = lambda: None
         self._events = events
-        self._attempt = attempt
         self._mailbox = Mailbox(directory.control)
         self._waiting: List[Command] = []
         self._refused_by_disk: List[Command] = []
@@ -120,7 +127,11 @@ class Heart(threading.Thread):
                 self._waiting, self._refused_by_disk = self._refused_by_disk + self._waiting, []
                 self._events.check_file()
                 self._events.sync()
+                self.each_second()
                 self._write_status_if_due(now)
+            if self.accepted:
+                # Also for what did not come through the mailbox: a signal's handler may not set an event.
+                self.arrived.set()
 
     def touch(self) -> None:
         """Say that something changed: the status is written within two seconds."""
@@ -135,7 +146,7 @@ class Heart(threading.Thread):
 
     def _look_at_log(self) -> None:
         try:
-            self.log_offset = os.stat(self._directory.console_log).st_size
+            self.log_offset = os.stat(self.directory.console_log).st_size
         except OSError:
             self.log_offset = None
 
@@ -155,10 +166,9 @@ class Heart(threading.Thread):
             self._answered.add(command.id)
             if not refusal:
                 self.accepted.append(command)
-                self.arrived.set()
 
     def _refusal(self, command: Command) -> Optional[str]:
-        if command.attempt != self._attempt:
+        if command.attempt != self.attempt:
             return "expired: it was meant for another attempt"
         try:
             check_command(command.command, command.args)
@@ -166,8 +176,8 @@ class Heart(threading.Thread):
             return str(error)
         if command.command not in self.capabilities:
             return f"this trainer cannot {command.command}"
-        if command.args.get("mode") == "release":
-            return "this trainer can hold, not release"
+        if command.args.get("mode") == "release" and "checkpoint" not in self.capabilities:
+            return "this trainer can hold, not release: it has no function that saves a checkpoint"
         return None
 
     def answer(self, command: Command, state: str, step: Optional[int] = None, detail: Optional[str] = None) -> bool:
@@ -188,11 +198,10 @@ class Heart(threading.Thread):
     def _write_status(self) -> None:
         self._dirty = False
         self._written_at = time.monotonic()
-        path, fields = self._directory.status, self.fields
+        path, fields = self.directory.status, self.fields
+        message = self.place() if fields.status == "running" and not self.long_operations else fields.message
         try:
-            write_training_status(
-                path, fields.status, fields.epoch, fields.total_epochs, fields.loss, str(fields.message)
-            )
+            write_training_status(path, fields.status, fields.epoch, fields.total_epochs, fields.loss, str(message))
             self._warned = False
         except (OSError, ValueError, TypeError) as error:
             self._dirty = True

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Mapping, Optional
 
-DEFAULT_CAPABILITIES = ("pause", "resume", "stop")
-
 
 class Plan:
     """What a script says of its training when it starts."""
@@ -19,7 +17,7 @@ class Plan:
         model: Optional[Mapping[str, Any]],
         world_size: int,
         mode: str,
-        capabilities: Iterable[str],
+        capabilities: Optional[Iterable[str]],
         resumed_from: Optional[Mapping[str, Any]],
     ) -> None:
         for name, value in (
@@ -38,7 +36,7 @@ class Plan:
         self.model = dict(model) if model else None
         self.world_size = world_size
         self.mode = mode
-        self.capabilities = list(capabilities)
+        self.capabilities = None if capabilities is None else list(capabilities)
         self.resumed_from = dict(resumed_from) if resumed_from else None
 
     def complete(self, facts: Mapping[str, Any]) -> None:

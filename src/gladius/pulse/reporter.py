@@ -1,7 +1,7 @@
-"""The run as a training script holds it: `log`, `steps`, `finish`. Upstream: the loop. Downstream: the run directory.
+"""The run as a training script holds it: `log`, `steps`, `on`, `finish`. Upstream: the loop. Downstream: voice, steering, saving.
 
 Nothing here raises into a training loop. When recording is impossible the run is inactive and its methods do nothing.
-Past 400 lines because a run is one object with one state: parts of it would share all of that state.
+Past 400 lines because it is all that a script sees of Gladius, and half of it says what each method promises.
 """
 
 from __future__ import annotations
@@ -9,82 +9,160 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import time
-import traceback
 import weakref
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
-from gladius.pulse.control import Command
-from gladius.pulse.events import EventWriter
-from gladius.pulse.heart import Heart
+from gladius.pulse.adjust import Adjustable, Adjustables, Change
+from gladius.pulse.checkpoints import Sealed
+from gladius.pulse.failures import describe
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
 from gladius.pulse.plan import Plan
+from gladius.pulse.preempt import Preemption
 from gladius.pulse.rundir import RunDir
-from gladius.pulse.states import may_move
+from gladius.pulse.saving import Policy, Saver
+from gladius.pulse.steering import POLICIES, Steering
 from gladius.pulse.values import PLAIN, Cleaner, Rate
+from gladius.pulse.voice import Voice
 
 LARGEST = sys.float_info.max
 Batch = TypeVar("Batch")
-Handler = Callable[[], Any]
 
 
 class Run:
-    """One attempt of a run, seen from inside the trainer. Made by `gladius.start`."""
+    """One attempt of a run, seen from inside the trainer. Made by `gladius.start`.
 
-    def __init__(self, directory: Optional[RunDir], attempt: int, lock: Optional[FileLock], plan: Plan) -> None:
+    `resume_from` is the checkpoint folder that this attempt shall go on from, None for one that begins anew; a trainer
+    that loaded it says so with `resumed`. `overrides` is what a person changed for this attempt, by configuration key
+    or name: those that name an adjustable are applied by `ready`, after whatever a checkpoint brought.
+    """
+
+    def __init__(
+        self,
+        directory: Optional[RunDir],
+        attempt: int,
+        lock: Optional[FileLock],
+        plan: Plan,
+        resume_from: Optional[str] = None,
+        overrides: Optional[Mapping[str, Any]] = None,
+    ) -> None:
         self.dir = directory
         self.attempt = attempt
-        self.should_stop = False
-        self.stop_checkpoint = True
+        self.resume_from = resume_from
+        self.overrides: Mapping[str, Any] = dict(overrides or {})
         self._plan = plan
         self._lock = lock
-        self._state = "preparing"
-        self._handlers: Dict[str, Handler] = {}
-        self._adjustable: Dict[str, Dict[str, Any]] = {}
+        self._adjustables = Adjustables(self.overrides)
         self._hello: Optional[Dict[str, Any]] = None
         self._stops_loop = False
         self._step: Optional[int] = None
         self._next_step = 0
         self._passes = 0
         self._steps_per_epoch = plan.steps_per_epoch
-        self._stop_command: Optional[Command] = None
-        self._stopped_by = ""
-        self._finished = False
+        self._finished = directory is None
         self._rates = {"tokens": Rate(), "samples": Rate()}
         self._clean = Cleaner()
-        self._bad_loss = ""
         if directory is None:
-            self._events = None
             return
-        self._events = EventWriter(directory.events, attempt)
-        self._heart = Heart(directory, self._events, attempt)
-        self._heart.fields.total_epochs = plan.v1_total_epochs
-        self._events.write("state", {"state": "preparing"}, durable=True)
+        self._voice = Voice(directory, attempt, plan.v1_total_epochs)
+        self._voice.clocks += self._rates.values()
+        self._events = self._voice.events
+        self._heart = self._voice.heart
+        identity = {"run_id": directory.run_id, "attempt": attempt}
+        self._saver = Saver(self._voice, self._adjustables, directory.checkpoints, identity)
+        self._steering = Steering(self._voice, self._adjustables, self._saver)
+        self._steering.log = lambda values: self.log(values, step=self._step or 0)
+        self._preemption = Preemption(self._heart)
+        self._heart.place = self._place
+        self._heart.each_second = self._ask_whether_resumed
         self._heart.start()
+        if plan.resumed_from:
+            self.resumed(**plan.resumed_from)
         _recording.add(self)
 
     @property
     def active(self) -> bool:
         """Whether anything is recorded."""
-        return self._events is not None and not self._finished
+        return not self._finished
 
     @property
     def state(self) -> str:
         """The trainer's state as last written."""
-        return self._state
+        return self._voice.state if self.dir is not None else "preparing"
 
     @property
     def last_step(self) -> Optional[int]:
         """The last step that was ended or begun; None before the first."""
         return self._step
 
+    @property
+    def should_stop(self) -> bool:
+        """Whether the loop must end now: a stop, a release or a policy asked for it."""
+        return self.dir is not None and self._steering.should_stop
+
+    @property
+    def stop_checkpoint(self) -> bool:
+        """Whether the stop wants a final checkpoint; a trainer that gave `on("checkpoint")` has saved it by then."""
+        return self.dir is None or self._steering.stop_checkpoint
+
+    @property
+    def released(self) -> bool:
+        """Whether the loop ends to free the memory: the checkpoint is saved, the run will be resumed from it."""
+        return self.dir is not None and self._steering.released
+
     # What the trainer can do
 
-    def on(self, command: str, handler: Handler) -> None:
-        """Give the function that carries out `checkpoint` or `validate`; it is called at a boundary."""
-        self._handlers[command] = handler
+    def on(
+        self,
+        command: str,
+        handler: Callable[..., Any],
+        *,
+        every_steps: Optional[int] = None,
+        every_minutes: Optional[float] = None,
+        keep_last: Optional[int] = None,
+        keep_best: Optional[str] = None,
+        publish_to: Union[str, "os.PathLike[str]", None] = None,
+        contents: Iterable[str] = (),
+        splits: Iterable[str] = ("eval",),
+    ) -> None:
+        """Give the function that carries out a command; it is called at a boundary, with random states preserved.
+
+        Args:
+            command: `checkpoint`, `validate` or `reload_config`.
+            handler: for `checkpoint` a function of the folder to write into, or one without arguments that returns the
+                folder which it wrote; for `validate` a function of the split that returns metrics by name (one without
+                a slash gets the split in front); for `reload_config` one that returns the configuration file as it is
+                now, dotted keys and values.
+            every_steps, every_minutes: save periodically; people may change both while the training runs.
+            keep_last: how many of the newest checkpoints stay; None keeps all.
+            keep_best: a metric whose best checkpoint stays too: `eval/loss`, or `-eval/accuracy` where higher is better.
+                It counts for a checkpoint when it was logged at its step, before it was saved.
+            publish_to: where checkpoints appear as `step-N`, on the same file system; by default in the run's folder.
+                A folder that the handler returned stays where it is unless this is given.
+            contents: what such a checkpoint holds, out of model, optimizer, scheduler, scaler, random_states,
+                data_position, counters: people are told before they resume.
+            splits: what `validate` can evaluate on, out of eval and test.
+
+        Raises:
+            ValueError: another command, or a cadence that is none.
+
+        """
+        if command not in ("checkpoint", "validate", "reload_config"):
+            raise ValueError(f"a run calls functions for checkpoint, validate and reload_config, not for {command!r}")
+        if not self.active:
+            return
+        if command == "checkpoint":
+            target = Path(publish_to) if publish_to is not None else None
+            policy = Policy(handler, target, keep_last, keep_best, tuple(contents))
+            self._saver.use(policy, every_steps, every_minutes)
+            self._preemption.listen()
+        elif command == "validate":
+            self._steering.validate, self._steering.splits = handler, tuple(splits)
+        else:
+            self._steering.read_config = handler
+        self._say_hello_again()
 
     def adjustable(
         self,
@@ -95,57 +173,113 @@ class Run:
         min: Optional[float] = None,
         max: Optional[float] = None,
         applies: str = "live",
+        key: str = "",
+        label: str = "",
     ) -> None:
-        """Announce a hyperparameter, how to read and to change it, and its bounds."""
-        self._adjustable[name] = {"get": get, "set": set, "min": min, "max": max, "applies": applies}
+        """Announce a hyperparameter, how to read and to change it, and its bounds.
+
+        `applies` is `live`, `next_checkpoint`, or `restart` for one that is shown but can only be changed by going on
+        from a checkpoint; `key` is its key in the configuration file, `label` what people see. A `set` that raises
+        leaves the value as it was. Raises ValueError for another `applies`.
+        """
+        self._adjustables.add(Adjustable(name, get, set, min, max, applies, key, label))
+        self._say_hello_again()
+
+    def on_bad_loss(self, policy: str, rate_factor: float = 0.5) -> None:
+        """Say what a loss that is NaN or infinite leads to, at the boundary after it was logged.
+
+        `warn` tells people, `pause` holds, `stop` ends the run as an error, `rollback` ends it and asks for a new attempt
+        from the last checkpoint before it, with the learning rate times `rate_factor`. Raises ValueError for another.
+        """
+        if policy not in POLICIES:
+            raise ValueError(f"the policy for a bad loss is one of {', '.join(POLICIES)}; got {policy!r}")
+        if self.active:
+            self._steering.policy, self._steering.rate_factor = policy, rate_factor
+
+    def resumed(self, checkpoint: Union[str, "os.PathLike[str]", None], step: int) -> None:
+        """Tell that this attempt goes on from `checkpoint`, whose last step was `step`: the next one is `step + 1`."""
+        self._plan.resumed_from = {
+            "checkpoint": os.fspath(checkpoint) if checkpoint is not None else None,
+            "step": step,
+        }
+        self._next_step = step + 1
+        if self.active:
+            self._step = self._voice.step = step
+            self._saver.plan_next(step)
+            self._say_hello_again()
 
     def ready(self) -> None:
         """Send `hello`: from here on commands are obeyed. The first `steps`, `boundary` or `log` implies it."""
         if not self.active:
             return
+        outcomes = self._adjustables.override()
         hello = self._hello_fields()
-        if hello == self._hello:
-            return
-        assert self._events is not None
-        self._hello = hello
-        self._heart.capabilities = set(hello["capabilities"])
-        self._events.write("hello", hello, durable=True)
-        if self._state == "preparing":
-            self._move("running")
-        self._heart.listening = True
+        if hello != self._hello:
+            self._hello = hello
+            self._heart.capabilities = set(hello["capabilities"])
+            self._events.write("hello", hello, durable=True)
+            if self._voice.state == "preparing":
+                self._voice.move("running")
+            self._heart.listening = True
+        for name, outcome in outcomes:
+            if isinstance(outcome, Change):
+                self._steering.tell_change(outcome, "the settings of this attempt")
+            else:
+                self.alert("warning", "override_refused", f"{name} stays as it is: {outcome}")
 
-    def describe(self, **facts: Any) -> None:
+    def _say_hello_again(self) -> None:
+        if self._hello is not None:
+            self.ready()
+
+    def describe(self, first_step: Optional[int] = None, **facts: Any) -> None:
         """Complete what `start` was told, under its argument names, and say `hello` with it; None changes nothing.
 
         For frameworks, which know their plan only after the run began, and which end their loop on `should_stop`.
+        `first_step` is 1 for those that call their first step so.
         """
         self._plan.complete(facts)
         self._steps_per_epoch = self._plan.steps_per_epoch
         self._stops_loop = True
-        if self.active:
-            self._heart.fields.total_epochs = self._plan.v1_total_epochs
-            self.ready()
+        if not self.active:
+            return
+        if first_step is not None:
+            self._saver.first_step = first_step
+            self._saver.plan_next(self._step)
+        if facts.get("resumed_from"):
+            self.resumed(**facts["resumed_from"])
+        self._heart.fields.total_epochs = self._plan.v1_total_epochs
+        self.ready()
 
     def _hello_fields(self) -> Dict[str, Any]:
-        capabilities = [c for c in self._plan.capabilities if c != "stop" or self._stops_loop]
-        adjustable = {
-            name: {"value": entry["get"](), "min": entry["min"], "max": entry["max"], "applies": entry["applies"]}
-            for name, entry in self._adjustable.items()
-        }
         me = Identity.current()
         assert self.dir is not None
         known: Dict[str, Any] = {"run_id": self.dir.run_id, "pid": me.pid, "host": me.host}
         optional = {**self._plan.facts(), "steps_per_epoch": self._steps_per_epoch}
         known.update({key: value for key, value in optional.items() if value is not None})
-        return {**known, "capabilities": capabilities, "adjustable": adjustable}
+        able = self._steering.capabilities(self._stops_loop)
+        allowed = self._plan.capabilities
+        capabilities = able if allowed is None else [name for name in able if name in allowed]
+        if "pause" in capabilities:
+            known["pause_modes"] = self._steering.pause_modes
+        if "validate" in capabilities:
+            known["splits"] = list(self._steering.splits)
+        return {**known, "capabilities": capabilities, "adjustable": self._adjustables.hello()}
+
+    def _ask_whether_resumed(self) -> None:
+        """A trainer that was to go on from a checkpoint and does not say that it did may have begun anew."""
+        if self.resume_from and self._plan.resumed_from is None and self._heart.pace.boundaries:
+            self._plan.resumed_from = {}
+            message = f"This trainer was to go on from {self.resume_from} and did not say that it did."
+            self.alert("warning", "not_resumed", message + " It may have begun anew: see run.resume_from, run.resumed.")
 
     # The loop
 
     def steps(self, loader: Iterable[Batch]) -> Iterator[Tuple[int, Batch]]:
         """Yield `(step, batch)` for one pass over `loader`; each turn ends an optimizer step.
 
-        Steps count from 0 over all passes. Pause holds between two steps, stop ends the iteration (also that of later
-        passes). Call it once an epoch, or once with an iterable that spans all epochs.
+        Steps count from 0 over all passes, after a resume from where it went on. Pause holds between two steps, stop
+        ends the iteration (also that of later passes). Call it once an epoch, or once with an iterable that spans all
+        epochs.
         """
         if self._steps_per_epoch is None and self._passes == 0:
             with contextlib.suppress(TypeError):
@@ -155,8 +289,7 @@ class Run:
         if self.should_stop:
             return
         for batch in loader:
-            step = self._next_step
-            self._step = step
+            step = self._step = self._next_step
             yield step, batch
             self._next_step = step + 1
             self.boundary(step)
@@ -166,7 +299,7 @@ class Run:
 
     def boundary(self, step: int, epoch: Optional[float] = None) -> None:
         """End optimizer step `step`: commands take effect here. Look at `should_stop` afterwards."""
-        if not self.active:
+        if self._finished:
             return
         if not self._stops_loop:
             self._stops_loop = True
@@ -174,25 +307,23 @@ class Run:
         if step.__class__ is not int or step < 0:
             clean = self._clean.step(step)
             step = self._next_step if clean is None else clean
-        if epoch is not None:
+        if epoch is not None and epoch.__class__ is not float:
             epoch = self._clean.number("epoch", epoch)
         self._next_step = step + 1
         self._mark(step, epoch)
 
     def _mark(self, step: int, epoch: Optional[float]) -> None:
-        self._step = step
-        heart = self._heart
-        heart.pace.mark()
-        fields = heart.fields
+        self._step = self._voice.step = step
+        heart, saver = self._heart, self._saver
+        now = heart.pace.mark()
         if epoch is None or self._plan.by_steps:
             epoch = self._epoch_after(step)
         if epoch is not None and 0.0 <= epoch < float("inf"):
-            fields.epoch = min(float(epoch), fields.total_epochs or float(epoch))
+            total = heart.fields.total_epochs
+            heart.fields.epoch = total if 0.0 < total < epoch else float(epoch)
         heart.touch()
-        if heart.accepted:
-            self._obey()
-        if self._state == "running":
-            fields.message = self._progress_message()
+        if heart.accepted or step >= saver.next_step or now >= saver.next_time:
+            self._steering.boundary(step, now)
 
     def _epoch_after(self, step: int) -> Optional[float]:
         if self._plan.by_steps:
@@ -204,11 +335,14 @@ class Run:
     def _epoch_at(self, step: int) -> Optional[float]:
         return step / self._steps_per_epoch if self._steps_per_epoch else None
 
-    def _progress_message(self) -> str:
-        if self._bad_loss:
-            return self._bad_loss
+    def _place(self) -> str:
+        """Where the loop is, for people. Called by the heart's thread, so that no step has to put words together."""
+        if self._steering.bad_since:
+            return self._steering.bad_since
+        step = self._step
+        if self._voice.state != "running" or step is None:
+            return self._heart.fields.message
         epoch, total = self._heart.fields.epoch, self._heart.fields.total_epochs
-        step = self._step or 0
         if not self._steps_per_epoch or not self._plan.total_epochs:
             of = f"/{self._plan.total_steps}" if self._plan.total_steps else ""
             return f"step {step}{of}"
@@ -232,9 +366,8 @@ class Run:
         `step` it is the current one of `steps`, else every call is a step of its own. `tokens` and `samples` are counts
         since the last call and become `train/tokens_per_second` and `train/samples_per_second`.
         """
-        if not self.active:
+        if self._finished:
             return
-        assert self._events is not None
         if self._hello is None:
             self.ready()
         if step is not None and (step.__class__ is not int or step < 0):
@@ -257,6 +390,8 @@ class Run:
         self._events.metrics(values, step, self._epoch_at(step) if epoch is None else epoch, self._heart.log_offset)
         if "train/loss" in values:
             self._note_loss(values["train/loss"], step)
+        if self._saver.watched and self._saver.watched in values:
+            self._saver.note(values[self._saver.watched], step)
         if own_step:
             self._mark(step, epoch)
 
@@ -274,35 +409,24 @@ class Run:
     def _note_loss(self, loss: float, step: int) -> None:
         if abs(loss) <= LARGEST:
             self._heart.fields.loss = float(loss)
-            self._bad_loss = ""
-        elif not self._bad_loss:
-            self._bad_loss = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
-            self._heart.fields.message = self._bad_loss
-            self.alert("critical", "non_finite_loss", self._bad_loss, value=loss)
+            self._steering.last_finite_step, self._steering.bad_since = step, ""
+        else:
+            self._steering.bad_loss(loss, step)
+
+    def bad_loss(self, value: float) -> None:
+        """Tell of a loss that is not finite before it is logged, as a check of each step finds it."""
+        if self.active:
+            self._steering.bad_loss(value, self._next_step if self._step is None else self._step)
 
     def alert(self, level: str, code: str, message: str, value: Any = None, threshold: Any = None) -> None:
         """Tell people something; `level` is info, warning or critical."""
-        fields = {"level": level, "code": code, "message": message, "value": value, "threshold": threshold}
-        self._write("alert", {key: item for key, item in fields.items() if item is not None})
+        if self.active:
+            self._voice.alert(level, code, message, value, threshold)
 
     def sample(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Record generated texts: rows of prompt, output and, where known, reference and score."""
-        self._write("samples", {"step": step, "rows": list(rows)})
-
-    def checkpoint(
-        self,
-        step: int,
-        path: Optional[str] = None,
-        bytes: Optional[int] = None,
-        kind: str = "auto",
-        manifest: Optional[str] = None,
-        failed: Optional[str] = None,
-    ) -> None:
-        """Record a checkpoint that was published and read back, or with `failed` why it could not be."""
-        fields = {"step": step, "path": path, "bytes": bytes, "kind": kind, "manifest": manifest, "failed": failed}
-        self._write("checkpoint", {key: item for key, item in fields.items() if item is not None}, durable=True)
-        if failed is not None:
-            self.alert("warning", "checkpoint_failed", f"checkpoint at step {step} failed: {failed}")
+        if self.active:
+            self._voice.write("samples", {"step": step, "rows": list(rows)})
 
     @contextlib.contextmanager
     def long(self, operation: str, reason: Optional[str] = None) -> Iterator[None]:
@@ -313,124 +437,69 @@ class Run:
         if not self.active:
             yield
             return
-        before, message = self._state, self._heart.fields.message
-        self._heart.fields.message = reason or operation.capitalize()
-        moved = operation in ("validating", "checkpointing") and self._move(operation, reason)
-        self._heart.touch()
-        try:
-            with self._no_steps():
-                yield
-        finally:
-            self._heart.fields.message = message
-            if moved and self._state == operation:
-                self._move(before)
-
-    @contextlib.contextmanager
-    def _no_steps(self) -> Iterator[None]:
-        """While this lasts no step is due, and the time counts neither as a step's nor in a rate."""
-        began = time.perf_counter()
-        self._heart.long_operations += 1
-        try:
+        with self._voice.long(operation, reason):
             yield
-        finally:
-            self._heart.long_operations -= 1
-            self._heart.pace.forget_interval()
-            if not self._heart.long_operations:
-                for rate in self._rates.values():
-                    rate.skip(time.perf_counter() - began)
 
-    def _write(self, type_: str, fields: Mapping[str, Any], durable: bool = False) -> None:
-        if self.active:
-            assert self._events is not None
-            self._events.write(type_, fields, durable=durable)
+    # Checkpoints
 
-    def _move(self, state: str, reason: Optional[str] = None, error: Optional[Dict[str, Any]] = None) -> bool:
-        if not may_move(self._state, state):
-            return False
-        self._state = state
-        extra = {"reason": reason, "error": error}
-        self._write("state", {"state": state, **{k: v for k, v in extra.items() if v is not None}}, durable=True)
-        self._heart.touch()
-        return True
+    def save(self, kind: str = "auto") -> Optional[Sealed]:
+        """Save now, between two steps, through the function that `on("checkpoint")` was given.
 
-    # Commands, at a boundary
+        Returns the verified checkpoint; None when it failed, which is told as an event, or when there is no function.
+        """
+        return self._saver.save(kind) if self.active else None
 
-    def _obey(self) -> None:
-        heart = self._heart
-        while heart.accepted and not self.should_stop:
-            command = heart.accepted.popleft()
-            if command.command == "pause":
-                self._hold(command)
-            elif command.command == "stop":
-                self._begin_stop(command)
-            else:
-                heart.answer(command, "applied", step=self._step, detail="it was running already")
+    def publish(self, folder: Union[str, "os.PathLike[str]"], step: int, kind: str = "auto") -> Optional[Sealed]:
+        """Verify, publish and tell a folder that a framework has just saved by itself; None when that failed."""
+        return self._saver.publish(Path(folder), step, kind) if self.active else None
 
-    def _hold(self, pause: Command) -> None:
-        """Stay here, memory kept, until `resume` or `stop`."""
-        heart = self._heart
-        self._save_before_pause()
-        heart.fields.message = f"Paused at step {self._step}"
-        self._move("paused", f"Paused by {pause.issued_by or 'a command'}")
-        heart.answer(pause, "applied", step=self._step)
-        with self._no_steps():
-            while self._state == "paused":
-                heart.arrived.wait(1.0)
-                heart.arrived.clear()
-                while heart.accepted and self._state == "paused":
-                    self._obey_while_paused(heart.accepted.popleft())
-
-    def _obey_while_paused(self, command: Command) -> None:
-        if command.command == "stop":
-            self._begin_stop(command)
-        elif command.command == "resume":
-            self._move("running", f"Resumed by {command.issued_by or 'a command'}")
-            self._heart.answer(command, "applied", step=self._step)
-        else:
-            self._heart.answer(command, "applied", step=self._step, detail="it was paused already")
-
-    def _begin_stop(self, command: Command) -> None:
-        """Ask the loop to end; the command counts as applied when it has, in `finish`."""
-        self.should_stop = True
-        self.stop_checkpoint = bool(command.args.get("checkpoint", True))
-        self._stop_command = command
-        self._stopped_by = command.issued_by
-        self._heart.fields.message = "Stopping"
-        self._move("stopping", f"Stop asked by {command.issued_by or 'a command'}")
-
-    def _save_before_pause(self) -> None:
-        save = self._handlers.get("checkpoint")
-        if save is None:
+    def checkpoint(
+        self,
+        step: int,
+        path: Optional[str] = None,
+        bytes: Optional[int] = None,
+        kind: str = "auto",
+        manifest: Optional[str] = None,
+        failed: Optional[str] = None,
+    ) -> None:
+        """Record a checkpoint that was published and read back elsewhere, or with `failed` why it could not be."""
+        if not self.active:
             return
-        with self.long("checkpointing", "Saving a checkpoint before the pause"):
-            try:
-                save()
-            except Exception as error:  # noqa: BLE001
-                # The user's own function: whatever it raises, a failed save must not end the training.
-                self.checkpoint(self._step or 0, failed=str(error), kind="pause")
+        fields = {"step": step, "path": path, "bytes": bytes, "kind": kind, "manifest": manifest, "failed": failed}
+        self._voice.write("checkpoint", fields, durable=True)
+        if failed is not None:
+            self.alert("warning", "checkpoint_failed", f"checkpoint failed at step {step}: {failed}")
 
     # The end
 
     def finish(self, error: Optional[BaseException] = None) -> None:
-        """End the attempt: `done`, `cancelled` after a stop, `error` with the exception. Safe to call twice."""
+        """End the attempt: `done`, `cancelled` after a stop, `released`, `error` with the exception. Safe to call twice."""
         if not self.active:
             return
-        if self._state in ("validating", "checkpointing"):
+        if self.state in ("validating", "checkpointing") and not self.released:
             # Left without an end, which only an open `long` can be.
-            self._move("stopping" if self.should_stop and self._state == "checkpointing" else "running")
+            self._voice.move("stopping" if self.should_stop and self.state == "checkpointing" else "running")
         if isinstance(error, KeyboardInterrupt):
-            self._stopped_by = "keyboard interrupt"
+            self._steering.stopped_by = "Stopped by keyboard interrupt"
             error = None
-            self._move("stopping", "Keyboard interrupt")
-        elif error is None and self._state == "preparing":
+            self._voice.move("stopping", "Keyboard interrupt")
+        elif error is None and self.state == "preparing":
             self.ready()
         if error is not None:
-            self._end_with_error(error)
-        elif self._state == "stopping":
-            self._end_stopped()
+            self._end_with_error(describe(error))
+        elif self._steering.failure is not None:
+            self._end_with_error(self._steering.failure)
+        elif self.released:
+            self._end("released", "idle", f"Released at step {self._step}", self._steering.stopped_by)
+        elif self.state == "stopping":
+            self._end("cancelled", "done", self._steering.stopped_by or "Stopped", self._steering.stopped_by)
         else:
             self._end_done()
         self._close()
+
+    def _end(self, state: str, status: str, message: str, reason: Optional[str] = None) -> None:
+        self._voice.move(state, reason)
+        self._heart.fields.status, self._heart.fields.message = status, message
 
     def _end_done(self) -> None:
         fields = self._heart.fields
@@ -438,36 +507,21 @@ class Run:
             fields.total_epochs = fields.epoch
         elif self._epoch_unknown or fields.epoch >= fields.total_epochs - 1e-6:
             fields.epoch = fields.total_epochs
-        self._move("done")
-        fields.status, fields.message = "done", "Training completed successfully"
+        self._end("done", "done", "Training completed successfully")
 
     @property
     def _epoch_unknown(self) -> bool:
         return self._step is None or self._epoch_after(self._step) is None
 
-    def _end_stopped(self) -> None:
-        self._move("cancelled", f"Stopped by {self._stopped_by or 'a command'}")
-        if self._stop_command is not None:
-            self._heart.answer(self._stop_command, "applied", step=self._step)
-        fields = self._heart.fields
-        fields.status, fields.message = "done", f"Stopped by {self._stopped_by or 'a command'}"
-
-    def _end_with_error(self, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        info = {"code": type(error).__name__, "message": message, "retryable": False, "traceback": text}
-        self._move("error", message, info)
-        self._heart.fields.status, self._heart.fields.message = "error", message[:500]
+    def _end_with_error(self, info: Dict[str, Any]) -> None:
+        self._voice.move("error", info["message"], info)
+        self._heart.fields.status, self._heart.fields.message = "error", info["message"][:500]
 
     def _close(self) -> None:
-        assert self._events is not None
-        self._finished = True
+        self._preemption.forget()
         self._heart.stop()
-        for command in self._heart.accepted:
-            stopped = command.command == "stop" and self._state == "cancelled"
-            self._heart.answer(
-                command, "applied" if stopped else "rejected", step=self._step, detail="the training ended first"
-            )
+        self._steering.finished(self.state)
+        self._finished = True
         self._events.close()
         if self._lock is not None:
             self._lock.release()
@@ -487,9 +541,10 @@ _recording: "weakref.WeakSet[Run]" = weakref.WeakSet()
 
 
 def _fall_silent_in_child() -> None:
-    """A forked child (a DataLoader worker) holds a copy of its parent's run: it records nothing, also not at its exit."""
+    """A forked child (a DataLoader worker) holds a copy of its parent's run: it records nothing, and dies by a signal."""
     for run in list(_recording):
         run._finished = True
+        run._preemption.forget()
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,17 +8,20 @@ import logging
 import os
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Dict, Iterable, Mapping, NoReturn, Optional, Type
+from typing import Any, Dict, Iterable, Mapping, NoReturn, Optional, Tuple, Type
 
 from gladius.errors import LockHeld
+from gladius.pulse.checkpoints import verify
 from gladius.pulse.encode import encode
 from gladius.pulse.events import events_of_type
 from gladius.pulse.lock import FileLock
-from gladius.pulse.plan import DEFAULT_CAPABILITIES, Plan
+from gladius.pulse.plan import Plan
 from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import TERMINAL
+from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.pulse")
 
@@ -85,7 +88,7 @@ def start(
     model: Optional[Mapping[str, Any]] = None,
     world_size: int = 1,
     mode: str = "single",
-    capabilities: Iterable[str] = DEFAULT_CAPABILITIES,
+    capabilities: Optional[Iterable[str]] = None,
     resumed_from: Optional[Mapping[str, Any]] = None,
 ) -> Run:
     """Begin to record this process's training.
@@ -103,7 +106,7 @@ def start(
         config: the hyperparameters, recorded with the attempt.
         model: name, parameters, experts, active_experts, as far as known.
         world_size, mode: of a distributed job; mode is `single`, `distributed` or `multi_node`.
-        capabilities: the commands this trainer obeys.
+        capabilities: the commands this trainer obeys; by default all that it gives functions for.
         resumed_from: `{checkpoint, step}` where this attempt goes on from one.
 
     Raises:
@@ -124,7 +127,7 @@ def start(
         lock = FileLock(directory.trainer_lock)
         lock.acquire()
         try:
-            attempt = _open_attempt(directory, config)
+            attempt, facts = _open_attempt(directory, config)
         except OSError:
             lock.release()
             raise
@@ -135,7 +138,7 @@ def start(
         # RuntimeError: there is no home folder to be found.
         _log.warning("nothing is recorded: %s", error)
         return inactive
-    run = Run(directory, attempt, lock, plan)
+    run = Run(directory, attempt, lock, plan, facts.get("checkpoint"), facts.get("overrides"))
     _current.hold(run)
     return run
 
@@ -155,20 +158,44 @@ def _open_run(name: Optional[str]) -> RunDir:
     return directory
 
 
-def _open_attempt(directory: RunDir, config: Optional[Mapping[str, Any]]) -> int:
-    """Return the attempt that the launcher announced, else record one; only the holder of the lock may."""
+def _open_attempt(directory: RunDir, config: Optional[Mapping[str, Any]]) -> Tuple[int, Dict[str, Any]]:
+    """Return the attempt that the launcher announced, else record one, and its facts; only the lock's holder may."""
     announced = _announced_attempt(directory)
     if announced is not None:
-        return announced
+        return announced, safe_read_json(directory.attempt_json(announced)) or {}
     attempt = max(directory.attempt_numbers(), default=0) + 1
     facts: Dict[str, Any] = {
         "argv": [sys.executable, *sys.argv],
         "env": [],
         "launcher": None,
         "config": _as_json(config or {}),
+        "checkpoint": _last_checkpoint(directory),
     }
     directory.write_attempt(attempt, facts)
-    return attempt
+    return attempt, facts
+
+
+def _last_checkpoint(directory: RunDir) -> Optional[str]:
+    """Where a job that is started again in its directory goes on: the newest checkpoint that is still whole.
+
+    A training that was done is not gone on with: starting it again means to train anew.
+    """
+    if _last_state(directory) == "done":
+        return None
+    told = [event.get("path") for event in events_of_type(directory.events, "checkpoint") if not event.get("failed")]
+    for name in reversed([name for name in told if isinstance(name, str)]):
+        # A run's directory may have been copied or moved since.
+        path = Path(name) if os.path.isdir(name) else directory.checkpoints / os.path.basename(name)
+        if not path.is_dir():
+            continue
+        try:
+            problems = verify(path)
+        except (OSError, ValueError) as error:
+            problems = [str(error)]
+        if not problems:
+            return str(path)
+        _log.warning("the checkpoint %s is passed over: %s", path, problems[0])
+    return None
 
 
 def _announced_attempt(directory: RunDir) -> Optional[int]:
@@ -180,10 +207,14 @@ def _announced_attempt(directory: RunDir) -> Optional[int]:
 
 def _has_ended(directory: RunDir, attempt: Optional[int]) -> bool:
     """Whether a trainer has said how this attempt ended."""
-    if attempt is None:
-        return False
-    states = [event.get("state") for event in events_of_type(directory.events, "state") if event["attempt"] == attempt]
-    return bool(states) and states[-1] in TERMINAL | {"released"}
+    return attempt is not None and _last_state(directory, attempt) in TERMINAL | {"released"}
+
+
+def _last_state(directory: RunDir, attempt: Optional[int] = None) -> Optional[str]:
+    """The last state that a trainer wrote, in this attempt or in any; None where none did."""
+    events = events_of_type(directory.events, "state")
+    states = [event.get("state") for event in events if attempt in (None, event["attempt"])]
+    return states[-1] if states else None
 
 
 def _as_json(config: Mapping[str, Any]) -> Any:

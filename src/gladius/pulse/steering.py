@@ -1,0 +1,280 @@
+"""Carry out commands at a step boundary. Upstream: heart, which accepted them. Downstream: the script's functions, acks.
+
+A command is `applied` only after its effect; one that could not be carried out is `rejected` with the reason, and the
+training goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from gladius.errors import CommandInvalid
+from gladius.pulse.adjust import Adjustables, Change
+from gladius.pulse.control import Command
+from gladius.pulse.failures import NON_FINITE_LOSS
+from gladius.pulse.preempt import PREEMPT, person_behind
+from gladius.pulse.randomness import preserved
+from gladius.pulse.saving import Saver
+from gladius.pulse.values import Cleaner
+from gladius.pulse.voice import Voice
+
+_log = logging.getLogger("gladius.pulse")
+
+BAD_LOSS = "bad_loss"
+"""Our own order to ourselves: the loss is not finite and the policy wants more than a warning."""
+
+POLICIES = ("warn", "pause", "stop", "rollback")
+_HOLD_WAKES_S = 1.0
+
+
+class Steering:
+    """What a run was told to do. `should_stop` is for the loop, `released` says that it ends to free the memory."""
+
+    def __init__(self, voice: Voice, adjustables: Adjustables, saver: Saver) -> None:
+        self.should_stop = False
+        self.stop_checkpoint = True
+        self.released = False
+        self.stopped_by = ""
+        self.failure: Optional[Dict[str, Any]] = None
+        self.policy = "warn"
+        self.rate_factor = 0.5
+        self.validate: Optional[Callable[..., Any]] = None
+        self.splits: Tuple[str, ...] = ()
+        self.read_config: Optional[Callable[[], Mapping[str, Any]]] = None
+        self.log: Callable[[Mapping[str, Any]], None] = lambda _: None
+        self.last_finite_step: Optional[int] = None
+        self.bad_since = ""
+        self._voice = voice
+        self._heart = voice.heart
+        self._adjustables = adjustables
+        self._saver = saver
+        self._ending: Optional[Command] = None
+        self._clean = Cleaner()
+        self._acts: Dict[str, Callable[[Command], None]] = {
+            "pause": self._pause, "resume": self._resume, "stop": self._stop, "checkpoint": self._checkpoint,
+            "validate": self._run_validation, "set": self._set, "reload_config": self._reload,
+            PREEMPT: self._preempted, BAD_LOSS: self._leave_bad_loss,
+        }  # fmt: skip
+
+    def capabilities(self, stops: bool) -> List[str]:
+        """The commands that this trainer obeys, by the functions it was given."""
+        able = ["pause", "resume"] + (["stop"] if stops else [])
+        able += ["checkpoint"] if self._saver.policy is not None else []
+        able += ["validate"] if self.validate is not None else []
+        able += ["set"] if any(True for _ in self._adjustables) else []
+        return able + (["reload_config"] if self.read_config is not None else [])
+
+    @property
+    def pause_modes(self) -> List[str]:
+        """Only who can save can be released."""
+        return ["hold", "release"] if self._saver.policy is not None else ["hold"]
+
+    # At a boundary
+
+    def boundary(self, step: int, now: float) -> None:
+        """Carry out what was accepted, and the periodic save when it is due (`now`: monotonic seconds)."""
+        while self._heart.accepted and not self.should_stop:
+            self._obey(self._heart.accepted.popleft())
+        if not self.should_stop and (step >= self._saver.next_step or now >= self._saver.next_time):
+            if self.bad_since:
+                # The last good checkpoint must not make way for weights that are no numbers.
+                self._saver.plan_next(step)
+            else:
+                self._saver.save("auto")
+
+    def _obey(self, command: Command) -> None:
+        self._acts[command.command](command)
+
+    def _answer(self, command: Command, state: str, detail: Optional[str] = None) -> None:
+        if command.id:
+            self._heart.answer(command, state, step=self._voice.step, detail=detail)
+
+    # Pause
+
+    def _pause(self, command: Command) -> None:
+        if command.args.get("mode") == "release":
+            self._release(command, f"Released by {_who(command)}")
+        elif self._voice.state == "paused":
+            self._answer(command, "applied", "it was paused already")
+        else:
+            saved = self._saver.policy is None or self._saver.save("pause") is not None
+            detail = None if saved else f"held without a checkpoint: {self._saver.failure}"
+            self._hold(command, f"Paused by {_who(command)}", detail)
+
+    def _hold(self, command: Command, reason: str, detail: Optional[str] = None) -> None:
+        """Stay here, memory kept, until `resume`, `stop` or a release."""
+        self._voice.progress(f"Paused at step {self._voice.step}")
+        self._voice.move("paused", reason)
+        self._answer(command, "applied", detail)
+        with self._voice.no_steps():
+            while self._voice.state == "paused":
+                self._heart.arrived.wait(_HOLD_WAKES_S)
+                self._heart.arrived.clear()
+                while self._heart.accepted and self._voice.state == "paused":
+                    self._obey(self._heart.accepted.popleft())
+
+    def _resume(self, command: Command) -> None:
+        running = self._voice.state != "paused"
+        if not running:
+            self._voice.move("running", f"Resumed by {_who(command)}")
+        self._answer(command, "applied", "it was running already" if running else None)
+
+    def _release(self, command: Command, reason: str) -> None:
+        """Save and end the loop; it counts as applied when the script has let go, in `finish`."""
+        if self._saver.save("pause") is None:
+            self._answer(command, "rejected", f"nothing was released, for the checkpoint failed: {self._saver.failure}")
+            return
+        # From here on there is nothing to do but to leave, which `checkpointing` alone may do as `released`.
+        self._voice.move("checkpointing", reason)
+        self._voice.progress("Releasing")
+        self.should_stop = self.released = True
+        self.stopped_by, self._ending = reason, command
+
+    def _preempted(self, command: Command) -> None:
+        """A signal asks for the machine: leave resumable, unless it carries a person's wish to end the run."""
+        person = person_behind(self._heart.directory, self._heart.attempt)
+        if person is not None:
+            self._stop(command._replace(command="stop", args={}, issued_by=person))
+            return
+        reason = f"Preempted by {command.issued_by}"
+        self._release(command, reason)
+        if not self.released:
+            self._voice.alert(
+                "critical", "preempted_unsaved", f"{reason}; the checkpoint failed: {self._saver.failure}"
+            )
+
+    # Stop
+
+    def _stop(self, command: Command) -> None:
+        """Ask the loop to end after a final checkpoint; it counts as applied when it has, in `finish`."""
+        self.stop_checkpoint = bool(command.args.get("checkpoint", True))
+        self.stopped_by, self._ending = f"Stopped by {_who(command)}", command
+        self._voice.move("stopping", f"Stop asked by {_who(command)}")
+        self._voice.progress("Stopping")
+        if self.stop_checkpoint and self._saver.policy is not None:
+            self._saver.save("final")
+        self.should_stop = True
+
+    @property
+    def _stop_detail(self) -> Optional[str]:
+        failed = self.stop_checkpoint and not self.released and self._saver.failure
+        return f"without a final checkpoint: {failed}" if failed else None
+
+    def finished(self, state: str) -> None:
+        """The attempt has ended in `state`: answer the command that ended it, and those that came too late."""
+        if self._ending is not None:
+            ended = state in ("cancelled", "released")
+            self._answer(self._ending, "applied" if ended else "rejected", self._stop_detail if ended else state)
+        for command in self._heart.accepted:
+            met = command.command == "stop" and state == "cancelled"
+            self._answer(command, "applied" if met else "rejected", "the training ended first")
+
+    # Checkpoint, validate, set, reload
+
+    def _checkpoint(self, command: Command) -> None:
+        sealed = self._saver.save("manual")
+        if sealed is None:
+            self._answer(command, "rejected", f"checkpoint failed: {self._saver.failure}")
+        else:
+            self._answer(command, "applied", f"verified: {sealed.path} ({sealed.bytes / 1e6:.1f} MB)")
+
+    def _run_validation(self, command: Command) -> None:
+        assert self.validate is not None
+        split = str(command.args.get("split", "eval"))
+        if split not in self.splits:
+            self._answer(command, "rejected", f"this trainer has no {split} split; it has {' and '.join(self.splits)}")
+            return
+        with self._voice.long("validating", f"Validating on the {split} split"), preserved():
+            try:
+                values = self._clean.numbers(self.validate(split) or {})
+            except Exception as error:  # noqa: BLE001
+                # The user's own function: whatever it raises must not end the training.
+                _log.warning("the validation failed", exc_info=True)
+                reason = f"the validation failed: {type(error).__name__}: {error}"
+                self._voice.alert("warning", "validation_failed", reason)
+                self._answer(command, "rejected", reason)
+                return
+            named = {name if "/" in name else f"{split}/{name}": value for name, value in values.items()}
+            if named:
+                self.log(named)
+        self._answer(command, "applied", ", ".join(f"{name} {value:.4g}" for name, value in named.items()) or None)
+
+    def _set(self, command: Command) -> None:
+        try:
+            change = self._adjustables.change(str(command.args["name"]), command.args["value"])
+        except CommandInvalid as error:
+            self._answer(command, "rejected", str(error))
+            return
+        self.tell_change(change, _who(command))
+        self._answer(command, "applied", str(change))
+
+    def tell_change(self, change: Change, by: str) -> None:
+        """Record that a hyperparameter took a new value."""
+        step = self._voice.step
+        self._voice.write(
+            "hyperparameters", {"name": change.name, "old": change.old, "new": change.new, "step": step, "by": by}
+        )
+
+    def _reload(self, command: Command) -> None:
+        """Apply the confirmed keys of the config file; what cannot be changed live is named."""
+        assert self.read_config is not None
+        try:
+            file = self.read_config()
+        except Exception as error:  # noqa: BLE001
+            # The user's own function and file: a broken one must not end the training.
+            self._answer(command, "rejected", f"the configuration cannot be read: {error}")
+            return
+        changed, refused = [], []
+        for key in command.args["keys"]:
+            if key not in file:
+                refused.append(f"{key} is not in the file")
+                continue
+            try:
+                change = self._adjustables.change(key, file[key])
+            except CommandInvalid as error:
+                one = self._adjustables.find(key)
+                refused.append(error.message if one is not None else f"{key} needs a restart")
+            else:
+                self.tell_change(change, _who(command))
+                changed.append(str(change))
+        self._answer(command, "applied" if changed else "rejected", "; ".join(changed + refused))
+
+    # A loss that is not finite
+
+    def bad_loss(self, loss: float, step: int) -> None:
+        """Note that the loss is no finite number, once until it is finite again; the policy acts at the boundary."""
+        if self.bad_since:
+            return
+        self.bad_since = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
+        self._voice.alert("critical", NON_FINITE_LOSS, self.bad_since, value=loss)
+        if self.policy != "warn":
+            self._heart.accepted.append(Command("", BAD_LOSS, self._heart.attempt, issued_by="the loss policy"))
+
+    def _leave_bad_loss(self, command: Command) -> None:
+        if self.policy == "pause":
+            # Without a checkpoint: these weights are what nobody wants to go on from.
+            self._hold(command, f"Paused by the loss policy: {self.bad_since}")
+            return
+        self.should_stop, self.stop_checkpoint = True, False
+        self.failure = {"code": NON_FINITE_LOSS, "message": self.bad_since, "retryable": True}
+        if self.policy == "rollback":
+            self._plan_rollback(self.failure)
+        self._voice.move("stopping", self.failure["message"])
+        self._voice.progress(self.failure["message"])
+
+    def _plan_rollback(self, failure: Dict[str, Any]) -> None:
+        """Name the last checkpoint whose loss was still finite, and a lower rate to go on with."""
+        rate = self._adjustables.find("learning_rate")
+        good = self._saver.last_good(until=self.last_finite_step) if self.last_finite_step is not None else None
+        if good is None or rate is None:
+            missing = "no checkpoint from before it" if good is None else "no learning rate that can be lowered"
+            failure["message"] += f"; there is {missing} to roll back to"
+            return
+        lower = float(rate.value()) * self.rate_factor
+        failure["restart"] = {"checkpoint": str(good.resolve()), "overrides": {rate.key or rate.name: lower}}
+        failure["message"] += f"; rolling back to {good.name} with a learning rate of {lower:g}"
+
+
+def _who(command: Command) -> str:
+    return command.issued_by or "a command"
