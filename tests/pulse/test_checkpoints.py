@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gladius.pulse.checkpoints import keep, published, publish, read_facts, recover, seal, verify
+from gladius.pulse.checkpoints import keep, publish, published, read_facts, recover, seal, verify
 
 
 def saved(folder, text="weights"):
