@@ -96,7 +96,8 @@ def test_one_line_records_a_whole_run(train, home):
     assert hello["samples"] == ROWS
     assert hello["model"]["parameters"] == sum(one.numel() for one in trainer.model.parameters())
     assert (hello["model"]["experts"], hello["model"]["active_experts"]) == (4, 2)
-    assert set(hello["capabilities"]) == {"pause", "resume", "stop"}
+    assert set(hello["capabilities"]) == {"pause", "resume", "stop", "checkpoint", "validate", "set"}
+    assert (hello["pause_modes"], hello["splits"]) == (["hold", "release"], ["eval"])
     assert_valid(run)
     epoch = ["validating", "running", "checkpointing", "running"]
     assert states(run) == ["preparing", "running", *epoch, *epoch, "done"]

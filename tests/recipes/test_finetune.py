@@ -75,7 +75,8 @@ def train_options(**more):
 
 def test_a_small_mixture_of_experts_learns_and_its_checkpoint_loads(run_dir, alpaca, write_config, capsys):
     data = {"path": str(alpaca), "max_length": 48}
-    assert finetune.main([write_config(data=data, tiny_moe=TINY, train=train_options(epochs=2))]) == 0
+    train = train_options(epochs=2, learning_rate=1e-2)
+    assert finetune.main([write_config(data=data, tiny_moe=TINY, train=train)]) == 0
     losses = [event["values"]["train/loss"] for event in events(run_dir, "metrics") if "train/loss" in event["values"]]
     assert losses[-1] < losses[0] - 1
     evaluated = [event["values"] for event in events(run_dir, "metrics") if "eval/loss" in event["values"]]

@@ -1,6 +1,7 @@
-"""Record and steer a Hugging Face Trainer. Upstream: Trainer's callback events. Downstream: pulse.
+"""Record and steer a Hugging Face Trainer. Upstream: Trainer's callback events. Downstream: trainer_controls, pulse.
 
-One line in a script is enough: `Trainer(..., callbacks=[GladiusCallback()])`.
+One line in a script is enough: `Trainer(..., callbacks=[GladiusCallback()])`. Past 250 lines because it is the one object
+that a Trainer knows of us, and each of its events needs a method; what a person may ask for is in `trainer_controls`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import functools
 import logging
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
 
 from transformers import TrainerCallback
 
+from gladius.integrations import found_trainer
 from gladius.integrations.batches import BatchWatch
 from gladius.integrations.router import RouterLoad
+from gladius.integrations.samples import Given
+from gladius.integrations.trainer_controls import TrainerControls, Wishes
 from gladius.integrations.trainer_facts import metric_values, model_facts, plan_facts
-from gladius.pulse import checkpoints
+from gladius.pulse.checkpoints import Sealed
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import current_run, start
 
@@ -45,7 +49,9 @@ def _survivable(event: Callable[..., None]) -> Callable[..., None]:
 
 
 class GladiusCallback(TrainerCallback):  # type: ignore[misc]
-    """Shows a Trainer's run in Gladius and obeys pause, resume and stop at the end of each optimizer step.
+    """Shows a Trainer's run in Gladius and obeys what people ask for, at the end of an optimizer step.
+
+    Pause (hold or release), resume, stop, checkpoint, validate, set and, with `read_config`, reload the configuration.
 
     Args:
         run: the run to report to; by default the one that `gladius.start` began, else one of its own, which ends with
@@ -53,23 +59,51 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         publish_to: folder on the same file system where verified checkpoints appear as `step-N`; without it they stay
             where the Trainer saved them, with a `manifest.json` beside the weights.
         keep: how many of the newest checkpoints stay in `publish_to`; None keeps all.
+        keep_best: a metric whose best checkpoint stays as well: `eval/loss`, or `-eval/accuracy` where more is better.
+        checkpoint_steps, checkpoint_minutes: save that often, besides what the Trainer itself saves.
+        nan_policy: what a loss that is no finite number leads to: `warn`, `pause`, `stop` or `rollback`. All but `warn`
+            look at each step's loss, which waits for the device.
+        test_dataset: what `validate` on the test split evaluates.
+        samples: prompts (texts, or mappings with `prompt` or `input_ids`, and `reference`) that the model answers at
+            each evaluation; needs a Trainer with a `processing_class`.
+        sample_tokens: the most tokens of an answer.
+        config_keys: keys in the script's configuration by standard name: `{"learning_rate": "train.learning_rate"}`.
+        read_config: returns the configuration file as it is now, dotted keys and values.
 
-    `last_checkpoint` is what the last save left, verified; None when it failed.
+    `last_checkpoint` is what the Trainer's own last save left, verified; None when it failed. After `train()` look at
+    `run.released`: a released training is to be resumed and not finished.
 
     In a job of several processes only rank 0 reports, and no command is obeyed: one rank alone must not hold or leave.
+    The same where the Trainer is called in a way that it cannot be found: then pause (hold) and stop remain.
 
     """
 
     def __init__(
-        self, run: Optional[Run] = None, publish_to: Union[str, Path, None] = None, keep: Optional[int] = None
+        self,
+        run: Optional[Run] = None,
+        publish_to: Union[str, Path, None] = None,
+        keep: Optional[int] = None,
+        *,
+        keep_best: Optional[str] = None,
+        checkpoint_steps: Optional[int] = None,
+        checkpoint_minutes: Optional[float] = None,
+        nan_policy: str = "warn",
+        test_dataset: Optional[Any] = None,
+        samples: Sequence[Given] = (),
+        sample_tokens: int = 24,
+        config_keys: Optional[Mapping[str, str]] = None,
+        read_config: Optional[Callable[[], Mapping[str, Any]]] = None,
     ) -> None:
-        self.last_checkpoint: Optional[checkpoints.Sealed] = None
+        self.last_checkpoint: Optional[Sealed] = None
         self._given = run
-        self._publish_to = Path(publish_to) if publish_to is not None else None
-        self._keep = keep
+        self._wishes = Wishes(
+            Path(publish_to) if publish_to is not None else None, keep, keep_best, checkpoint_steps, checkpoint_minutes,
+            nan_policy, test_dataset, samples, sample_tokens, config_keys or {}, read_config,
+        )  # fmt: skip
         self._failed_events: Set[str] = set()
         self._run: Optional[Run] = None
         self._owns_run = False
+        self._controls: Optional[TrainerControls] = None
         self._watch: Optional[BatchWatch] = None
         self._router: Optional[RouterLoad] = None
         self._operation = contextlib.ExitStack()
@@ -78,13 +112,12 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         self._not_training = 0.0
         self._left_loop_at = 0.0
         self._failed_save: Optional[str] = None
-        self._save_kind: Optional[str] = None
 
     # The loop
 
     @_survivable
     def on_train_begin(self, args: Any, state: Any, _control: Any, **kwargs: Any) -> None:
-        """Say who trains what, and for how long."""
+        """Say who trains what, for how long, and what can be asked of it."""
         self._let_go(RuntimeError("the training before this one was left by an exception"))
         if not state.is_world_process_zero:
             return
@@ -93,9 +126,9 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         facts = plan_facts(args, state, loader)
         if args.world_size > 1:
             facts.update(world_size=args.world_size, mode="distributed", capabilities=[])
-        if state.global_step:
-            facts["resumed_from"] = {"checkpoint": args.resume_from_checkpoint, "step": state.global_step}
-        self._run.describe(model=model_facts(model), **facts)
+        else:
+            self._take_controls(found_trainer.find(state))
+        self._run.describe(first_step=1, model=model_facts(model), **facts)
         if args.logging_nan_inf_filter:
             self._run.alert("info", "nan_filter", _NAN_FILTER)
         self._watch = BatchWatch(model)
@@ -109,24 +142,44 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
 
     @_survivable
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Commands take effect here; a stop ends the loop after its checkpoint."""
-        if self._run is None:
+        """Commands take effect here; flags that are set here act at this very step."""
+        run, controls = self._run, self._controls
+        if run is None:
             return
-        with self._outside_training():
-            self._run.boundary(state.global_step, state.epoch)
-        if self._run.should_stop:
-            control.should_training_stop = True
-            control.should_log = True
-            control.should_evaluate = False
-            control.should_save = self._run.stop_checkpoint
+        began, before = time.perf_counter(), self._not_training
+        if controls is not None:
+            controls.look_at_loss()
+        run.boundary(state.global_step, state.epoch)
+        # The time of a hold, and of what is saved or evaluated within it, is kept out of the throughput.
+        self._not_training = before + time.perf_counter() - began
+        if run.should_stop:
+            self._leave(run, control)
+        else:
+            self._not_twice(state, control)
         self._begin_what_follows(control)
 
     @_survivable
-    def on_epoch_end(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
+    def on_epoch_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
         """After a stop the Trainer still ends its epoch: what that would save and evaluate was not asked for."""
         if self._run is not None and self._run.should_stop:
             control.should_evaluate = control.should_save = False
+        else:
+            self._not_twice(state, control)
         self._begin_what_follows(control)
+
+    def _leave(self, run: Run, control: Any) -> None:
+        """End the loop. What a stop or a release wanted saved is saved by now."""
+        control.should_training_stop = True
+        control.should_evaluate = False
+        control.should_save = run.stop_checkpoint and self._controls is None and not run.released
+        if not run.released:
+            control.should_log = True  # the last, shorter window; a released run goes on with it instead
+
+    def _not_twice(self, state: Any, control: Any) -> None:
+        """A checkpoint of this very step is there; saved again it would only differ by an evaluation in between."""
+        saved = self._controls is not None and self._controls.saved_at == state.global_step
+        if saved and not control.should_evaluate:
+            control.should_save = False
 
     @_survivable
     def on_train_end(self, *_: Any, **__: Any) -> None:
@@ -150,6 +203,8 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
                 values.update(self._router.take())
             self._begin_window()
         self._run.log(values, step=state.global_step, epoch=state.epoch)
+        if "train/loss" in values and self._controls is not None:
+            self._controls.look_behind_filter()
 
     def _begin_window(self) -> None:
         self._window_began, self._not_training = time.perf_counter(), 0.0
@@ -166,7 +221,9 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
 
     @_survivable
     def on_evaluate(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
-        """The evaluation is over; a save may follow."""
+        """The evaluation is over but for the samples; a save may follow."""
+        if self._controls is not None:
+            self._controls.sample()
         self._end_operation()
         if control.should_save:
             self._begin_operation("checkpointing")
@@ -195,30 +252,31 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             self._operation.close()
             self._not_training += time.perf_counter() - self._left_loop_at
 
-    @contextlib.contextmanager
-    def _outside_training(self) -> Iterator[None]:
-        """Keep the time of a hold, and of what is saved within it, out of the throughput."""
-        began, before = time.perf_counter(), self._not_training
-        yield
-        self._not_training = before + time.perf_counter() - began
-
     # Checkpoints
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there is a run that publishes checkpoints."""
+        return self._run is not None and self._run.active
+
+    @property
+    def saving(self) -> bool:
+        """Whether a save is under way that was asked for: by a person, a cadence, a stop or a release."""
+        return self._controls is not None and self._controls.saving
 
     @_survivable
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Verify what the Trainer saved, publish it, and only then tell."""
+        """Verify what the Trainer itself saved, publish it, and only then tell."""
         if args.world_size > 1:
             _wait_for_all_ranks()
         if self._run is None:
             return
         if self._operation_name != "checkpointing":
             self._begin_operation("checkpointing")
-        kind = self._save_kind or ("final" if control.should_training_stop else "auto")
+        kind = "final" if control.should_training_stop else "auto"
         self.last_checkpoint = None
         try:
-            self._publish(Path(args.output_dir) / "checkpoint-{}".format(state.global_step), state.global_step, kind)
-        except (OSError, ValueError) as error:
-            self._run.checkpoint(step=state.global_step, failed=self._failed_save or str(error), kind=kind)
+            self._publish(Path(args.output_dir, "checkpoint-{}".format(state.global_step)), state.global_step, kind)
         finally:
             self._failed_save = None
             self._end_operation()
@@ -227,27 +285,18 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         """Tell that the Trainer itself could not save; the `on_save` that follows reports it and publishes nothing."""
         self._failed_save = reason
 
-    @contextlib.contextmanager
-    def saving_as(self, kind: str) -> Iterator[None]:
-        """Name the kind of the checkpoints that are saved inside: `manual`, `pause`, `final`."""
-        self._save_kind = kind
-        try:
-            yield
-        finally:
-            self._save_kind = None
+    def take_saved(self) -> Optional[Path]:
+        """The verified folder of the last save that was asked for, once."""
+        return self._controls.take_saved() if self._controls is not None else None
 
     def _publish(self, folder: Path, step: int, kind: str) -> None:
         assert self._run is not None
         if self._failed_save is not None:
-            raise OSError(self._failed_save)
-        sealed = checkpoints.seal(folder)
-        if self._publish_to is not None:
-            sealed = checkpoints.publish(sealed, self._publish_to / "step-{}".format(step))
-        self.last_checkpoint = sealed
-        path = str(sealed.path.resolve())
-        self._run.checkpoint(step=step, path=path, bytes=sealed.bytes, kind=kind, manifest=sealed.manifest)
-        if self._publish_to is not None and self._keep is not None:
-            checkpoints.keep_newest(self._publish_to, self._keep)
+            self._run.checkpoint(step=step, failed=self._failed_save, kind=kind)
+            return
+        if self._controls is not None:
+            self._controls.complete(folder)
+        self.last_checkpoint = self._run.publish(folder, step, kind)
 
     # Own things
 
@@ -260,15 +309,22 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         self._owns_run = True
         return start(name=args.run_name if args.run_name != args.output_dir else None)
 
+    def _take_controls(self, found: Optional[found_trainer.Found]) -> None:
+        assert self._run is not None
+        if found is None:
+            return
+        self._controls = TrainerControls(self._run, found, self._wishes, self)
+        self._controls.offer()
+
     def _let_go(self, error: Optional[BaseException] = None) -> None:
         """Leave the model as it was, and end the run if it is our own."""
         self._end_operation()
-        for hook in (self._router, self._watch):
+        for hook in (self._router, self._watch, self._controls):
             if hook is not None:
                 hook.close()
         if self._run is not None and self._owns_run:
             self._run.finish(error)
-        self._run = self._watch = self._router = None
+        self._run = self._watch = self._router = self._controls = None
         self._owns_run = False
 
 

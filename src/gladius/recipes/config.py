@@ -7,7 +7,7 @@ The catalog's `engines/transformers.yaml` describes the same settings for people
 from __future__ import annotations
 
 import difflib
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional, TypeVar, get_args, get_type_hints
 
@@ -52,11 +52,17 @@ class DataConfig:
     max_length: int = _bounded(512, 8, 1_000_000)
     max_samples: Optional[int] = _bounded(None, 2)
     eval_fraction: float = _bounded(0.05, 0.0, 0.9)
+    test_fraction: float = _bounded(0.0, 0.0, 0.9)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. A batch is per process; `max_steps` ends the run early."""
+    """How to train. A batch is per process; `max_steps` ends the run early.
+
+    A checkpoint is saved at the end of each epoch, and by `checkpoint_steps` and `checkpoint_minutes` in between;
+    `keep_best` names a metric (`eval/loss`, or `-eval/accuracy` where more is better). Without `eval_steps` an
+    evaluation comes with each epoch. 0 is the same as not set.
+    """
 
     method: str = _bounded("full", choices=("full", "lora"))
     epochs: float = _bounded(3.0, 0.001, 100_000)
@@ -72,7 +78,14 @@ class TrainConfig:
     precision: str = _bounded("auto", choices=("auto", "fp32", "bf16", "fp16"))
     gradient_checkpointing: bool = False
     log_every: int = _bounded(10, 1)
+    eval_steps: Optional[int] = _bounded(None, 0)
+    checkpoint_steps: Optional[int] = _bounded(None, 0)
+    checkpoint_minutes: Optional[float] = _bounded(None, 0.0)
     keep_checkpoints: int = _bounded(3, 1)
+    keep_best: Optional[str] = None
+    nan_policy: str = _bounded("warn", choices=("warn", "pause", "stop", "rollback"))
+    sample_prompts: int = _bounded(8, 0, 64)
+    sample_tokens: int = _bounded(24, 1, 4096)
     seed: int = _bounded(42, 0)
 
 
@@ -126,7 +139,21 @@ def parse(data: dict[str, Any]) -> RecipeConfig:
         raise ConfigError(
             "More active experts than experts.", "Lower tiny_moe.active_experts.", "tiny_moe.active_experts"
         )
+    if config.data.eval_fraction + config.data.test_fraction >= 1:
+        hint = "Lower data.test_fraction or data.eval_fraction: their sum must stay below 1."
+        raise ConfigError("Nothing is left to train on.", hint, "data.test_fraction")
     return config
+
+
+def flat(config: RecipeConfig) -> dict[str, Any]:
+    """Every setting by its dotted key; a cadence that is not set is 0, as the trainer knows it."""
+    settings: dict[str, Any] = {}
+    for name, value in asdict(config).items():
+        section = value if isinstance(value, dict) else {}
+        settings.update({f"{name}.{key}": one for key, one in section.items()} if section else {name: value})
+    for key in ("train.eval_steps", "train.checkpoint_steps", "train.checkpoint_minutes"):
+        settings[key] = settings[key] or 0
+    return settings
 
 
 def _yaml(text: str, path: str | Path) -> dict[str, Any]:

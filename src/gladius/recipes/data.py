@@ -26,6 +26,7 @@ class Prepared:
 
     train: Any
     evaluation: Any | None
+    test: Any | None
     dropped: int
     cut: int
 
@@ -77,11 +78,31 @@ def prepare(conversations: list[list[Message]], tokenizer: Any, config: DataConf
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
     columns["length"] = [len(row["input_ids"]) for row in rows]
     dataset = Dataset.from_dict(columns)
-    if config.eval_fraction == 0:
-        return Prepared(dataset, None, dropped, cut)
-    held_out = min(len(rows) - 1, max(1, round(len(rows) * config.eval_fraction)))
-    parts = dataset.train_test_split(test_size=held_out, seed=seed)
-    return Prepared(parts["train"], parts["test"], dropped, cut)
+    dataset, evaluation = _hold_out(dataset, config.eval_fraction, len(rows), seed)
+    dataset, test = _hold_out(dataset, config.test_fraction, len(rows), seed)
+    return Prepared(dataset, evaluation, test, dropped, cut)
+
+
+def _hold_out(dataset: Any, fraction: float, rows: int, seed: int) -> tuple[Any, Any | None]:
+    """Take a share of all `rows` out of a dataset, at least one row, and leave at least one."""
+    count = min(len(dataset) - 1, max(1, round(rows * fraction))) if fraction else 0
+    if count < 1:
+        return dataset, None
+    parts = dataset.train_test_split(test_size=count, seed=seed)
+    return parts["train"], parts["test"]
+
+
+def sample_prompts(dataset: Any | None, count: int, tokenizer: Any) -> list[dict[str, Any]]:
+    """The first `count` questions of a prepared dataset: `input_ids` up to the first answer, `reference` the answer."""
+    prompts = []
+    for row in dataset.select(range(min(count, len(dataset)))) if dataset is not None else ():
+        labels = row["labels"]
+        start = next(index for index, label in enumerate(labels) if label != IGNORED)
+        answer = list(itertools.takewhile(lambda label: label != IGNORED, labels[start:]))
+        if start:
+            text = tokenizer.decode(answer, skip_special_tokens=True).strip()
+            prompts.append({"input_ids": row["input_ids"][:start], "reference": text})
+    return prompts
 
 
 def collate(pad_token_id: int) -> Any:

@@ -14,13 +14,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gladius.errors import GladiusError
+from gladius.pulse.checkpoints import SAVING
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import start
-from gladius.recipes.config import RecipeConfig, load
+from gladius.recipes.config import RecipeConfig, flat, load
 from gladius.recipes.console import say
 
 if TYPE_CHECKING:
     from gladius.recipes.data import Prepared
+
+CONFIG_KEYS = {
+    "learning_rate": "train.learning_rate",
+    "weight_decay": "train.weight_decay",
+    "max_grad_norm": "train.max_grad_norm",
+    "logging_steps": "train.log_every",
+    "eval_steps": "train.eval_steps",
+    "batch_size": "train.batch_size",
+    "gradient_accumulation": "train.gradient_accumulation",
+    "total_epochs": "train.epochs",
+    "max_steps": "train.max_steps",
+    "warmup_steps": "train.warmup_steps",
+    "schedule": "train.schedule",
+}
+"""Standard names of what can be adjusted, and the settings that say the same."""
 
 _USAGE = "usage: python -m gladius.recipes.finetune config.yaml\n"
 
@@ -31,17 +47,18 @@ def main(argv: list[str] | None = None) -> int:
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write(_USAGE)
         return 2
+    source = Path(arguments[0])
     try:
-        with start(name=Path(arguments[0]).stem) as run:
-            train(load(arguments[0]), run)
+        with start(name=source.stem) as run:
+            train(load(source), run, source)
     except GladiusError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    return 0
+    return 1 if run.state == "error" else 0  # a policy ended it, not an exception
 
 
-def train(config: RecipeConfig, run: Run) -> None:
-    """Train as configured and report to `run`. Raises ConfigError, and whatever the libraries raise."""
+def train(config: RecipeConfig, run: Run, source: Path) -> None:
+    """Train as configured in the file `source` and report to `run`. Raises ConfigError, and what the libraries raise."""
     _set_environment(config)
     with _preparing(run, "Loading PyTorch and transformers"):
         from gladius.integrations.transformers import GladiusCallback
@@ -54,19 +71,46 @@ def train(config: RecipeConfig, run: Run) -> None:
     disable_progress_bar()  # loading may take minutes and shows one; each save would draw one into the log
     say(_summary(model, data))
     output = run.dir.checkpoints if run.dir is not None else Path(config.output)
-    gladius = GladiusCallback(run=run, publish_to=output, keep=config.train.keep_checkpoints)
+    saving = output / f"{SAVING}trainer" if run.active else output
+    steering = _steering(config, tokenizer, data, _current(run, source))
     trainer = RecipeTrainer(
-        gladius=gladius,
+        gladius=GladiusCallback(run=run, publish_to=output, **steering),
         model=model,
-        args=_training_arguments(config, output / ".saving", data),
+        args=_training_arguments(config, saving, data),
         processing_class=tokenizer,
         train_dataset=data.train,
         eval_dataset=data.evaluation,
         data_collator=_collator(tokenizer),
     )
-    run.on("checkpoint", lambda: trainer.save_now("pause"))
-    trainer.train()
-    _remove_if_empty(output / ".saving")
+    trainer.train(resume_from_checkpoint=run.resume_from)
+    _remove_if_empty(saving)
+
+
+def _steering(config: RecipeConfig, tokenizer: Any, data: Prepared, source: Path) -> dict[str, Any]:
+    """What people may ask of this training, as the arguments of our callback."""
+    from gladius.recipes.data import sample_prompts
+
+    train = config.train
+    return {
+        "keep": train.keep_checkpoints,
+        "keep_best": train.keep_best,
+        "checkpoint_steps": train.checkpoint_steps,
+        "checkpoint_minutes": train.checkpoint_minutes,
+        "nan_policy": train.nan_policy,
+        "test_dataset": data.test,
+        "samples": sample_prompts(data.evaluation, train.sample_prompts, tokenizer),
+        "sample_tokens": train.sample_tokens,
+        "config_keys": CONFIG_KEYS,
+        "read_config": lambda: flat(load(source)),
+    }
+
+
+def _current(run: Run, source: Path) -> Path:
+    """The file that people edit while this runs: the run's own copy where there is one."""
+    if run.dir is None or not run.dir.run_json.exists():
+        return source
+    named = run.dir.read_run().get("config_source")
+    return run.dir.root / named if isinstance(named, str) and named else source
 
 
 @contextlib.contextmanager
@@ -93,9 +137,7 @@ def _prepare(config: RecipeConfig, run: Run) -> tuple[Any, Any, Prepared]:
     if config.is_tiny:
         from gladius.recipes import tiny_moe
 
-        with _preparing(run, "Training the tokenizer"):
-            length = max(512, config.data.max_length)
-            tokenizer = tiny_moe.make_tokenizer(data.texts(conversations), config.tiny_moe.vocabulary, length)
+        tokenizer = _tiny_tokenizer(config, run, conversations)
         model = tiny_moe.make_model(config.tiny_moe, tokenizer, config.data.max_length)
     else:
         with _preparing(run, f"Loading the model {config.model.name}"):
@@ -107,6 +149,19 @@ def _prepare(config: RecipeConfig, run: Run) -> tuple[Any, Any, Prepared]:
     if config.train.method == "lora":
         model = _with_adapter(model, config)
     return model, tokenizer, prepared
+
+
+def _tiny_tokenizer(config: RecipeConfig, run: Run, conversations: Any) -> Any:
+    """Weights belong to the tokenizer that they learned with: a resumed run takes it from its checkpoint."""
+    from gladius.recipes import data, tiny_moe
+
+    if run.resume_from and Path(run.resume_from, "tokenizer.json").is_file():
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(run.resume_from)
+    with _preparing(run, "Training the tokenizer"):
+        length = max(512, config.data.max_length)
+        return tiny_moe.make_tokenizer(data.texts(conversations), config.tiny_moe.vocabulary, length)
 
 
 def _load_pretrained(config: RecipeConfig) -> tuple[Any, Any]:
@@ -158,8 +213,10 @@ def _training_arguments(config: RecipeConfig, saving: Path, data: Prepared) -> A
         max_grad_norm=train.max_grad_norm,
         logging_steps=train.log_every,
         logging_nan_inf_filter=False,  # the filter would put an average where the loss is NaN
-        eval_strategy="epoch" if data.evaluation is not None else "no",
+        eval_strategy=_eval_strategy(config, data),
+        eval_steps=train.eval_steps or None,
         save_strategy="epoch",
+        save_total_limit=train.keep_checkpoints,
         report_to=[],
         disable_tqdm=True,
         seed=train.seed,
@@ -167,6 +224,12 @@ def _training_arguments(config: RecipeConfig, saving: Path, data: Prepared) -> A
         **_precision(config),
         **by_length,
     )
+
+
+def _eval_strategy(config: RecipeConfig, data: Prepared) -> str:
+    if data.evaluation is None:
+        return "no"
+    return "steps" if config.train.eval_steps else "epoch"
 
 
 def _precision(config: RecipeConfig) -> dict[str, bool]:
@@ -190,6 +253,7 @@ def _summary(model: Any, data: Prepared) -> str:
     learning = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     text = f"{total:,} parameters ({learning:,} of them learn), {len(data.train):,} training records"
     text += f", {len(data.evaluation):,} for evaluation" if data.evaluation is not None else ""
+    text += f", {len(data.test):,} for the test" if data.test is not None else ""
     text += f"; {data.cut:,} cut to length" if data.cut else ""
     return text + (f"; {data.dropped:,} dropped (no answer left)" if data.dropped else "")
 

@@ -1,0 +1,187 @@
+"""Give a run the hands and eyes of a Hugging Face Trainer. Upstream: transformers. Downstream: pulse.
+
+What a person asks for arrives here between two steps: save, evaluate, generate, change. All of it through the Trainer's
+own functions, and none of it felt by a later step.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+from gladius.integrations import found_trainer, log_window
+from gladius.integrations.found_trainer import Found
+from gladius.integrations.loss_guard import LossGuard
+from gladius.integrations.samples import Given, Samples
+from gladius.integrations.trainer_facts import metric_values
+from gladius.integrations.trainer_settings import TrainerSettings
+from gladius.pulse.checkpoints import MANIFEST
+from gladius.pulse.reporter import Run
+
+_log = logging.getLogger("gladius.integrations")
+
+
+class Wishes(NamedTuple):
+    """How the script wants its Trainer to be steered; the arguments of GladiusCallback."""
+
+    publish_to: Optional[Path] = None
+    keep: Optional[int] = None
+    keep_best: Optional[str] = None
+    every_steps: Optional[int] = None
+    every_minutes: Optional[float] = None
+    nan_policy: str = "warn"
+    test_dataset: Optional[Any] = None
+    samples: Sequence[Given] = ()
+    sample_tokens: int = 24
+    keys: Mapping[str, str] = {}
+    read_config: Optional[Callable[[], Mapping[str, Any]]] = None
+
+
+class TrainerControls:
+    """One Trainer in its loop, steered by `run`. `callback` is our own, which never hears of what we do ourselves."""
+
+    def __init__(self, run: Run, found: Found, wishes: Wishes, callback: Any) -> None:
+        self.saving = False
+        self.saved_at: Optional[int] = None
+        self._run = run
+        self._trainer = found.trainer
+        self._resumed_from = found.resumed_from
+        self._wishes = wishes
+        self._callback = callback
+        self._settings = TrainerSettings(self._trainer, wishes.keys)
+        self._guard = LossGuard(self._trainer.model)
+        self._samples: Optional[Samples] = None
+        self._samples_failed = False
+        self._sampled_at: Optional[int] = None
+        self._hidden_loss_told = False
+        self._untold: Optional[int] = None
+
+    def offer(self) -> None:
+        """Tell the run what this Trainer can do; called when a checkpoint, if any, is loaded."""
+        wishes, args = self._wishes, self._trainer.args
+        self._go_on()
+        self._settings.announce(self._run)
+        if args.should_save:
+            self._run.on(
+                "checkpoint", self._save, every_steps=wishes.every_steps, every_minutes=wishes.every_minutes,
+                keep_last=wishes.keep, keep_best=wishes.keep_best, publish_to=wishes.publish_to,
+                contents=self._contents(),
+            )  # fmt: skip
+        splits = ["eval"] if self._trainer.eval_dataset is not None else []
+        splits += ["test"] if wishes.test_dataset is not None else []
+        if splits:
+            self._run.on("validate", self._validate, splits=tuple(splits))
+        if wishes.read_config is not None:
+            self._run.on("reload_config", wishes.read_config)
+        self._run.on_bad_loss(wishes.nan_policy)
+        self._prepare_samples()
+
+    def close(self) -> None:
+        """Leave the model as it was."""
+        self._guard.close()
+
+    # Going on from a checkpoint
+
+    def _go_on(self) -> None:
+        step = self._trainer.state.global_step
+        if not step:
+            return
+        folder = self._resumed_from or self._trainer.args.resume_from_checkpoint
+        if not isinstance(folder, str):
+            return
+        self._run.resumed(folder, step)
+        window = log_window.read(Path(folder))
+        if window is not None:
+            log_window.restore(self._trainer, window)
+            self._settings.put_back(window.live)
+
+    # Checkpoints
+
+    def _save(self) -> Path:
+        self.saving = True
+        try:
+            folder = found_trainer.save(self._trainer, but=self._callback)
+            self.complete(folder)
+        finally:
+            self.saving = False
+        self.saved_at = self._untold = self._trainer.state.global_step
+        return folder
+
+    def take_saved(self) -> Optional[Path]:
+        """The folder of the last save through `_save`, once, and only when it was verified and told."""
+        step, self._untold = self._untold, None
+        if step is None:
+            return None
+        if self._wishes.publish_to is not None:
+            folder = self._wishes.publish_to / "step-{}".format(step)
+        else:
+            folder = Path(self._trainer.args.output_dir, "checkpoint-{}".format(step))
+        return folder if (folder / MANIFEST).is_file() else None
+
+    def complete(self, folder: Path) -> None:
+        """Add to a checkpoint what the Trainer itself would forget. Raises OSError."""
+        log_window.write(self._trainer, folder, self._settings.live)
+
+    def _contents(self) -> List[str]:
+        if self._trainer.args.save_only_model:
+            return ["model"]
+        scaler = ["scaler"] if getattr(self._trainer.accelerator, "scaler", None) is not None else []
+        position = [] if self._trainer.args.ignore_data_skip else ["data_position"]
+        return ["model", "optimizer", "scheduler", *scaler, "random_states", *position, "counters"]
+
+    # Evaluations
+
+    def _validate(self, split: str) -> Dict[str, float]:
+        dataset = self._wishes.test_dataset if split == "test" else None
+        values = metric_values(found_trainer.evaluate(self._trainer, split, dataset))
+        self.sample(again=True)
+        return values
+
+    def sample(self, again: bool = False) -> None:
+        """Generate from the fixed prompts and record what comes; a failure is told once and costs nothing else."""
+        step = self._trainer.state.global_step
+        if self._samples is None or (self._sampled_at == step and not again):
+            return
+        self._sampled_at = step
+        try:
+            self._run.sample(step, self._samples.generate(self._trainer.model))
+        except Exception as error:  # noqa: BLE001
+            # The user's model: whatever its generation raises, it is no reason to end a training.
+            self._tell_failed_samples(error)
+
+    def _prepare_samples(self) -> None:
+        tokenizer = self._trainer.processing_class
+        if not self._wishes.samples or tokenizer is None or not hasattr(self._trainer.model, "generate"):
+            return
+        try:
+            self._samples = Samples(self._wishes.samples, tokenizer, self._wishes.sample_tokens)
+        except Exception as error:  # noqa: BLE001
+            # The user's tokenizer and prompts, likewise.
+            self._tell_failed_samples(error)
+
+    def _tell_failed_samples(self, error: Exception) -> None:
+        if self._samples_failed:
+            return
+        self._samples_failed = True
+        _log.warning("no samples: generation failed; training goes on", exc_info=True)
+        self._run.alert("warning", "samples_failed", "no samples: {}: {}".format(type(error).__name__, error))
+
+    # The loss
+
+    def look_at_loss(self) -> None:
+        """At the end of a step, for a policy that acts: the one look that waits for the device."""
+        if self._wishes.nan_policy == "warn":
+            return
+        bad = self._guard.take()
+        if bad is not None:
+            self._run.bad_loss(bad)
+
+    def look_behind_filter(self) -> None:
+        """With a log: the Trainer's filter may have put an average in the place of a loss that is not finite."""
+        if not self._trainer.args.logging_nan_inf_filter:
+            return
+        bad = self._guard.take()
+        if bad is not None and not self._hidden_loss_told:
+            self._hidden_loss_told = True
+            self._run.bad_loss(bad)
