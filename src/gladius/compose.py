@@ -10,6 +10,7 @@ from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.hub.hub import Hub
 from gladius.launch.local import LocalLauncher
+from gladius.launch.resume import Resumer
 from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
 from gladius.server.rooms import Rooms
@@ -31,6 +32,7 @@ def build(home: Home) -> Rooms:
         profiles=profiles,
         datasets=datasets,
         starter=Starter(home, profiles, datasets, launcher),
+        resumer=Resumer(home, profiles, launcher),
     )
 
 

@@ -14,7 +14,7 @@ from gladius.pulse.identity import Identity
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.commands import command_record
 from gladius.store.health import judge_health
-from gladius.store.record import record
+from gladius.store.record import Steering, record
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
 
@@ -197,7 +197,7 @@ def test_damaged_events_disturb_nobody(written: Written) -> None:
     view = written.view()
     assert view.table.column("train/loss", 10)["value"] == [2.0, 3.0, 1.0, 1.0]
     assert view.table.column("train/loss", 10)["step"] == [None, None, 0, 1]
-    told = record(view, {})
+    told = record(view, Steering())
     assert told.capabilities == ["stop"] and told.world_size is None and told.model is None
     assert told.model_dump_json()
 
@@ -208,7 +208,7 @@ def test_the_record_holds_attempts_config_and_error(written: Written) -> None:
     written.trainer.write("state", {"state": "error", "error": error})
     written.exited("failed", code=1)
     written.directory.attempt_config(1).write_text("# mine\nlearning_rate: 1e-4\n")
-    told = record(written.view(), {"stop": "the run has ended."})
+    told = record(written.view(), Steering({"stop": "the run has ended."}))
     assert told.config == {"learning_rate": 1e-4} and told.error == "it broke" and told.traceback == "Traceback ..."
     assert [(one.attempt, one.code, one.verdict) for one in told.attempts] == [(1, 1, "failed")]
     assert told.summary.health.message == "Failed: it broke" and told.summary.profile_id == "tiny-moe"

@@ -27,7 +27,7 @@ def effective_config(
     if dataset is None and profile.needs_dataset:
         hint = "'gladius dataset ls' lists the datasets."
         raise ConfigError(f"Profile '{profile.id}' needs a dataset.", hint, "dataset_id")
-    settings = engine_settings(profile.engine) or _own_settings(profile)
+    settings = settings_for(profile.engine, profile.config)
     flat = {**settings.defaults(), **flatten(profile.config)}
     if dataset is not None:
         flat.update(flatten({"data": dataset.config()}))
@@ -59,10 +59,13 @@ def _settled(profile: Profile, settings: Settings, key: str, value: Any) -> Any:
     return setting.coerce(value)
 
 
-def _own_settings(profile: Profile) -> Settings:
-    """What a script profile can be told is what its own `config` names; the kind is that of its value."""
+def settings_for(engine: str, config: Mapping[str, Any]) -> Settings:
+    """Return what an engine can be told; a script, what its own `config` names, each of the kind that its value has."""
+    found = engine_settings(engine)
+    if found is not None:
+        return found
     settings = [Setting("train.epochs", "number", None), *_DATA_SETTINGS]
-    for key, value in flatten(profile.config).items():
+    for key, value in flatten(config).items():
         kind = next((name for kinds, name in _KINDS if isinstance(value, kinds)), "text")
         settings.append(Setting(key, kind, value))  # type: ignore[arg-type]
     return Settings(settings)

@@ -156,7 +156,7 @@ def _check_config(path: Path, data: Any, engine: str, config: Mapping[str, Any])
             if value is not None:  # null: whoever starts a run must say it
                 setting.coerce(value)
         except ConfigError as error:
-            line = _line_of(data["config"], key.split("."))
+            line = line_of(data["config"], key.split("."))
             raise ConfigError(f"{path}, line {line}: {error.message}", error.hint, error.field) from error
 
 
@@ -174,10 +174,10 @@ def _epochs(path: Path, data: Any) -> tuple[EpochBounds, float]:
 
 
 def _wrong(path: Path, data: Any, key: str, problem: str, hint: str = "") -> ConfigError:
-    return ConfigError(f"{path}, line {_line_of(data, [key])}: {problem}.", hint or f"Mend '{key}' there.", str(key))
+    return ConfigError(f"{path}, line {line_of(data, [key])}: {problem}.", hint or f"Mend '{key}' there.", str(key))
 
 
-def _line_of(data: Any, keys: list[str]) -> int:
+def line_of(data: Any, keys: list[str]) -> int:
     """The line, from 1, of a nested key, or of the innermost part of it that is there."""
     line = int(data.lc.line) + 1
     for key in keys:

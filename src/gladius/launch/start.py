@@ -1,23 +1,18 @@
-"""Turn a request into a run: directory, attempt, supervisor. Upstream: server, `gladius run`. Downstream: launchers."""
+"""Turn a request into a run: directory, configuration, first attempt. Upstream: server, `gladius run`. Downstream: attempt."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.effective import effective_config
 from gladius.catalog.profiles import Profile, Profiles
 from gladius.errors import LaunchError
+from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, reserved, write_config
 from gladius.launch.base import Launcher
-from gladius.launch.trainer_path import trainer_path
 from gladius.pulse.rundir import Home, RunDir
 from gladius.wire.catalog import StartRequest
-from pulse_wrapper import write_error_status
 
 _RECIPES = {"transformers": "gladius.recipes.finetune"}
 
@@ -31,7 +26,7 @@ class Starter:
         self._datasets = datasets
         self._launcher = launcher
 
-    def start(self, request: StartRequest, source: str) -> RunDir:
+    def start(self, request: StartRequest, source: str, asked_by: str | None = None) -> RunDir:
         """Start a run and return its directory.
 
         Raises ProfileNotFound, DatasetNotFound or ConfigError before anything is created, LaunchError after.
@@ -44,14 +39,19 @@ class Starter:
         run = self._home.new_run(
             request.name or profile.id,
             {
-                "source": source, "profile": profile.id, "dataset": chosen, "engine": profile.engine, "config_source": None,
-                "launcher": self._launcher.name, "resources": {}, "parent": None, "tags": list(request.tags),
-                "total_epochs": epochs,
+                "source": source, "profile": profile.id, "dataset": chosen, "engine": profile.engine,
+                "config_source": CONFIG_FILE, "launcher": self._launcher.name, "resources": {}, "parent": None,
+                "tags": list(request.tags), "total_epochs": epochs,
             },
         )  # fmt: skip
-        _write_config(run.attempt_config(1), config)
-        overrides = dict(request.overrides)
-        launch(self._home, self._launcher, run, _argv(profile, run), run.root, epochs, overrides)
+        # The file that a person may edit while it trains; what was launched stays beside it.
+        write_config(run.root / CONFIG_FILE, config)
+        with reserved(run):
+            attempt = Attempt(
+                argv=_argv(profile, run), cwd=str(run.root), total_epochs=epochs, overrides=dict(request.overrides),
+                config=config, asked_by=asked_by,
+            )  # fmt: skip
+            launch(self._home, self._launcher, run, 1, attempt)
         return run
 
 
@@ -64,31 +64,9 @@ def start_command(home: Home, launcher: Launcher, argv: list[str], name: str | N
             "launcher": launcher.name, "resources": {}, "parent": None, "tags": [], "total_epochs": epochs,
         },
     )  # fmt: skip
-    launch(home, launcher, run, argv, Path.cwd(), epochs, {})
+    with reserved(run):
+        launch(home, launcher, run, 1, Attempt(argv, str(Path.cwd()), epochs, asked_by="cli"))
     return run
-
-
-def launch(
-    home: Home,
-    launcher: Launcher,
-    run: RunDir,
-    argv: list[str],
-    cwd: Path,
-    total_epochs: float | None,
-    overrides: dict[str, Any],
-) -> None:
-    """Record attempt 1 and hand it to the launcher."""
-    extra_path = trainer_path(home, argv[0])
-    facts: dict[str, Any] = {
-        "argv": argv, "cwd": str(cwd), "env": sorted(os.environ), "launcher": launcher.name, "checkpoint": None,
-        "overrides": overrides, "total_epochs": total_epochs, "pythonpath": str(extra_path) if extra_path else None,
-    }  # fmt: skip
-    run.write_attempt(1, facts)
-    try:
-        launcher.start(run, 1)
-    except LaunchError as error:
-        write_error_status(run.status, 0.0, total_epochs or 0.0, 0.0, error.message)
-        raise
 
 
 def _argv(profile: Profile, run: RunDir) -> list[str]:
@@ -98,12 +76,3 @@ def _argv(profile: Profile, run: RunDir) -> list[str]:
     if profile.engine not in _RECIPES:
         raise LaunchError(f"Profile '{profile.id}' has the engine '{profile.engine}', which nothing here can start.")
     return [profile.python or sys.executable, "-m", _RECIPES[profile.engine], config]
-
-
-def _write_config(path: Path, config: dict[str, Any]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    yaml = YAML()
-    yaml.default_flow_style = False
-    path.touch(mode=0o600)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        yaml.dump(config, file)

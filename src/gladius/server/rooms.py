@@ -12,6 +12,7 @@ from gladius.catalog.datasets import Datasets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.hub.hub import Hub
+from gladius.launch.resume import Resumer
 from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
 from gladius.store.store import Store
@@ -29,6 +30,7 @@ class Rooms:
     profiles: Profiles
     datasets: Datasets
     starter: Starter
+    resumer: Resumer
 
 
 def rooms_of(connection: HTTPConnection) -> Rooms:

@@ -11,10 +11,22 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gladius import __version__
+from gladius.errors import GladiusError
 from gladius.hub.frames import frame
 from gladius.hub.subscription import Subscription
+from gladius.server.caller import caller
 from gladius.server.rooms import rooms_of
-from gladius.wire.messages import ErrorMessage, HelloMessage, Ping, Pong, Subscribe, parse_client_message
+from gladius.wire.base import Wire
+from gladius.wire.messages import (
+    CommandFrame,
+    CommandMessage,
+    ErrorMessage,
+    HelloMessage,
+    Ping,
+    Pong,
+    Subscribe,
+    parse_client_message,
+)
 
 _log = logging.getLogger("gladius.server")
 
@@ -64,8 +76,28 @@ async def _listen(websocket: WebSocket, subscription: Subscription) -> None:
             continue
         if isinstance(message, Ping):
             await websocket.send_text(frame(Pong()))
+        elif isinstance(message, CommandFrame):
+            await websocket.send_text(frame(await _command(websocket, message)))
         elif isinstance(message, Subscribe):
             unknown = await subscription.change(message)
             if unknown:
                 detail = f"No such run yet: {', '.join(unknown)}. It is told of when it appears."
                 await websocket.send_text(frame(ErrorMessage(detail=detail)))
+
+
+async def _command(websocket: WebSocket, message: CommandFrame) -> Wire:
+    """Post a command as the HTTP path does; what is wrong with it is told, and the connection stays."""
+    rooms = rooms_of(websocket)
+    try:
+        run_id = rooms.store.resolve(message.run_id)
+        command_id = await rooms.desk.send(run_id, message.command, message.args, caller(websocket), message.id)
+        found = await rooms.desk.command(run_id, command_id)
+    except GladiusError as error:
+        return ErrorMessage(
+            detail=error.message, code=error.code, hint=error.hint or None, run_id=message.run_id, command_id=message.id
+        )
+    except OSError as error:
+        _log.warning("a command for %s could not be posted: %s", message.run_id, error)
+        detail = f"The command could not be written: {error.strerror}."
+        return ErrorMessage(detail=detail, code="not_written", run_id=message.run_id, command_id=message.id)
+    return CommandMessage(run_id=run_id, command_id=command_id, state=found.state)

@@ -139,7 +139,7 @@ class RunFacts:
 
     def _supersede(self, attempt: int, after: int) -> None:
         """Leave out earlier attempts' points with a greater step, and take from the rest what is summed up."""
-        self.table.drop(lambda number, step: number < attempt and step > after)
+        self.table.drop(lambda number, step: number < attempt and step > after, keep_aside=True)
         self.epochs = EpochMeans()
         self.best_eval = None
         for name in (LOSS, EVAL_LOSS):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from gladius.errors import ConfigError
 from gladius.store.commands import command_records
 from gladius.store.resumable import checkpoint_here, resumable
+from gladius.store.suggestions import suggestions
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.wire.base import Wire
-from gladius.wire.events import Adjustable, HyperparameterChange, ModelInfo
+from gladius.wire.events import Adjustable, HyperparameterChange, ModelInfo, PauseMode, Split
 from gladius.wire.runs import Attempt, Cursors, RunRecord, Status
 from gladius.wire.steering import ParentLink
 from pulse_wrapper import safe_read_json
@@ -19,11 +22,21 @@ from pulse_wrapper import safe_read_json
 T = TypeVar("T", bound=Wire)
 
 
-def record(view: RunView, disabled: dict[str, str]) -> RunRecord:
-    """Build the record; `disabled` says why a command cannot be sent to this run."""
+@dataclass(frozen=True)
+class Steering:
+    """What of the record is not the store's to judge: why a command cannot be sent, and which ways of one can."""
+
+    disabled: Mapping[str, str] = field(default_factory=dict)
+    pause_modes: Sequence[PauseMode] = ()
+    splits: Sequence[Split] = ()
+
+
+def record(view: RunView, steering: Steering, children: Sequence[str] = ()) -> RunRecord:
+    """Build the record; `children` are the runs that were forked from this one."""
     hello, facts = view.hello, view.current
     error = facts.error or {}
-    adjustable = {name: _parse(Adjustable, raw) for name, raw in (hello.get("adjustable") or {}).items()}
+    settings = config(view, view.attempt)
+    adjustable = adjustables(view)
     changes = [_parse(HyperparameterChange, raw) for raw in view.hyperparameters]
     went_well = view.state in ("done", "cancelled")
     return RunRecord(
@@ -36,9 +49,11 @@ def record(view: RunView, disabled: dict[str, str]) -> RunRecord:
         samples=hello.get("samples"),
         model=_parse(ModelInfo, hello.get("model")),
         capabilities=hello.get("capabilities") or [],
-        disabled=disabled,
-        adjustable={name: found for name, found in adjustable.items() if found is not None},
-        config=config(view, view.attempt),
+        disabled=dict(steering.disabled),
+        pause_modes=list(steering.pause_modes),
+        splits=list(steering.splits),
+        adjustable=adjustable,
+        config=settings,
         config_source=source if isinstance(source := view.run.get("config_source"), str) else None,
         run=view.run,
         attempts=attempts(view),
@@ -49,9 +64,33 @@ def record(view: RunView, disabled: dict[str, str]) -> RunRecord:
         error_code=None if went_well else error.get("code"),
         retryable=None if went_well else error.get("retryable"),
         traceback=error.get("traceback"),
+        suggestions=suggestions(view, settings, adjustable),
         resumable=resumable(view),
         parent=_parse(ParentLink, view.run.get("parent")),
+        children=list(children),
     )
+
+
+def adjustables(view: RunView) -> dict[str, Adjustable]:
+    """What the trainer of the newest attempt announced, each with the value that it has now."""
+    found: dict[str, Adjustable] = {}
+    now = live_values(view)
+    for name, raw in (view.hello.get("adjustable") or {}).items():
+        one = _parse(Adjustable, raw)
+        if one is not None:
+            found[name] = one.model_copy(update={"value": now.get(name, one.value)})
+    return found
+
+
+def live_values(view: RunView) -> dict[str, Any]:
+    """Name -> value of every adjustable of the newest attempt: as announced, then as each change left it."""
+    announced = view.hello.get("adjustable") or {}
+    values = {name: raw.get("value") for name, raw in announced.items() if isinstance(raw, dict)}
+    since = view.hello.get("seq", -1)
+    for event in view.hyperparameters:
+        if event.get("name") in values and event.get("attempt") == view.attempt and event.get("seq", -1) > since:
+            values[event["name"]] = event.get("new")
+    return values
 
 
 def attempts(view: RunView) -> list[Attempt]:

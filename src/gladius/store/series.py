@@ -6,6 +6,7 @@ value: 12 bytes.
 
 from __future__ import annotations
 
+import itertools
 import math
 from array import array
 from collections.abc import Callable, Iterable
@@ -29,6 +30,11 @@ class Series:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, other: Series, chosen: list[bool]) -> None:
+        """Append the chosen points of another series."""
+        self.rows.extend(itertools.compress(other.rows, chosen))
+        self.values.extend(itertools.compress(other.values, chosen))
+
     @property
     def last(self) -> float | None:
         """The newest value, None when there is none."""
@@ -40,6 +46,7 @@ class MetricTable:
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
+        self.superseded: dict[str, Series] = {}
         self.steps = array("q")
         self.epochs = array("d")
         self.times = array("d")
@@ -69,17 +76,23 @@ class MetricTable:
             series.rows.append(row)
             series.values.append(value)
 
-    def drop(self, superseded: Callable[[int, int], bool]) -> None:
-        """Leave out every point for which `superseded(attempt, step)` holds; a point without a step has step -1."""
+    def drop(self, doomed: Callable[[int, int], bool], keep_aside: bool = False) -> None:
+        """Leave out every point for which `doomed(attempt, step)` holds; a point without a step has step -1.
+
+        With `keep_aside` they stay to be asked for: `superseded_columns`.
+        """
         steps, attempts = self.steps, self.attempts
         for name, series in list(self.series.items()):
-            kept = [i for i, row in enumerate(series.rows) if not superseded(attempts[row], steps[row])]
-            if len(kept) == len(series):
+            gone = [doomed(attempts[row], steps[row]) for row in series.rows]
+            if not any(gone):
                 continue
-            rows, values = series.rows, series.values
-            series.rows = array("I", (rows[i] for i in kept))
-            series.values = array("d", (values[i] for i in kept))
-            if not kept:
+            if keep_aside:
+                aside = self.superseded.setdefault(name, Series())
+                aside.take(series, gone)
+            kept = Series()
+            kept.take(series, [not one for one in gone])
+            self.series[name] = kept
+            if not len(kept):
                 del self.series[name]
 
     def last(self, name: str) -> float | None:
@@ -108,9 +121,25 @@ class MetricTable:
         Where points are left out, `value` is a real point of its bucket (MinMaxLTTB), `min` and `max` bound the bucket.
         Points that are not finite stay in (the first 200 of them), for they are what somebody looks for.
         """
+        return self._column(self.series.get(name), max_points, from_step, to_step)
+
+    def superseded_columns(
+        self, name: str, max_points: int, from_step: int | None = None, to_step: int | None = None
+    ) -> list[dict[str, Any]]:
+        """What earlier attempts logged and later ones trained again, a column with its `attempt` for each, oldest first."""
+        series = self.superseded.get(name)
+        if series is None:
+            return []
+        found = []
+        for attempt in sorted({self.attempts[row] for row in series.rows}):
+            part = Series()
+            part.take(series, [self.attempts[row] == attempt for row in series.rows])
+            found.append({"attempt": attempt, **self._column(part, max_points, from_step, to_step)})
+        return found
+
+    def _column(self, series: Series | None, max_points: int, from_step: int | None, to_step: int | None) -> ColumnDict:
         import numpy as np
 
-        series = self.series.get(name)
         if series is None:
             return {key: [] for key in ("step", "epoch", "time", "value", "min", "max", "log_offset")}
         rows = np.array(series.rows, dtype=np.int64)

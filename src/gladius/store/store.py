@@ -49,6 +49,7 @@ class Store:
         self._live: dict[str, RunView] = {}
         self._ended: OrderedDict[str, RunView] = OrderedDict()
         self._summaries: dict[str, RunSummary] = {}
+        self._parents: dict[str, str | None] = {}
         self._loading: dict[str, asyncio.Task[RunView]] = {}
         self._dirty: dict[str, set[str]] = {}
         self._watcher: Watcher | None = None
@@ -137,6 +138,13 @@ class Store:
         if run_id not in self._live:
             self._summaries[run_id] = known
         return known
+
+    async def children(self, run_id: str) -> list[str]:
+        """The runs that were forked from this one, oldest first."""
+        unread = [one for one in self._ids if one not in self._parents]
+        if unread:
+            self._parents.update(await asyncio.to_thread(lambda: {one: _parent(self.home.run(one)) for one in unread}))
+        return sorted(child for child, parent in self._parents.items() if parent == run_id and child in self._ids)
 
     def adopt(self, run_id: str) -> None:
         """Take notice of a run now, without waiting for the kernel to tell of it."""
@@ -280,6 +288,7 @@ class Store:
         self._ended.pop(run_id, None)
         self._summaries.pop(run_id, None)
         self._dirty.pop(run_id, None)
+        self._parents.pop(run_id, None)
         if run_id in self._ids:
             self._ids.discard(run_id)
             self._shelf.drop(run_id)
@@ -332,6 +341,13 @@ def _seen_to(task: asyncio.Task[RunView]) -> None:
     """A load that nobody waits for must not complain at exit; its error is logged here."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.warning("a run could not be loaded: %s", error)
+
+
+def _parent(directory: RunDir) -> str | None:
+    """The run that this one was forked from; run.json never changes."""
+    parent = (safe_read_json(directory.run_json) or {}).get("parent")
+    found = parent.get("run_id") if isinstance(parent, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _may_live(directory: RunDir) -> bool:

@@ -149,7 +149,23 @@ class RunView(RunFacts):
     def state(self) -> State:
         """The effective state."""
         facts = self.current
-        return cast(State, effective_state(self.attempt, facts.trainer_state, facts.verdict, self.alive))
+        state = effective_state(self.attempt, facts.trainer_state, facts.verdict, self.alive)
+        if state == "killed" and self._ended_by_request:
+            return "cancelled"
+        return cast(State, state)
+
+    @property
+    def _ended_by_request(self) -> bool:
+        """Whether a person had the process terminated: a wish that was carried out is no kill, as history says too."""
+        if (self.current.exited or {}).get("signal") not in ("SIGTERM", "SIGKILL"):
+            return False
+        obeyed = (
+            ack.get("state") in ("accepted", "applied")
+            for id_, command in self.commands.items()
+            if command.command == "terminate" and command.attempt == self.attempt
+            for ack in self.acks.get(id_, ())
+        )
+        return any(obeyed)
 
     @property
     def ended(self) -> bool:
@@ -158,8 +174,8 @@ class RunView(RunFacts):
 
     @property
     def stalled(self) -> bool:
-        """Whether steps stopped coming while the process lives."""
-        return self.current.stall is not None and not self.ended
+        """Whether steps stopped coming while the process lives; one that a person suspended is not called so."""
+        return self.current.stall is not None and not self.ended and not self.suspended
 
     @property
     def status(self) -> dict[str, Any] | None:
@@ -169,9 +185,9 @@ class RunView(RunFacts):
 
     @property
     def stale(self) -> bool:
-        """Whether v1 says running and gave no sign for a minute; a run known to have ended is not stale."""
+        """Whether v1 says running and gave no sign for a minute; a run that ended or was suspended is not stale."""
         update = self.poller.current
-        return update is not None and update.stale and not self.ended
+        return update is not None and update.stale and not self.ended and not self.suspended
 
     @property
     def progress(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from gladius.server.routes import (
+    attempts,
     checkpoints,
     commands,
     config,
@@ -33,6 +34,7 @@ ROUTERS: list[APIRouter] = [
     report.router,
     config.router,
     commands.router,
+    attempts.router,
     history.router,
     profiles.router,
     datasets.router,

@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from gladius.server.answers import answer_list
 from gladius.server.rooms import TheRun
-from gladius.store.summary import checkpoint
-from gladius.wire.events import CheckpointEvent
+from gladius.store.resumable import checkpoint_here
+from gladius.wire.runs import Checkpoint
 
 router = APIRouter(tags=["checkpoints"])
 
 
-@router.get("/runs/{run_id}/checkpoints", response_model=list[CheckpointEvent])
+@router.get("/runs/{run_id}/checkpoints", response_model=list[Checkpoint])
 async def get_checkpoints(run: TheRun) -> Response:
-    """Every save, failed ones too, oldest first."""
-    return answer_list([found for found in map(checkpoint, run.checkpoints) if found is not None])
+    """Every save, failed ones too, oldest first; `available` says whether its folder is still there."""
+    return answer_list([found for found in map(checkpoint_here, run.checkpoints) if found is not None])

@@ -1,15 +1,20 @@
-"""Commands to a run, and what became of them. Upstream: desk. Downstream: buttons, client."""
+"""Commands to a run, and what became of them. Upstream: desk. Downstream: buttons, client, audit."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gladius.desk.audit import as_csv, as_jsonl
 from gladius.server.answers import answer, answer_list
+from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms, TheRun
 from gladius.wire.catalog import CommandAnswer, CommandRequest
 from gladius.wire.runs import CommandRecord
+from gladius.wire.steering import RevertRequest
 
 router = APIRouter(tags=["commands"])
 
@@ -17,15 +22,32 @@ router = APIRouter(tags=["commands"])
 @router.post("/runs/{run_id}/commands", status_code=202, response_model=CommandAnswer)
 async def send_command(run: TheRun, rooms: TheRooms, body: CommandRequest, request: Request) -> Response:
     """Post a command. It is true only when its record says `applied`; the same id is posted once."""
-    by = "browser" if "cookie" in request.headers and "authorization" not in request.headers else "api"
-    command_id = await rooms.desk.send(run.run_id, body.command, body.args, by, body.id)
+    command_id = await rooms.desk.send(run.run_id, body.command, body.args, caller(request), body.id)
     return answer(CommandAnswer(command_id=command_id), 202)
 
 
-@router.get("/runs/{run_id}/commands", response_model=list[CommandRecord])
-async def list_commands(run: TheRun, rooms: TheRooms) -> Response:
-    """Every command of a run, oldest first."""
-    return answer_list(await rooms.desk.commands(run.run_id))
+@router.post("/runs/{run_id}/revert", status_code=202, response_model=CommandAnswer)
+async def revert(run: TheRun, rooms: TheRooms, body: RevertRequest, request: Request) -> Response:
+    """Post a `set` of the value that a hyperparameter had before its last change."""
+    command_id = await rooms.desk.revert(run.run_id, body.name, caller(request), body.id)
+    return answer(CommandAnswer(command_id=command_id), 202)
+
+
+@router.get(
+    "/runs/{run_id}/commands",
+    response_model=list[CommandRecord],
+    responses={200: {"content": {"application/x-ndjson": {}, "text/csv": {}}}},
+)
+async def list_commands(run: TheRun, rooms: TheRooms, format: Literal["json", "jsonl", "csv"] = "json") -> Response:
+    """Every command of a run, oldest first: who, when, what, and what became of it."""
+    records = await rooms.desk.commands(run.run_id)
+    if format == "json":
+        return answer_list(records)
+    text, media_type = (
+        (as_jsonl(records), "application/x-ndjson") if format == "jsonl" else (as_csv(records), "text/csv")
+    )
+    named = {"content-disposition": f"attachment; filename={run.run_id}-commands.{format}"}
+    return Response(text, headers=named, media_type=media_type)
 
 
 @router.get("/runs/{run_id}/commands/{command_id}", response_model=CommandRecord)

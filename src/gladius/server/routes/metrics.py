@@ -24,6 +24,9 @@ async def get_metrics(
     max_points: Annotated[int, Query(ge=10, le=100_000)] = 2000,
     from_step: Annotated[int | None, Query(ge=0)] = None,
     to_step: Annotated[int | None, Query(ge=0)] = None,
+    superseded: Annotated[
+        bool, Query(description="Also what earlier attempts logged and later ones trained again")
+    ] = False,
 ) -> Response:
     """Series by name, decimated to about `max_points` points each; an unknown name has empty columns."""
     names = sorted(run.table.series) if name is None else list(dict.fromkeys(name))
@@ -33,7 +36,12 @@ async def get_metrics(
         columns[one] = run.table.column(one, max_points, from_step, to_step)
         if len(run.table.steps) > _IN_LOOP_POINTS:
             await asyncio.sleep(0)
-    return answer_plain({"series": columns, **cursors, "superseded": None})
+    aside = None
+    if superseded:
+        wanted = sorted(run.table.superseded) if name is None else list(dict.fromkeys(name))
+        found = {one: run.table.superseded_columns(one, max_points, from_step, to_step) for one in wanted}
+        aside = {one: attempts for one, attempts in found.items() if attempts}
+    return answer_plain({"series": columns, **cursors, "superseded": aside})
 
 
 @router.get("/runs/{run_id}/metrics/names", response_model=MetricNames)

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gladius.desk.ability import disabled_commands
+from gladius.desk.ability import disabled_commands, pause_modes, splits
 from gladius.errors import FieldErrors, GladiusError
 from gladius.server.answers import answer
+from gladius.server.caller import caller
 from gladius.server.rooms import Rooms, TheRooms, TheRun
 from gladius.server.start_check import check_start
-from gladius.store.record import record
+from gladius.store.record import Steering, record
 from gladius.wire.base import TERMINAL_STATES
 from gladius.wire.catalog import StartAnswer, StartRequest
 from gladius.wire.runs import RunList, RunRecord, RunSummary
@@ -61,7 +62,7 @@ async def start_run(rooms: TheRooms, request: Request) -> Response:
     """Start a run of a profile; 422 names every wrong field."""
     body = await _json_body(request)
     wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets)
-    directory = await asyncio.to_thread(rooms.starter.start, wanted, "api")
+    directory = await asyncio.to_thread(rooms.starter.start, wanted, "api", caller(request))
     rooms.store.adopt(directory.run_id)
     view = await rooms.store.view(directory.run_id)
     location = f"{request.scope.get('root_path', '')}/api/v1/runs/{directory.run_id}"
@@ -69,9 +70,11 @@ async def start_run(rooms: TheRooms, request: Request) -> Response:
 
 
 @router.get("/runs/{run_id}", response_model=RunRecord)
-async def get_run(run: TheRun) -> Response:
+async def get_run(run: TheRun, rooms: TheRooms) -> Response:
     """The whole record of a run; its cursors make the socket go on where the record ends."""
-    return answer(record(run, disabled_commands(run)))
+    children = await rooms.store.children(run.run_id)
+    steering = Steering(disabled_commands(run), pause_modes(run), splits(run))
+    return answer(record(run, steering, children))
 
 
 async def _json_body(request: Request) -> dict[str, Any]:

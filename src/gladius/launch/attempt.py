@@ -1,0 +1,110 @@
+"""Record one attempt of a run and hand it to a launcher, never two at once. Upstream: start, resume. Downstream: launchers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from gladius.errors import LaunchError, LockHeld, RunBusy
+from gladius.launch.base import Launcher
+from gladius.launch.trainer_path import trainer_path
+from gladius.pulse.lock import FileLock, is_held
+from gladius.pulse.rundir import Home, RunDir
+from pulse_wrapper import read_training_status, write_error_status, write_training_status
+
+_LOCK = "launch.lock"
+CONFIG_FILE = "config.yaml"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How an attempt is started: the command, where, and what it is told. `total_epochs` None is not known."""
+
+    argv: list[str]
+    cwd: str
+    total_epochs: float | None = None
+    checkpoint: str | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] | None = None
+    asked_by: str | None = None
+
+
+@contextlib.contextmanager
+def reserved(run: RunDir) -> Iterator[None]:
+    """Be the only one that launches an attempt of this run; raises RunBusy when somebody else is at it."""
+    run.attempts.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(run.attempts / _LOCK)
+    try:
+        lock.acquire(patience=0.0)
+    except LockHeld as error:
+        raise RunBusy(
+            "An attempt of this run is being started already.", "Look at it: 'gladius show' tells."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def launch(home: Home, launcher: Launcher, run: RunDir, number: int, attempt: Attempt) -> None:
+    """Record attempt `number` and hand it to the launcher. The caller has it `reserved`.
+
+    An attempt that could not be handed over is taken back, unless it was the first; raises LaunchError.
+    """
+    if attempt.config is not None:
+        write_config(run.attempt_config(number), attempt.config)
+    extra_path = trainer_path(home, attempt.argv[0])
+    facts: dict[str, Any] = {
+        "argv": attempt.argv, "cwd": attempt.cwd, "env": sorted(os.environ), "launcher": launcher.name,
+        "checkpoint": attempt.checkpoint, "overrides": attempt.overrides, "total_epochs": attempt.total_epochs,
+        "pythonpath": str(extra_path) if extra_path else None, "asked_by": attempt.asked_by,
+    }  # fmt: skip
+    run.write_attempt(number, facts)
+    before = read_training_status(run.status)
+    try:
+        launcher.start(run, number)
+    except LaunchError as error:
+        if number == 1:
+            write_error_status(run.status, 0.0, attempt.total_epochs or 0.0, 0.0, error.message)
+        elif not is_held(run.supervisor_lock):
+            _take_back(run, number, before)
+        raise
+
+
+def _take_back(run: RunDir, number: int, status: dict[str, Any] | None) -> None:
+    """The run is as it was before: nothing of this attempt has run."""
+    run.attempt_json(number).unlink(missing_ok=True)
+    run.attempt_config(number).unlink(missing_ok=True)
+    if status is not None:
+        fields = (status[key] for key in ("status", "epoch", "total_epochs", "loss", "message", "timestamp"))
+        write_training_status(run.status, *fields)
+
+
+def write_config(path: Path, config: dict[str, Any]) -> None:
+    """Write a configuration as YAML, readable by its owner alone."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    text = io.StringIO()
+    yaml.dump(config, text)
+    write_text(path, text.getvalue())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under another name, then rename it: a reader sees the old or the new one. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

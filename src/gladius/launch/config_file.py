@@ -1,0 +1,154 @@
+"""The configuration file that people edit, against what was launched and what is live. Upstream: store. Downstream: server."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from gladius.catalog.effective import settings_for
+from gladius.catalog.profiles import line_of
+from gladius.catalog.settings import Settings, flatten, nest
+from gladius.errors import ConfigError, FieldErrors
+from gladius.launch.attempt import CONFIG_FILE, write_text
+from gladius.pulse.rundir import RunDir
+from gladius.store.record import config, live_values
+from gladius.store.view import RunView
+from gladius.wire.steering import Applies, ConfigDiff, ConfigRow
+
+
+def config_path(view: RunView) -> Path | None:
+    """The editable file that run.json names; None for a run whose configuration is its script's own."""
+    source = view.run.get("config_source")
+    return view.directory.root / source if isinstance(source, str) and source else None
+
+
+def diff(view: RunView) -> ConfigDiff:
+    """The file, what was launched, and what is live, key by key; `problem` says why the file cannot be used."""
+    launched = flatten(config(view, view.attempt))
+    path = config_path(view)
+    text, problem, filed = None, None, None
+    if path is not None:
+        try:
+            text = path.read_text(encoding="utf-8")
+            filed = flatten(check(view, text, path.name))
+        except OSError as error:
+            problem = f"{path} cannot be read: {error.strerror}."
+        except UnicodeDecodeError:
+            problem = f"{path} is no UTF-8."
+        except FieldErrors as error:
+            problem = " ".join(str(one["message"]) for one in error.errors)
+    return ConfigDiff(
+        file=str(path) if path is not None else None, text=text, problem=problem, rows=_rows(view, launched, filed)
+    )
+
+
+def save(view: RunView, text: str) -> None:
+    """Write the file as given, comments included; raises FieldErrors that name line and key, ConfigError without a file."""
+    path = config_path(view)
+    if path is None:
+        raise ConfigError("This run has no configuration file.", "Its script knows its own settings.")
+    check(view, text, path.name)
+    write_text(path, text)
+
+
+def check(view: RunView, text: str, name: str) -> dict[str, Any]:
+    """Read a configuration and check it against the engine's settings; raises FieldErrors that name line and key."""
+    data = _parsed(text, name)
+    if data is None:
+        data = {}
+    if not isinstance(data, Mapping):
+        raise FieldErrors([{"field": "text", "message": f"{name}, line 1: it holds no keys.", "line": 1}])
+    settings = settings_for(str(view.run.get("engine")), config(view, view.attempt))
+    errors: list[dict[str, Any]] = []
+    checked: dict[str, Any] = {}
+    for key, value in flatten(data).items():
+        try:
+            checked[key] = _coerced(settings, key, value)
+        except ConfigError as error:
+            line = line_of(data, key.split("."))
+            errors.append({"field": key, "message": f"{name}, line {line}: {error}", "line": line})
+    if errors:
+        raise FieldErrors(errors)
+    return nest(checked)
+
+
+def follow_along(run: RunDir, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Put what a resume changed into the editable file, but for keys that a person has edited there; comments stay.
+
+    `old` and `new` are flat. A file that cannot be read is left alone: the diff shows its problem.
+    """
+    path = run.root / CONFIG_FILE
+    changed = {key: value for key, value in new.items() if old.get(key) != value}
+    if not changed:
+        return
+    yaml = YAML(typ="rt")
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError):
+        return
+    if not isinstance(data, Mapping):
+        return
+    for key, value in changed.items():
+        *parents, last = key.split(".")
+        place: Any = data
+        for parent in parents:
+            place = place.get(parent) if isinstance(place, Mapping) else None
+        if isinstance(place, Mapping) and place.get(last) == old.get(key):
+            place[last] = value  # type: ignore[index]
+    text = io.StringIO()
+    yaml.dump(data, text)
+    write_text(path, text.getvalue())
+
+
+def _rows(view: RunView, launched: Mapping[str, Any], filed: Mapping[str, Any] | None) -> list[ConfigRow]:
+    adjustable = view.hello.get("adjustable") or {}
+    live = live_values(view) if not view.ended else {}
+    by_key = {one.get("key") or name: (name, one) for name, one in adjustable.items() if isinstance(one, dict)}
+    keys = list(dict.fromkeys([*launched, *(filed or {}), *by_key]))
+    return [_row(key, launched, filed, by_key.get(key), live) for key in keys]
+
+
+def _row(
+    key: str,
+    launched: Mapping[str, Any],
+    filed: Mapping[str, Any] | None,
+    announced: tuple[str, dict[str, Any]] | None,
+    live: Mapping[str, Any],
+) -> ConfigRow:
+    name, one = announced if announced is not None else (None, {})
+    in_force = live.get(name, launched.get(key)) if name is not None else launched.get(key)
+    applies: Applies = one.get("applies", "live") if name is not None and name in live else "restart"
+    return ConfigRow(
+        key=key,
+        name=name,
+        file=None if filed is None else filed.get(key),
+        launched=launched.get(key),
+        live=None if name is None else live.get(name),
+        applies=applies,
+        changed=filed is not None and key in filed and filed[key] != in_force,
+    )
+
+
+def _coerced(settings: Settings, key: str, value: Any) -> Any:
+    setting = settings.find(key)
+    if setting.key != key:
+        raise ConfigError(f"Unknown setting '{key}'.", f"Did you mean '{setting.key}'?", key)
+    if value is None and setting.default is not None:
+        raise ConfigError(f"'{key}' cannot be empty.", field=key)
+    return setting.coerce(value)
+
+
+def _parsed(text: str, name: str) -> Any:
+    try:
+        return YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"{name}, line {line}: {error.problem or 'no YAML'}."
+        raise FieldErrors([{"field": "text", "message": message, "line": line}]) from error
+    except YAMLError as error:
+        raise FieldErrors([{"field": "text", "message": f"{name}: {error}.", "line": None}]) from error
