@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from typing import Any, Deque, Dict, Iterator, List, Mapping, Sized, Union
+from typing import Any, Deque, Dict, Iterable, Iterator, List, Mapping, Sized, Union
 
 import torch
 
@@ -66,6 +66,11 @@ class LiveBatches:
         """Batches of a whole epoch with the size of now."""
         return self._batches_in(self.samples)
 
+    @property
+    def fraction(self) -> float:
+        """The part of this epoch that was trained, 0 to 1."""
+        return self.position / self.samples if len(self) else 1.0
+
     def __len__(self) -> int:
         """Batches left in this epoch: those drawn and not yet trained, then the rest with the size of now."""
         return len(self._waiting) + self._batches_in(self.samples - self._drawn)
@@ -75,6 +80,20 @@ class LiveBatches:
         self._forget_drawn()
         # The iteration that a loader abandoned keeps its own record, and can no longer disturb this one.
         return self._draw(self._order(), self._waiting)
+
+    def draw(self, loader: Iterable[Any]) -> Iterator[Any]:
+        """Go on from the position in `loader`. Raises ConfigError for one that draws through another sampler."""
+        if getattr(loader, "batch_sampler", None) is not self:
+            raise ConfigError(
+                "This loader does not draw through the LiveBatches that the loop was given.",
+                "Build it as DataLoader(dataset, batch_sampler=batches), or give the loop no batches.",
+            )
+        if not getattr(loader, "in_order", True):
+            raise ConfigError(
+                "A loader with in_order=False hands batches out in another order than they were drawn in, so that "
+                "nobody can say which were trained.", "Leave in_order as it is.",
+            )  # fmt: skip
+        return iter(loader)
 
     def trained(self) -> int:
         """Say that the oldest batch drawn was trained; returns its number of samples.

@@ -413,10 +413,15 @@ class Run:
         else:
             self._steering.bad_loss(loss, step)
 
-    def bad_loss(self, value: float) -> None:
-        """Tell of a loss that is not finite before it is logged, as a check of each step finds it."""
+    def bad_loss(self, value: float, step: Optional[int] = None) -> None:
+        """Tell of a loss that is not finite before it is logged, as a check of each step finds it.
+
+        `step` is the one that had it; without it, the last step that was ended or begun.
+        """
         if self.active:
-            self._steering.bad_loss(value, self._next_step if self._step is None else self._step)
+            if step is None:
+                step = self._next_step if self._step is None else self._step
+            self._steering.bad_loss(value, step)
 
     def alert(self, level: str, code: str, message: str, value: Any = None, threshold: Any = None) -> None:
         """Tell people something; `level` is info, warning or critical."""
