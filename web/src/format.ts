@@ -91,6 +91,10 @@ export function percent(value: Maybe<number>, digits = 1): string {
   }).format(value / 100);
 }
 
+/** A share of 1 as a percentage. */
+export const accuracy = (value: Maybe<number>): string =>
+  percent(value === null || value === undefined ? null : value * 100);
+
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
 /** Bytes in decimal units, three significant digits. */

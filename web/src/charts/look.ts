@@ -7,6 +7,8 @@ export interface Look {
   grid: string;
   accent: string;
   accentFaint: string;
+  /** What a later attempt went back behind. */
+  ghost: string;
   evaluation: string;
   good: string;
   warn: string;
@@ -24,6 +26,7 @@ export function readLook(): Look {
     grid: token('--grid'),
     accent: token('--accent'),
     accentFaint: `${token('--accent')}66`,
+    ghost: `${token('--faint')}88`,
     evaluation: token('--eval'),
     good: token('--good'),
     warn: token('--warn'),

@@ -77,13 +77,22 @@ export async function get<T>(
   return (await response.json()) as T;
 }
 
-export async function post<T>(path: string, body: unknown): Promise<T> {
+async function write<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<T> {
   const response = await send(apiUrl(path), {
-    method: 'POST',
+    method,
     headers: { accept: 'application/json', 'content-type': 'application/json' },
     body: JSON.stringify(body),
+    signal: signal ?? null,
   });
   return (await response.json()) as T;
+}
+
+export function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  return write<T>('POST', path, body, signal);
+}
+
+export function put<T>(path: string, body: unknown): Promise<T> {
+  return write<T>('PUT', path, body);
 }
 
 export interface Bytes {

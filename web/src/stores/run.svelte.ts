@@ -1,26 +1,25 @@
 /** One run as its console page shows it. Upstream: HTTP once, then the socket by cursor. Downstream: panels. */
-import { ApiError, get, post } from '../net/api';
+import { ApiError, get } from '../net/api';
 import { CursorBook } from '../net/cursors';
-import { uuid7 } from '../net/ids';
 import { unreachable } from '../unreachable';
 import type {
-  CommandAnswer,
   Event,
+  EventsAnswer,
   MetricNames,
   Metrics,
   MetricsAnswer,
   RunRecord,
   RunSummary,
+  Samples,
   ServerMessage,
   Status,
   SystemAnswer,
   SystemSample,
 } from '../wire/generated';
-import { clock } from './clock.svelte';
-import { acknowledged, fromRecord, isOpen, merged, type CommandView } from './commands';
 import { ConsoleFeed } from './console';
 import { frames } from './frames';
 import { live } from './live.svelte';
+import { Orders } from './orders.svelte';
 import { isCharted, SeriesBook } from './series';
 
 const TOPICS = ['status', 'metrics', 'events', 'console', 'system', 'runs', 'alerts'] as const;
@@ -28,16 +27,21 @@ const TOPICS = ['status', 'metrics', 'events', 'console', 'system', 'runs', 'ale
 const MOST_POINTS = 20_000;
 const NAMES_PER_REQUEST = 60;
 const AGAIN_MS = 500;
+/** Events looked back for the last samples; older ones wait for the next. */
+const SAMPLES_WITHIN = 20_000;
+const SAVING = 'checkpoint: ';
 
 export class RunStore {
   readonly series = new SeriesBook();
   readonly console: ConsoleFeed;
+  readonly orders: Orders;
 
   #record = $state.raw<RunRecord | null>(null);
   #summary = $state.raw<RunSummary | null>(null);
   #status = $state.raw<Status | null>(null);
   #system = $state.raw<SystemSample | null>(null);
-  #commands = $state.raw<CommandView[]>([]);
+  #samples = $state.raw<Samples[]>([]);
+  #saving = $state<string | null>(null);
   #problem = $state.raw<Error | null>(null);
   #consoleProblem = $state.raw<Error | null>(null);
   #revision = $state(0);
@@ -55,6 +59,7 @@ export class RunStore {
 
   constructor(readonly id: string) {
     this.console = new ConsoleFeed(id);
+    this.orders = new Orders(id);
   }
 
   get record(): RunRecord | null {
@@ -74,12 +79,14 @@ export class RunStore {
     return this.#system;
   }
 
-  get commands(): CommandView[] {
-    return this.#commands;
+  /** Generated texts, the newest last, at most two. */
+  get samples(): readonly Samples[] {
+    return this.#samples;
   }
 
-  get lastCommand(): CommandView | undefined {
-    return this.#commands.at(-1);
+  /** What the trainer says of the save under way: `reading back 45.2 MB`; null when there is none. */
+  get saving(): string | null {
+    return this.#saving;
   }
 
   get problem(): Error | null {
@@ -106,7 +113,12 @@ export class RunStore {
       const record = await this.#get<RunRecord>('');
       this.#cursors.saw({ ...record.cursors, console: 0 });
       this.#takeRecord(record);
-      await Promise.all([this.#loadMetrics(), this.#loadSystem(), this.#loadConsole()]);
+      await Promise.all([
+        this.#loadMetrics(),
+        this.#loadSystem(),
+        this.#loadConsole(),
+        this.#loadSamples(record.cursors.events ?? -1),
+      ]);
       this.#listen();
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#problem = error as Error;
@@ -118,32 +130,6 @@ export class RunStore {
     this.#unlisten?.();
     if (this.#again !== null) clearTimeout(this.#again);
     frames.cancel(this.#paint);
-  }
-
-  /** Give the trainer a command; its progress shows in `commands`. */
-  async command(name: string, args: Record<string, unknown> = {}): Promise<void> {
-    const id = uuid7();
-    const view: CommandView = {
-      id,
-      command: name,
-      issuedAt: clock.exact(),
-      state: 'sending',
-      step: null,
-      detail: null,
-    };
-    this.#commands = merged(this.#commands, [view]);
-    try {
-      await post<CommandAnswer>(this.#path('/commands'), { command: name, args, id });
-      this.#commands = merged(this.#commands, [{ ...view, state: 'requested' }]);
-    } catch (error) {
-      const hint = error instanceof ApiError && error.hint ? ` ${error.hint}` : '';
-      const state = error instanceof ApiError ? 'rejected' : 'not_sent';
-      this.#commands = merged(this.#commands, [{ ...view, state, detail: (error as Error).message + hint }]);
-    }
-  }
-
-  get commandOpen(): boolean {
-    return isOpen(this.lastCommand);
   }
 
   #path(rest: string): string {
@@ -158,7 +144,7 @@ export class RunStore {
     this.#record = record;
     this.#summary = record.summary;
     this.#status = record.status;
-    this.#commands = merged(this.#commands, record.commands.map(fromRecord));
+    this.orders.take(record.commands);
   }
 
   async #loadMetrics(): Promise<void> {
@@ -170,7 +156,10 @@ export class RunStore {
       requests.push(this.#columns(loads.slice(i, i + NAMES_PER_REQUEST), 10));
     const answers = (await Promise.all(requests)).filter(answer => answer !== null);
     this.series.clear();
-    for (const answer of answers) this.series.replace(answer.series);
+    for (const answer of answers) {
+      this.series.replace(answer.series);
+      this.series.replaceSuperseded(answer.superseded ?? {});
+    }
     if (answers[0]) this.#cursors.sawPoints(answers[0].cursor, answers[0].supervisor);
     for (const { stream, event } of this.#meanwhile ?? [])
       if (!this.#cursors.hasPoint(stream, event.seq)) this.series.append(event);
@@ -178,7 +167,8 @@ export class RunStore {
   }
 
   #columns(names: string[], points: number): Promise<MetricsAnswer> {
-    return this.#get<MetricsAnswer>('/metrics', { name: names, max_points: points });
+    const superseded = (this.#summary?.attempt ?? 1) > 1;
+    return this.#get<MetricsAnswer>('/metrics', { name: names, max_points: points, superseded });
   }
 
   async #loadSystem(): Promise<void> {
@@ -187,6 +177,17 @@ export class RunStore {
     if (!last) return;
     this.#systemSeq = last.seq;
     this.#system = last;
+  }
+
+  /** Texts are a help, not the run: without them the page shows all else. */
+  async #loadSamples(cursor: number): Promise<void> {
+    const query = { type: 'samples', after_seq: Math.max(-1, cursor - SAMPLES_WITHIN), limit: 10_000 };
+    try {
+      const { events } = await this.#get<EventsAnswer>('/events', query);
+      this.#samples = (events as unknown as Samples[]).slice(-2);
+    } catch {
+      // The next samples event brings them.
+    }
   }
 
   /** A log that cannot be read is no reason to show nothing. */
@@ -242,6 +243,7 @@ export class RunStore {
       case 'alert':
       case 'pong':
       case 'error':
+      case 'command':
         return;
       default:
         unreachable(message);
@@ -256,16 +258,49 @@ export class RunStore {
         this.#meanwhile?.push({ stream, event });
         this.series.append(event);
         this.#news.series = true;
-      } else if (event.type === 'ack') {
-        this.#commands = acknowledged(this.#commands, event);
-        if (!this.#commands.some(view => view.id === event.command_id)) this.#refresh(false);
-      } else if (event.type === 'hello') {
-        this.#refresh(true);
-      } else if (event.type === 'checkpoint' || event.type === 'process' || event.type === 'state') {
-        this.#refresh(false);
+      } else {
+        this.#takeFact(event);
       }
     }
     if (this.series.size > MOST_POINTS) this.#refresh(true);
+  }
+
+  /** Everything but numbers: rare, and mostly a reason to read the record again. */
+  #takeFact(event: Exclude<Event, Metrics>): void {
+    switch (event.type) {
+      case 'ack':
+        if (!this.orders.acknowledge(event)) this.#refresh(false);
+        break;
+      case 'hello':
+        this.#refresh(true);
+        break;
+      case 'checkpoint':
+        this.#saving = null;
+        this.#refresh(false);
+        break;
+      case 'process':
+        this.#saving = null;
+        this.#refresh(false);
+        break;
+      case 'state':
+      case 'hyperparameters':
+      case 'restart':
+        this.#refresh(false);
+        break;
+      case 'samples':
+        this.#samples = [...this.#samples, event].slice(-2);
+        break;
+      case 'log':
+        if (event.message.startsWith(SAVING)) this.#saving = event.message.slice(SAVING.length);
+        break;
+      case 'alert':
+      case 'artifact':
+      case 'stall':
+      case 'system':
+        break;
+      default:
+        unreachable(event);
+    }
   }
 
   get #isInstrumented(): boolean {

@@ -54,6 +54,22 @@ describe('SeriesBook', () => {
     expect(book.last('moe/load/0/1')).toBe(0.5);
   });
 
+  it('keeps what a later attempt went back behind apart from the course', () => {
+    const book = new SeriesBook();
+    book.replace({ 'train/loss': column([5, 4]) });
+    book.replaceSuperseded({
+      'train/loss': [
+        { ...column([3, 2]), attempt: 1 },
+        { ...column([]), attempt: 2 },
+      ],
+    });
+    expect([...book.get('train/loss')!.values]).toEqual([5, 4]);
+    expect(book.superseded('train/loss').map(series => [...series.values])).toEqual([[3, 2]]);
+    expect(book.superseded('eval/loss')).toEqual([]);
+    book.replaceSuperseded({ 'train/loss': [] });
+    expect(book.superseded('train/loss')).toEqual([]);
+  });
+
   it('forgets all when it is cleared', () => {
     const book = new SeriesBook();
     book.append(event(0, { 'train/loss': 1, 'moe/load/0/0': 1 }));

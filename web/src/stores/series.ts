@@ -1,6 +1,6 @@
 /** Bulk numbers in plain typed arrays, outside of reactivity. Upstream: metrics over HTTP and socket. Downstream: charts. */
 import { toNumber } from '../format';
-import type { Column, Metrics } from '../wire/generated';
+import type { Column, Metrics, SupersededColumn } from '../wire/generated';
 
 /** Columns that grow by doubling. Unknown steps and epochs are NaN. */
 export class Series {
@@ -75,12 +75,28 @@ export function isCharted(name: string): boolean {
   return !name.startsWith('moe/');
 }
 
+function fromColumn(column: Column | SupersededColumn): Series {
+  const series = new Series(Math.max(256, column.value.length * 2));
+  column.value.forEach((value, i) => {
+    const number = toNumber(value);
+    if (number === null) return;
+    series.append(column.step[i] ?? NaN, column.epoch[i] ?? NaN, column.time[i]!, number);
+  });
+  return series;
+}
+
 export class SeriesBook {
   #charted = new Map<string, Series>();
+  /** What a later attempt went back behind, oldest attempt first: shown faded, never as the course itself. */
+  #superseded = new Map<string, Series[]>();
   #latest = new Map<string, number>();
 
   get(name: string): Series | null {
     return this.#charted.get(name) ?? null;
+  }
+
+  superseded(name: string): readonly Series[] {
+    return this.#superseded.get(name) ?? [];
   }
 
   last(name: string): number | null {
@@ -99,20 +115,24 @@ export class SeriesBook {
 
   clear(): void {
     this.#charted.clear();
+    this.#superseded.clear();
     this.#latest.clear();
   }
 
   /** Columns of an HTTP answer take the place of what was known. */
   replace(columns: Record<string, Column>): void {
     for (const [name, column] of Object.entries(columns)) {
-      const series = new Series(Math.max(256, column.value.length * 2));
-      column.value.forEach((value, i) => {
-        const number = toNumber(value);
-        if (number === null) return;
-        series.append(column.step[i] ?? NaN, column.epoch[i] ?? NaN, column.time[i]!, number);
-      });
+      const series = fromColumn(column);
       if (series.last !== null) this.#latest.set(name, series.last);
       if (isCharted(name)) this.#charted.set(name, series);
+    }
+  }
+
+  replaceSuperseded(columns: Record<string, SupersededColumn[]>): void {
+    for (const [name, attempts] of Object.entries(columns)) {
+      const courses = attempts.map(fromColumn).filter(series => series.length > 0);
+      if (courses.length) this.#superseded.set(name, courses);
+      else this.#superseded.delete(name);
     }
   }
 

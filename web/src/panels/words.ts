@@ -1,0 +1,48 @@
+/** Names of hyperparameters, kinds of checkpoints, ways of taking effect, in the reader's language where there is a word. */
+import { i18n, t, type Key } from '../i18n/index.svelte';
+import type { Tone } from '../state';
+import type { Applies, Objection } from '../stores/adjust';
+import { shownValue } from '../stores/values';
+
+/** The trainer's label says most (`peak learning rate`); a name without one is shown as words. */
+export function knobName(name: string, label: string | null): string {
+  const wanted = `hyper.${(label ?? name).replaceAll(' ', '_')}`;
+  if (i18n.has(wanted)) return t(wanted);
+  return label ?? name.replaceAll('_', ' ');
+}
+
+export const APPLIES: Record<Applies, { key: Key; hint: Key; tone: Tone }> = {
+  live: { key: 'applies.live', hint: 'applies.live_text', tone: 'good' },
+  next_checkpoint: { key: 'applies.next_checkpoint', hint: 'applies.next_checkpoint_text', tone: 'busy' },
+  restart: { key: 'applies.restart', hint: 'applies.restart_text', tone: 'warn' },
+};
+
+export function objectionText(objection: Objection): string {
+  switch (objection.why) {
+    case 'min':
+      return t('adjust.at_least', { min: shownValue(objection.bound) });
+    case 'max':
+      return t('adjust.at_most', { max: shownValue(objection.bound) });
+    case 'between':
+      return t('adjust.between', { min: shownValue(objection.min), max: shownValue(objection.max) });
+    case 'empty':
+    case 'same':
+      return '';
+    default:
+      return t(`adjust.${objection.why}`);
+  }
+}
+
+/** The bounds as a person reads them; empty when there are none. */
+export function boundsText(min: number | null, max: number | null): string {
+  if (min !== null && max !== null) return t('adjust.bounds', { min: shownValue(min), max: shownValue(max) });
+  if (min !== null) return t('adjust.at_least', { min: shownValue(min) });
+  return max !== null ? t('adjust.at_most', { max: shownValue(max) }) : '';
+}
+
+/** Who did it: the interface, or what the trainer wrote. */
+export function byWhom(by: string | null): string {
+  if (!by) return '—';
+  const key = `by.${by}`;
+  return i18n.has(key) ? t(key) : by;
+}

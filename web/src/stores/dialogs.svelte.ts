@@ -1,0 +1,34 @@
+/** Which dialog of the console is open, and with what it was opened. Upstream: buttons. Downstream: the dialogs. */
+import type { Departure } from './steering';
+
+export type Asked =
+  | { dialog: 'stop' }
+  | { dialog: 'adjust' }
+  | { dialog: 'reload' }
+  | {
+      dialog: 'depart';
+      kind: Departure;
+      /** A folder; null is the newest that verifies. */
+      checkpoint: string | null;
+      overrides: Record<string, unknown>;
+    };
+
+export class Dialogs {
+  #asked = $state.raw<Asked | null>(null);
+
+  get asked(): Asked | null {
+    return this.#asked;
+  }
+
+  open(asked: Asked): void {
+    this.#asked = asked;
+  }
+
+  depart(kind: Departure, checkpoint: string | null = null, overrides: Record<string, unknown> = {}): void {
+    this.open({ dialog: 'depart', kind, checkpoint, overrides });
+  }
+
+  close(): void {
+    this.#asked = null;
+  }
+}
