@@ -9,7 +9,7 @@ from typing import Any
 
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
-from gladius.client.transport import Transport, discover
+from gladius.client.transport import PYTHON, Transport, discover
 from gladius.pulse.rundir import Home
 from gladius.wire.catalog import DatasetInfo, HealthAnswer, ProfileInfo
 from gladius.wire.messages import Topic
@@ -26,16 +26,21 @@ class Client:
         url: the server; default GLADIUS_URL, else the one that server.json names, else http://127.0.0.1:8642.
         token: default GLADIUS_TOKEN, else that of server.json.
         home: whose server.json to read; given, it goes before GLADIUS_URL.
+        agent: what asks, for the record of who sent a command.
 
     Every method may raise ServerUnreachable, or RequestRejected with the server's code and hint.
 
     """
 
     def __init__(
-        self, url: str | None = None, token: str | None = None, home: str | os.PathLike[str] | Home | None = None
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        home: str | os.PathLike[str] | Home | None = None,
+        agent: str = PYTHON,
     ) -> None:
         folder = home if home is None or isinstance(home, Home) else Home(home)
-        self._transport = Transport(*discover(url, token, folder))
+        self._transport = Transport(*discover(url, token, folder), agent)
 
     @property
     def url(self) -> str:

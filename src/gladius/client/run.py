@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import quote
 
+from gladius.client.steering import Steering
 from gladius.client.transport import Transport
-from gladius.errors import CommandTimeout, RunNotFound
+from gladius.errors import RunNotFound
 from gladius.wire.runs import (
-    CommandRecord,
     ConfigAnswer,
     EventsAnswer,
     MetricNames,
@@ -22,13 +22,12 @@ from gladius.wire.runs import (
     SystemSample,
 )
 
-_POLL_S = 0.2
 _LATEST_POLL_S = 1.0
 _CHUNK = 1 << 20
 Stream = Literal["trainer", "supervisor"]
 
 
-class RunHandle:
+class RunHandle(Steering):
     """A run of a server, by whatever name the server knows it."""
 
     def __init__(self, transport: Transport, name: str) -> None:
@@ -140,49 +139,6 @@ class RunHandle:
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} is still {summary.state}")
             time.sleep(_LATEST_POLL_S)
-
-    # Steering
-
-    def command(self, command: str, *, id: str | None = None, **args: Any) -> str:
-        """Send a command and return its id; only `applied` makes it true, see `wait_command`."""
-        body = {"command": command, "args": args, "id": id}
-        return str(self._transport.post(f"{self._path}/commands", body)["command_id"])
-
-    def commands(self) -> list[CommandRecord]:
-        """Every command that was sent, oldest first."""
-        return [CommandRecord.model_validate(one) for one in self._transport.get(f"{self._path}/commands")]
-
-    def wait_command(self, command_id: str, timeout: float = 60.0) -> CommandRecord:
-        """Wait for `applied`, `rejected` or `outcome_unknown`; raises CommandTimeout with the state it is in."""
-        deadline = time.monotonic() + timeout
-        while True:
-            found = CommandRecord.model_validate(
-                self._transport.get(f"{self._path}/commands/{quote(command_id, safe='')}")
-            )
-            if found.state in ("applied", "rejected", "outcome_unknown"):
-                return found
-            if time.monotonic() > deadline:
-                raise CommandTimeout(
-                    f"'{found.command}' is {found.state} after {timeout:g} s.",
-                    "It may still be applied: 'gladius show' tells.",
-                )
-            time.sleep(_POLL_S)
-
-    def pause(self, release: bool = False, wait: bool = True) -> CommandRecord | str:
-        """Hold in place, or with `release` exit resumable; waits for the answer unless told not to."""
-        return self._steer("pause", wait, mode="release" if release else "hold")
-
-    def resume(self, wait: bool = True) -> CommandRecord | str:
-        """Leave the hold."""
-        return self._steer("resume", wait)
-
-    def stop(self, checkpoint: bool = True, wait: bool = True) -> CommandRecord | str:
-        """End the training, by default after a final checkpoint."""
-        return self._steer("stop", wait, checkpoint=checkpoint)
-
-    def _steer(self, command: str, wait: bool, **args: Any) -> CommandRecord | str:
-        command_id = self.command(command, **args)
-        return self.wait_command(command_id) if wait else command_id
 
 
 def _as_frame(series: dict[str, dict[str, list[Any]]], required: bool) -> Any:

@@ -27,7 +27,10 @@ def open_stream(
     headers = {"authorization": f"Bearer {transport.token}"} if transport.token else {}
     wanted = Subscribe(type="subscribe", runs=list(runs), topics=list(topics), cursors=dict(cursors))
     try:
-        with connect(url, additional_headers=headers, max_size=_MAX_FRAME, compression=None, proxy=None) as socket:
+        with connect(
+            url, additional_headers=headers, user_agent_header=transport.agent, max_size=_MAX_FRAME, compression=None,
+            proxy=None,
+        ) as socket:  # fmt: skip
             socket.send(wanted.model_dump_json())
             for text in socket:
                 yield _parse.validate_json(text)

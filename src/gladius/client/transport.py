@@ -8,10 +8,13 @@ from typing import Any
 
 import httpx
 
+from gladius import __version__
 from gladius.errors import RequestRejected, ServerUnreachable
 from gladius.pulse.rundir import Home
 from pulse_wrapper import safe_read_json
 
+PYTHON = "gladius-python"
+"""What this client calls itself, so that the audit can tell people apart from programs."""
 DEFAULT_URL = "http://127.0.0.1:8642"
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 # A run is answered when its supervisor runs, which on a busy machine takes a while.
@@ -36,10 +39,11 @@ def discover(url: str | None, token: str | None, home: Home | None) -> tuple[str
 class Transport:
     """One HTTP connection pool to one server. Errors: ServerUnreachable, RequestRejected."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, agent: str = PYTHON) -> None:
         self.url = url
         self.token = token
-        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self.agent = f"{agent}/{__version__}"
+        headers = {"user-agent": self.agent, **({"authorization": f"Bearer {token}"} if token else {})}
         # No proxy of the environment stands between a client and its own machine.
         try:
             self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT, trust_env=False)
@@ -54,9 +58,13 @@ class Transport:
         """The raw answer at a path."""
         return self.request("GET", path, params=_known(params))
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+    def post(self, path: str, body: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:
         """The parsed JSON answer to a JSON body."""
-        return self.request("POST", path, json=dict(body), timeout=_START_TIMEOUT).json()
+        return self.request("POST", path, json=dict(body), params=_known(params), timeout=_START_TIMEOUT).json()
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The parsed JSON answer to a JSON body that replaces what is there."""
+        return self.request("PUT", path, json=dict(body)).json()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send one request; anything but success is raised."""
