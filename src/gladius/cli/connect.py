@@ -16,6 +16,7 @@ from gladius.errors import ServerError, ServerUnreachable
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home
 
+_AGENT = "gladius-cli"
 _PATIENCE_S = 60.0
 _POLL_S = 0.02
 
@@ -27,7 +28,7 @@ def connected() -> Iterator[Client]:
     if not os.environ.get("GLADIUS_URL") and not is_held(Home().server_lock):
         own = start_server(Home(), port=0)
     try:
-        with Client() as client:
+        with Client(agent=_AGENT) as client:
             yield client
     finally:
         if own is not None:
@@ -40,12 +41,12 @@ def lasting_client() -> Client:
     home = Home()
     if not os.environ.get("GLADIUS_URL") and not is_held(home.server_lock):
         process = start_server(home, port=None)
-        client = Client()
+        client = Client(agent=_AGENT)
         # Nobody asked for a process that stays, so they are told of it; the log of a script stays free of tokens.
         told = f"gladius: a console server now runs at {client.url} (pid {process.pid}); 'gladius up' gives its link."
         typer.echo(told, err=True)
         return client
-    return Client()
+    return Client(agent=_AGENT)
 
 
 def start_server(home: Home, port: int | None) -> subprocess.Popen[bytes]:

@@ -75,6 +75,9 @@ def show(run: RunName, as_json: Json = False) -> None:
         print_json(record)
         return
     print_facts(_facts(record))
+    for suggestion in record.suggestions:
+        settings = " ".join(f"--set {key}={value}" for key, value in suggestion.overrides.items())
+        console.print(f"{suggestion.text} 'gladius resume {run} {settings}'", markup=False, soft_wrap=True)
     if record.traceback:
         console.print(record.traceback, style="red", markup=False)
 
@@ -103,6 +106,10 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
         ("last checkpoint", f"step {saved.step}, {saved.path} ({size(saved.bytes)})" if saved else None),
         ("attempts", "; ".join(f"{a.attempt}: {a.evidence or a.verdict or 'runs'}" for a in record.attempts) or None),
         ("obeys", ", ".join(record.capabilities) or None),
+        ("can be changed", ", ".join(f"{name} {one.value}" for name, one in record.adjustable.items()) or None),
+        ("forked from", f"{record.parent.run_id}, {record.parent.checkpoint}" if record.parent else None),
+        ("forks", ", ".join(record.children) or None),
+        ("can be resumed", "yes" if record.resumable.possible else record.resumable.reason),
     ]
 
 

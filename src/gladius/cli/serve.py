@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gladius.cli.connect import lasting_client
 from gladius.cli.follow import follow
 from gladius.cli.output import Json, print_json
-from gladius.errors import ConfigError, LockHeld
+from gladius.cli.settings import Settings, pairs
+from gladius.errors import LockHeld
 from gladius.pulse.rundir import Home
 
 if TYPE_CHECKING:
@@ -70,16 +70,14 @@ def train(
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="See 'gladius profile ls'.")],
     dataset: Annotated[str | None, typer.Argument(metavar="DATASET", help="See 'gladius dataset ls'.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Else the profile's default.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")
-    ] = None,
+    settings: Settings = None,
     name: Annotated[str | None, typer.Option(help="The run's name.")] = None,
     follow_run: Annotated[bool, typer.Option("--follow", help="Show its progress until it has ended.")] = False,
     as_json: Json = False,
 ) -> int:
     """Start a run through the server (starts one if none runs) and print its id."""
     with lasting_client() as client:
-        run = client.start(profile, dataset, epochs, _parse(settings or []), name)
+        run = client.start(profile, dataset, epochs, pairs(settings), name)
         if as_json:
             print_json({"run_id": run.name})
         else:
@@ -87,17 +85,3 @@ def train(
         if not follow_run:
             return 0
         return 0 if follow(run).state == "done" else 1
-
-
-def _parse(settings: list[str]) -> dict[str, Any]:
-    """Read KEY=VALUE; a value that is JSON (a number, true, null) is taken as such, anything else as text."""
-    parsed: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"'--set {setting}' is not KEY=VALUE.", "For example: --set learning_rate=1e-4")
-        try:
-            parsed[key.strip()] = json.loads(value)
-        except ValueError:
-            parsed[key.strip()] = value
-    return parsed
