@@ -68,8 +68,9 @@ class Desk:
                     f"The id '{command_id}' belongs to another command.", "Give each command its own id."
                 )
             return command_id
+        meant = {name, *(one for one, raw in (view.hello.get("adjustable") or {}).items() if raw.get("key") == name)}
         for change in reversed(view.hyperparameters):
-            if change.get("attempt") == view.attempt and change.get("name") == name:
+            if change.get("attempt") == view.attempt and change.get("name") in meant:
                 args = {"name": name, "value": change.get("old")}
                 return await self.send(run_id, "set", args, issued_by, command_id)
         raise CommandInvalid(

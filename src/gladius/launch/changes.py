@@ -114,7 +114,7 @@ def _set_live(
     """What had been set live in that attempt when the checkpoint was saved: it goes on, unless a person says else now."""
     if origin is None or (origin.run_id, origin.attempt) != (view.run_id, attempt):
         return {}
-    began = {name: one.get("value") for name, one in announced(view, attempt).items()}
+    began = view.attempt_facts(attempt).began_with
     carried = {}
     for name, value in origin.hyperparameters.items():
         key = origin.config_keys.get(name) or name

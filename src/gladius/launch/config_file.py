@@ -109,7 +109,9 @@ def _rows(view: RunView, launched: Mapping[str, Any], filed: Mapping[str, Any] |
     adjustable = view.hello.get("adjustable") or {}
     live = live_values(view) if not view.ended else {}
     by_key = {one.get("key") or name: (name, one) for name, one in adjustable.items() if isinstance(one, dict)}
-    keys = list(dict.fromkeys([*launched, *(filed or {}), *by_key]))
+    began = view.current.began_with
+    launched = {**{key: began.get(name) for key, (name, _) in by_key.items()}, **launched}
+    keys = list(dict.fromkeys([*(filed or {}), *launched]))
     return [_row(key, launched, filed, by_key.get(key), live) for key in keys]
 
 

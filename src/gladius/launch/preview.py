@@ -39,12 +39,12 @@ def changed(plan: Plan) -> list[Change]:
     """Every value that the new attempt has otherwise than the last one had, or than the checkpoint has."""
     changes, found = plan.changes, []
     for key, value in changes.asked.items():
-        old = changes.carried.get(key, changes.base.get(key, _announced_value(plan, key)))
+        old = _value_then(plan, key)
         if old != value:
             found.append(Change(key=key, old=old, new=value, effect=_effect(plan, key)))
     for key, value in changes.carried.items():
         effect = "It was set while the training ran, and goes on with the checkpoint."
-        found.append(Change(key=key, old=changes.base.get(key, _announced_value(plan, key)), new=value, effect=effect))
+        found.append(Change(key=key, old=_launched(plan, key), new=value, effect=effect))
     for key, value in changes.settled.items():
         if key not in changes.asked and key not in changes.carried:
             effect = "The checkpoint holds the old value; the new one is applied after it is loaded."
@@ -126,10 +126,20 @@ def _environment(plan: Plan) -> Iterator[str]:
         yield f"Environment variables that the last attempt had and this server has not: {shown}."
 
 
-def _announced_value(plan: Plan, key: str) -> Any:
+def _value_then(plan: Plan, key: str) -> Any:
+    """What was in force when the checkpoint was saved; without one, what the last attempt was launched with."""
+    found = _in_checkpoint(plan, key)
+    return _launched(plan, key) if found is None else found
+
+
+def _launched(plan: Plan, key: str) -> Any:
+    """What the last attempt was launched with; None where nobody told."""
+    if key in plan.changes.base:
+        return plan.changes.base[key]
+    began = plan.view.attempt_facts(plan.base_attempt).began_with
     for name, one in announced(plan.view, plan.base_attempt).items():
         if key in (name, one.get("key")):
-            return one.get("value")
+            return began.get(name)
     return None
 
 
@@ -137,6 +147,7 @@ def _in_checkpoint(plan: Plan, key: str) -> Any:
     origin = plan.origin
     if origin is None:
         return None
-    return next(
-        (value for name, value in origin.hyperparameters.items() if key in (name, origin.config_keys.get(name))), None
-    )
+    for name, value in origin.hyperparameters.items():
+        if key in (name, origin.config_keys.get(name)):
+            return value
+    return None

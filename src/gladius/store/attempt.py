@@ -29,6 +29,8 @@ class AttemptFacts:
     metrics_seen: bool = False
     nan_since: tuple[str, int | None] | None = None
     pace: Pace = field(default_factory=Pace)
+    began_with: dict[str, Any] = field(default_factory=dict)
+    """Adjustable -> its value when the trainer first told of it; a later `hello` of the same attempt tells the value then."""
 
     @property
     def instrumented(self) -> bool:

@@ -105,6 +105,8 @@ class RunFacts:
         offered = event.get("capabilities")
         known = [name for name in offered if name in TRAINER_COMMANDS] if isinstance(offered, list) else []
         facts.hello = well_typed(Hello, {**event, "capabilities": known})
+        for name, one in (facts.hello.get("adjustable") or {}).items():
+            facts.began_with.setdefault(name, one.get("value"))
         resumed = facts.hello.get("resumed_from")
         if resumed is not None:
             self._supersede(facts.attempt, after=resumed["step"])
