@@ -116,14 +116,29 @@ def step_of(folder: Path) -> int:
 
 
 def keep(parent: Path, newest: Optional[int], also: Iterable[Path] = ()) -> List[Path]:
-    """Delete all but the `newest` (None: all, else at least 1) and those in `also`; return what was deleted."""
+    """Delete all but the `newest` (None: all, else at least 1) and those in `also`; return what was deleted.
+
+    The newest are those saved last, not those of the highest step: after a training went back to an earlier checkpoint,
+    what it saves now must not make way for what it left behind.
+    """
     if newest is None:
         return []
     spared = set(also)
-    doomed = [path for path in published(parent)[: -max(1, newest)] if path not in spared]
+    doomed = [path for path in sorted(published(parent), key=_saved_at)[: -max(1, newest)] if path not in spared]
     for path in doomed:
         shutil.rmtree(str(path), ignore_errors=True)
     return doomed
+
+
+def _saved_at(folder: Path) -> float:
+    """Unix seconds, by the checkpoint's own word, else by its manifest's time stamp."""
+    told = read_facts(folder).get("time")
+    if isinstance(told, (int, float)):
+        return float(told)
+    try:
+        return (folder / MANIFEST).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def recover(parent: Path) -> None:
