@@ -10,7 +10,8 @@ import logging
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from gladius.integrations import found_trainer, log_window
+from gladius.integrations import found_trainer, log_window, resumed_weights
+from gladius.integrations.accuracy import NextTokenAccuracy
 from gladius.integrations.found_trainer import Found
 from gladius.integrations.loss_guard import LossGuard
 from gladius.integrations.samples import Given, Samples
@@ -91,10 +92,24 @@ class TrainerControls:
         if not isinstance(folder, str):
             return
         self._run.resumed(folder, step)
+        self._mend_weights(Path(folder))
         window = log_window.read(Path(folder))
         if window is not None:
             log_window.restore(self._trainer, window)
             self._settings.put_back(window.live)
+
+    def _mend_weights(self, folder: Path) -> None:
+        model = self._trainer.model
+        lost = resumed_weights.lost_on_resume(model, folder)
+        if not lost:
+            return
+        try:
+            resumed_weights.load(model, folder)
+        except Exception as error:  # noqa: BLE001
+            # Whatever a model's own loading raises; the training goes on, and nobody may take it for a resumed one.
+            _log.warning("the checkpoint's weights could not be loaded", exc_info=True)
+            message = "{} weights were not resumed ({}, ...): {}".format(len(lost), lost[0], error)
+            self._run.alert("critical", "weights_not_resumed", message)
 
     # Checkpoints
 
@@ -134,7 +149,14 @@ class TrainerControls:
 
     def _validate(self, split: str) -> Dict[str, float]:
         dataset = self._wishes.test_dataset if split == "test" else None
-        values = metric_values(found_trainer.evaluate(self._trainer, split, dataset))
+        counter = NextTokenAccuracy(self._trainer.model)
+        try:
+            values = metric_values(found_trainer.evaluate(self._trainer, split, dataset))
+        finally:
+            counter.close()
+        share = counter.share()
+        if share is not None:  # the script's own word on it wins
+            values.setdefault("{}/accuracy".format(split), share)
         self.sample(again=True)
         return values
 
