@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -162,25 +162,20 @@ class Helm:
 
 def undisturbed(**options: Any) -> Training:
     """The same training, whole and alone, without any of this."""
-    training = Training(**options)
-    step = 0
+    return alone(Training(**options))
+
+
+def alone(training: Training) -> Training:
+    """Train by torch alone."""
     for epoch in range(EPOCHS):
         if training.batches is not None:
             training.batches.set_epoch(epoch)
-        for inputs, labels in _confirmed(training):
+        for inputs, labels in training.loader:
             loss = training.loss(inputs, labels)
             training.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(training.model.parameters(), 1.0)
             training.optimizer.step()
             training.scheduler.step()
-            training.losses[step] = float(loss.detach()).hex()
-            step += 1
+            training.losses[len(training.losses)] = float(loss.detach()).hex()
     return training
-
-
-def _confirmed(training: Training) -> Iterable[Any]:
-    for batch in training.loader:
-        yield batch
-        if training.batches is not None:
-            training.batches.trained()

@@ -81,8 +81,8 @@ class LiveBatches:
         # The iteration that a loader abandoned keeps its own record, and can no longer disturb this one.
         return self._draw(self._order(), self._waiting)
 
-    def draw(self, loader: Iterable[Any]) -> Iterator[Any]:
-        """Go on from the position in `loader`. Raises ConfigError for one that draws through another sampler."""
+    def measure(self, loader: Iterable[Any]) -> None:
+        """Raise ConfigError for a loader that does not draw through this sampler, in its order."""
         if getattr(loader, "batch_sampler", None) is not self:
             raise ConfigError(
                 "This loader does not draw through the LiveBatches that the loop was given.",
@@ -93,6 +93,9 @@ class LiveBatches:
                 "A loader with in_order=False hands batches out in another order than they were drawn in, so that "
                 "nobody can say which were trained.", "Leave in_order as it is.",
             )  # fmt: skip
+
+    def draw(self, loader: Iterable[Any]) -> Iterator[Any]:
+        """Go on from the position in `loader`."""
         return iter(loader)
 
     def trained(self) -> int:

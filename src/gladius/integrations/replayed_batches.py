@@ -43,12 +43,15 @@ class ReplayedBatches:
         """Batches left in this epoch; 0 where that is not known."""
         return max(0, (self._length or 0) - self.batches)
 
-    def draw(self, loader: Iterable[Any]) -> Iterator[Any]:
-        """Begin this epoch's iteration, or go on with the one that a checkpoint was saved in."""
+    def measure(self, loader: Iterable[Any]) -> None:
+        """Learn how many batches an epoch has, where the loader knows."""
         try:
             self._length = len(loader)  # type: ignore[arg-type]
         except TypeError:
             self._length = None
+
+    def draw(self, loader: Iterable[Any]) -> Iterator[Any]:
+        """Begin this epoch's iteration, or go on with the one that a checkpoint was saved in."""
         own = getattr(loader, "generator", None)
         if self._replays and self._began is not None:
             self._replays = False

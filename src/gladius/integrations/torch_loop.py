@@ -149,8 +149,9 @@ class TorchLoop:
 
         With `accumulate` above 1 the batch is a list of that many, of fewer at an epoch's end.
         """
+        self._position.measure(loader)
+        self._tell_plan()  # applies what was changed for this attempt: before workers draw ahead
         drawing = self._position.draw(loader)
-        self._tell_plan()
         if self._random is not None:
             # Last of all: a loader draws from the same generators when its iteration begins.
             for missed in restore_random_states(self._random):
@@ -287,15 +288,22 @@ class TorchLoop:
         part = self._position.fraction
         return None if part is None else self.epoch + part
 
-    def _tell_plan(self) -> None:
-        """Tell how long the training will be, as far as it is known; what is set meanwhile may change that."""
+    def _plan(self) -> Dict[str, Any]:
+        """How long the training will be, as far as that is known, under the argument names of `gladius.start`."""
         facts: Dict[str, Any] = {"total_epochs": self.total_epochs, "samples": getattr(self._position, "samples", None)}
         batches = self._position.batches_per_epoch
         if batches is not None:
             facts["steps_per_epoch"] = per_epoch = self._in_steps(batches)
             epochs_after = max(0, self.total_epochs - self.epoch - 1)
             facts["total_steps"] = self.step + self._in_steps(len(self._position)) + epochs_after * per_epoch
-        self.run.describe(**facts)
+        return facts
+
+    def _tell_plan(self) -> None:
+        told = self._plan()
+        self.run.describe(**told)
+        if self._plan() != told:
+            # Being ready, the run has applied what was changed for this attempt, such as the batch size.
+            self.run.describe(**self._plan())
         self._plan_told = True
 
     def _tell_plan_again(self) -> None:

@@ -63,10 +63,13 @@ class TorchState:
         Returns the counters and the random states. Raises CheckpointNotFound, CheckpointDamaged, and
         CheckpointMismatch for one that is another training's: nothing is trained from half of it.
         """
-        unknown = sorted(set(without) - {*self.contents, *self.parts})
-        if unknown:
-            raise ValueError(f"a checkpoint has no part {unknown[0]!r}; it has {', '.join(self.contents)}")
         state = self._read_state(folder)
+        known = {*self.contents, *state["kinds"]}
+        unknown = sorted(set(without) - known)
+        if unknown:
+            raise ValueError(
+                f"there is no part {unknown[0]!r} to restore without; there are {', '.join(sorted(known))}"
+            )
         different = self._differences(state, without)
         if different:
             left_out = ", ".join(f'"{name}"' for name in different)
