@@ -311,6 +311,41 @@ def test_another_optimizer_or_schedule_is_refused_and_can_be_begun_anew(attempt)
     assert helm.states()[-1] == "done"
 
 
+def test_weights_are_the_models_own_out_of_its_wrappers(attempt):
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        first = Training()
+        plain = first.model
+        first.model = torch.nn.parallel.DistributedDataParallel(plain)
+        attempt(first, 4)
+    finally:
+        torch.distributed.destroy_process_group()
+    second = Training()
+    attempt(second)
+    whole = undisturbed().losses
+    assert {**first.losses, **second.losses} == whole
+
+
+def test_a_job_of_several_processes_is_refused(home):
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    try:
+        with start() as run, pytest.raises(ConfigError, match="this job has 2"):
+            Training().loop(run)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_an_optimizer_that_finds_its_own_rate_is_offered_none(home):
+    training = Training()
+    training.optimizer.param_groups[0]["lr"] = None
+    with start() as run:
+        training.loop(run, scheduler=None)
+        run.ready()
+        assert "learning_rate" not in run._hello["adjustable"]
+
+
 def test_a_part_that_there_is_not_cannot_be_left_out(attempt):
     attempt(Training(), 4)
     assert "no part 'momentum'" in refused(attempt, Training(), ValueError, restore_without=("momentum",))

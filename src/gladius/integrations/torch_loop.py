@@ -235,10 +235,9 @@ class TorchLoop:
     def _restore(self, folder: Path, without: Collection[str]) -> None:
         counters, random = self._state.load(folder, without)
         self._random = None if "random_states" in without else random
-        if "counters" not in without:
-            self._settings.settle(counters["settings"])
-            self.step, self.epoch = counters["step"], counters["epoch"]
-        self.run.resumed(folder, self.step - 1)
+        self._settings.settle(counters["settings"])
+        self.step, self.epoch = counters["step"], counters["epoch"]
+        self.run.resumed(folder, max(0, self.step - 1))
 
     # What people are told, and may change
 
@@ -253,8 +252,9 @@ class TorchLoop:
 
     def _offer(self, rate: LearningRate, decay: WeightDecay, batches: Optional[LiveBatches]) -> None:
         settings = self._settings
-        settings.add("learning_rate", rate.get, rate.set, min=0, applies=rate.applies, label=rate.label)
-        settings.announce("learning_rate")
+        if rate.known:
+            settings.add("learning_rate", rate.get, rate.set, min=0, applies=rate.applies, label=rate.label)
+            settings.announce("learning_rate")
         if decay.known:
             settings.add("weight_decay", decay.get, decay.set, min=0, label="weight decay")
             settings.announce("weight_decay")

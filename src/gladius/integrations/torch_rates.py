@@ -41,7 +41,12 @@ class LearningRate:
     def __init__(self, optimizer: Any, scheduler: Optional[Any] = None) -> None:
         self._optimizer = optimizer
         self._scheduler = scheduler
-        self._shares = _shares(self._peaks())
+        self._shares = _shares(self._peaks()) if self.known else []
+
+    @property
+    def known(self) -> bool:
+        """Whether each group has a rate: some optimizers find their own."""
+        return all(group.get("lr") is not None for group in self._optimizer.param_groups)
 
     @property
     def follows_plateaus(self) -> bool:

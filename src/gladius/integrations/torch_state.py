@@ -64,7 +64,7 @@ class TorchState:
         CheckpointMismatch for one that is another training's: nothing is trained from half of it.
         """
         state = self._read_state(folder)
-        known = {*self.contents, *state["kinds"]}
+        known = {*self.contents, *state["kinds"]} - {"counters"}  # the steps of a run go on
         unknown = sorted(set(without) - known)
         if unknown:
             raise ValueError(
