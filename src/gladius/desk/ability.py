@@ -66,6 +66,11 @@ def way_of(name: str, args: Mapping[str, Any]) -> str | None:
     return f"{name}:{way}" if way in ways else None
 
 
+def lingers(view: RunView) -> bool:
+    """Whether a process that has said its last word is still there, with a supervisor that could end it."""
+    return bool(view.alive) and view.current.exited is None and view.supervised
+
+
 def pause_modes(view: RunView) -> list[PauseMode]:
     """The ways in which this run can pause now; none when it cannot, or has ended."""
     disabled = disabled_commands(view)
@@ -84,6 +89,8 @@ def disabled_commands(view: RunView) -> dict[str, str]:
         found = dict.fromkeys((*TRAINER_COMMANDS, *SUPERVISOR_COMMANDS), _ENDED)
         if resumable(view).possible:
             found["resume"] = _RESUMABLE
+        if lingers(view):
+            del found["terminate"]
         return found
     if not speaks_pulse(view):
         found = {name: _NOT_BY_SIGNAL for name in TRAINER_COMMANDS if name not in _BY_SIGNAL}

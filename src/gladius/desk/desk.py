@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gladius.desk.ability import disabled_commands, route_of, way_of
+from gladius.desk.ability import disabled_commands, lingers, route_of, way_of
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
 from gladius.store.commands import command_record, command_records
@@ -38,7 +38,7 @@ class Desk:
                     f"The id '{command_id}' belongs to another command.", "Give each command its own id."
                 )
             return command_id
-        if view.ended:
+        if view.ended and not (name == "terminate" and lingers(view)):
             raise _not_live(view, name)
         disabled = disabled_commands(view)
         for asked in (name, way_of(name, args)):

@@ -5,6 +5,7 @@ Everything here works on its own reading of the run's files, so that it may run 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from gladius.launch.checkpoints import Origin, choose
 from gladius.launch.config_file import follow_along
 from gladius.launch.continuity import learning_rate
 from gladius.launch.plan import Plan
+from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.resumable import resumable
 from gladius.store.view import RunView
@@ -32,6 +34,8 @@ from gladius.wire.steering import ForkRequest, ResumePreview, ResumeRequest
 from pulse_wrapper import safe_read_json
 
 _FORK = "Fork it from a checkpoint to train on."
+_LEAVES_WITHIN_S = 10.0
+_LOOK_S = 0.05
 _RELEASE = "Release it ('pause --release'), or stop it; then resume with these changes."
 
 
@@ -63,7 +67,7 @@ class Resumer:
         CheckpointNotFound, CheckpointDamaged, FieldErrors, LaunchError.
         """
         with reserved(run):
-            view = RunView(run).load()
+            view = _once_left(run)
             _must_be_resumable(view)
             plan = self._plan(view, request, fork=False)
             number = view.attempt + 1
@@ -188,6 +192,22 @@ def _must_be_startable(view: RunView, attempt: int) -> None:
     reason = _no_way(view, attempt)
     if reason is not None:
         raise NotResumable(f"Run '{view.run_id}' cannot be started from here.", reason)
+
+
+def _once_left(run: RunDir) -> RunView:
+    """The run as it is when its last process, which has said its last word, is gone; raises RunBusy when it stays."""
+    view = RunView(run).load()
+    deadline = time.monotonic() + _LEAVES_WITHIN_S
+    while view.ended and (view.supervised or is_held(run.trainer_lock) or view.alive):
+        if time.monotonic() > deadline:
+            raise RunBusy(
+                f"Run '{view.run_id}' has ended ({view.state}), and its process is still there.",
+                "'gladius stop RUN --force' ends it.",
+            )
+        time.sleep(_LOOK_S)
+        view.refresh()
+        view.judge_process()
+    return view
 
 
 def _must_be_resumable(view: RunView) -> None:

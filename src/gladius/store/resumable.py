@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from gladius.pulse.identity import this_host
-from gladius.pulse.lock import is_held
 from gladius.store.view import RunView
 from gladius.wire.runs import Checkpoint
 from gladius.wire.steering import Resumable
 
 
 def resumable(view: RunView) -> Resumable:
-    """Whether a new attempt of this run may be started now; `reason` says what to do where it may not."""
+    """Whether a new attempt of this run may be asked for; `reason` says what to do where it may not.
+
+    A process that said its last word and is about to leave does not stand in the way: who resumes waits for it.
+    """
     if view.attempt == 0:
         return Resumable(possible=False, reason="It has not started yet.")
     if not view.ended:
         return Resumable(possible=False, reason="Its trainer lives: release or stop it first.")
     if view.state == "done":
         return Resumable(possible=False, reason="It is done: fork it from a checkpoint to train on.")
-    if view.alive or is_held(view.directory.trainer_lock):
-        return Resumable(possible=False, reason="Its trainer has not left yet: try again in a moment.")
     host = view.current.host
     if host is not None and host != this_host():
         return Resumable(possible=False, reason=f"It ran on {host}: resume it there.")
