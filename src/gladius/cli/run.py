@@ -30,7 +30,7 @@ _ADOPT_PATIENCE_S = 5.0
 
 
 class Follower:
-    """Follows one attempt from outside: its output, its process, its end."""
+    """Follows a command from outside: its output, its process, its end, and attempts that follow without a pause."""
 
     def __init__(self, home: Home, run: RunDir, attempt: int) -> None:
         self._home = home
@@ -64,9 +64,10 @@ class Follower:
 
     def _read_events(self) -> None:
         for event in self._events.read_new():
-            if event["type"] == "process" and event.get("attempt") == self._attempt:
+            if event["type"] == "process" and event["attempt"] >= self._attempt:
                 if event.get("event") == "started":
-                    self.trainer = Identity.from_dict(event)
+                    self.trainer, self.exited = Identity.from_dict(event), None
+                    self._attempt = event["attempt"]
                 else:
                     self.exited = event
 

@@ -6,7 +6,8 @@ import logging
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+import weakref
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.heart import Heart
@@ -28,28 +29,64 @@ class Preemption:
 
     def __init__(self, heart: Heart) -> None:
         self._heart = heart
-        self._before: Dict[int, Any] = {}
+        self._taken: List[int] = []
 
     def listen(self) -> None:
         """Take the signals over, where that is possible: only the main thread may."""
-        if self._before or threading.current_thread() is not threading.main_thread():
+        if self._taken or threading.current_thread() is not threading.main_thread():
             return
+        _listening.add(self)
         for number in _signals():
-            if signal.getsignal(number) is signal.SIG_DFL:
-                self._before[number] = signal.signal(number, self._notice)
+            handler = signal.getsignal(number)
+            # A run before this one that was never finished may still be listening: that is no handler of the script's.
+            if handler is signal.SIG_DFL or getattr(handler, "__func__", None) is Preemption._notice:
+                signal.signal(number, self._notice)
+                self._taken.append(number)
 
     def forget(self) -> None:
         """Give the signals back."""
         if threading.current_thread() is threading.main_thread():
-            for number, before in self._before.items():
+            for number in self._taken:
                 if signal.getsignal(number) == self._notice:
-                    signal.signal(number, before)
-        self._before = {}
+                    signal.signal(number, signal.SIG_DFL)
+        self._taken = []
+        _listening.discard(self)
+
+    @property
+    def signals(self) -> List[int]:
+        """The signals that were taken over."""
+        return list(self._taken)
 
     def _notice(self, number: int, _frame: Any) -> None:
         # Only what is safe between any two instructions happens here.
         name = signal.Signals(number).name
         self._heart.accepted.append(Command("", PREEMPT, self._heart.attempt, issued_by=name))
+
+
+_listening: "weakref.WeakSet[Preemption]" = weakref.WeakSet()
+
+
+def _hold_signals() -> None:
+    """Before a fork: a signal for the child waits until the child has its own handlers."""
+    for listener in list(_listening):
+        signal.pthread_sigmask(signal.SIG_BLOCK, listener.signals)
+
+
+def _let_signals_in() -> None:
+    for listener in list(_listening):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, listener.signals)
+
+
+def _be_mortal_in_child() -> None:
+    """A forked child (a DataLoader worker) is no trainer: a signal ends it, as whoever sent it expects."""
+    for listener in list(_listening):
+        signals = listener.signals
+        listener.forget()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold_signals, after_in_parent=_let_signals_in, after_in_child=_be_mortal_in_child)
 
 
 def person_behind(directory: "RunDir", attempt: int) -> Optional[str]:

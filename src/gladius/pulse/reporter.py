@@ -204,7 +204,7 @@ class Run:
         }
         self._next_step = step + 1
         if self.active:
-            self._step = self._voice.step = step
+            self._step = self._voice.step = self._steering.began_at = step
             self._saver.plan_next(step)
             self._say_hello_again()
 
@@ -546,10 +546,9 @@ _recording: "weakref.WeakSet[Run]" = weakref.WeakSet()
 
 
 def _fall_silent_in_child() -> None:
-    """A forked child (a DataLoader worker) holds a copy of its parent's run: it records nothing, and dies by a signal."""
+    """A forked child (a DataLoader worker) holds a copy of its parent's run: it records nothing, also not at its exit."""
     for run in list(_recording):
         run._finished = True
-        run._preemption.forget()
 
 
 if hasattr(os, "register_at_fork"):

@@ -61,7 +61,8 @@ class Saver:
 
     def use(self, policy: Policy, every_steps: Optional[int], every_minutes: Optional[float]) -> None:
         """Take the script's function, and offer its cadence to people; raises ValueError for a cadence below 0."""
-        if (every_steps or 0) < 0 or (every_minutes or 0) < 0 or (policy.keep_last or 1) < 1:
+        keeps_none = policy.keep_last is not None and policy.keep_last < 1
+        if (every_steps or 0) < 0 or (every_minutes or 0) < 0 or keeps_none:
             raise ValueError("every_steps and every_minutes are 0 or more, keep_last is 1 or more")
         self.policy = policy
         self.watched = (policy.keep_best or "").lstrip("-")

@@ -44,6 +44,7 @@ class Steering:
         self.read_config: Optional[Callable[[], Mapping[str, Any]]] = None
         self.log: Callable[[Mapping[str, Any]], None] = lambda _: None
         self.last_finite_step: Optional[int] = None
+        self.began_at: Optional[int] = None
         self.bad_since = ""
         self._voice = voice
         self._heart = voice.heart
@@ -264,16 +265,21 @@ class Steering:
         self._voice.progress(self.failure["message"])
 
     def _plan_rollback(self, failure: Dict[str, Any]) -> None:
-        """Name the last checkpoint whose loss was still finite, and a lower rate to go on with."""
+        """Name the last checkpoint that is known to be good, and a lower rate to go on with.
+
+        A checkpoint holds the weights after its step: only a later step's finite loss tells that they are good. Where
+        none came, the one that this attempt began with is under suspicion too.
+        """
         rate = self._adjustables.find("learning_rate")
-        good = self._saver.last_good(until=self.last_finite_step) if self.last_finite_step is not None else None
+        seen = self.last_finite_step if self.last_finite_step is not None else self.began_at
+        good = self._saver.last_good(until=seen - 1) if seen is not None else None
         if good is None or rate is None:
             missing = "no checkpoint from before it" if good is None else "no learning rate that can be lowered"
             failure["message"] += f"; there is {missing} to roll back to"
             return
         lower = float(rate.value()) * self.rate_factor
         failure["restart"] = {"checkpoint": str(good.resolve()), "overrides": {rate.key or rate.name: lower}}
-        failure["message"] += f"; rolling back to {good.name} with a learning rate of {lower:g}"
+        failure["message"] += f"; to go on from {good.name} with a learning rate of {lower:g}"
 
 
 def _who(command: Command) -> str:

@@ -66,6 +66,10 @@ def _supervise(directory: RunDir, home: Home, attempt: int, adopt: bool, answer:
     os.write(answer, b"ok")
     os.close(answer)
     supervisor.watch()
+    while (following := supervisor.following_attempt()) is not None:
+        supervisor = Supervisor(directory, home, following)
+        supervisor.start(reason="the loss policy goes on from the last good checkpoint")
+        supervisor.watch()
     return 0
 
 

@@ -17,6 +17,7 @@ class Observed:
         self.instrumented = False
         self.state: str | None = None
         self.error: str | None = None
+        self.restart: dict[str, Any] | None = None
         self.reason: str | None = None
         self.step: int | None = None
         self.epoch: float | None = None
@@ -44,7 +45,8 @@ class Observed:
             error = event.get("error")
             self.state = event.get("state")
             self.reason = event.get("reason")
-            self.error = error.get("message") if isinstance(error, dict) else None
+            error = error if isinstance(error, dict) else {}
+            self.error, self.restart = error.get("message"), error.get("restart")
         elif event["type"] == "metrics" and isinstance(event.get("values"), dict):
             step, epoch = number(event.get("step")), number(event.get("epoch"))
             if self._by_steps and step is not None:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml.error import YAMLError
+
 from gladius.errors import CommandInvalid, RunBusy
 from gladius.pulse.control import SUPERVISOR_COMMANDS, Command, Mailbox, check_command
 from gladius.pulse.events import EventReader, EventWriter
@@ -26,6 +28,7 @@ from gladius.supervise.closing import close_attempt
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
 from gladius.supervise.process import Trainer
+from gladius.supervise.rollback import prepare_rollback
 from gladius.supervise.scrape import Reading, Scraper
 from gladius.supervise.verdict import Verdict, judge_exit, judge_not_started, judge_unobserved
 from pulse_wrapper import read_training_status, safe_read_json, write_training_status
@@ -80,8 +83,10 @@ class Supervisor:
 
     # Start or adopt
 
-    def start(self) -> None:
-        """Spawn the trainer; one that cannot be started is an attempt that failed."""
+    def start(self, reason: str | None = None) -> None:
+        """Spawn the trainer; one that cannot be started is an attempt that failed. A restart has a reason."""
+        if reason is not None:
+            self.stream.write("restart", {"reason": reason})
         self._write_status("running", "Preparing ...")
         self._own("preparing")
         console = self.directory.console_log
@@ -347,6 +352,19 @@ class Supervisor:
             lambda: close_attempt(self.directory, self.home, self.attempt, self.observed, verdict, self.stopped_by)
         )
         self.stream.close()
+
+    def following_attempt(self) -> int | None:
+        """The attempt that the trainer asked for as it ended, recorded and to be started; None when there is none.
+
+        Only for an end that this supervisor saw: what ended long ago waits for a person.
+        """
+        if self.trainer is None or self.stopped_by:
+            return None
+        try:
+            return prepare_rollback(self.directory, self.attempt, self.observed.restart)
+        except (OSError, YAMLError):
+            _log.exception("the attempt that the trainer asked for could not be recorded")
+            return None
 
     def _clear_away(self) -> None:
         """Remove the half-written status that a trainer killed in the middle of a write leaves."""
