@@ -4,11 +4,13 @@ import type { Tone } from '../state';
 import type { Applies, Objection } from '../stores/adjust';
 import { shownValue } from '../stores/values';
 
-/** The trainer's label says most (`peak learning rate`); a name without one is shown as words. */
+/** The trainer's label says most (`peak learning rate`), in the reader's words where there are some; else the name. */
 export function knobName(name: string, label: string | null): string {
-  const wanted = `hyper.${(label ?? name).replaceAll(' ', '_')}`;
-  if (i18n.has(wanted)) return t(wanted);
-  return label ?? name.replaceAll('_', ' ');
+  for (const wanted of [label, name]) {
+    const key = `hyper.${wanted?.replaceAll(' ', '_')}`;
+    if (i18n.has(key)) return t(key);
+  }
+  return label || name.replaceAll('_', ' ');
 }
 
 export const APPLIES: Record<Applies, { key: Key; hint: Key; tone: Tone }> = {

@@ -88,7 +88,7 @@ export const STATE_TONES: Record<CommandState, Note['tone']> = {
 /** Where the newest command of a button stands; null when there is nothing new to tell. */
 export function noteOf(group: Group, situation: Situation, facts: Facts): Note | null {
   const view = latest(situation.commands, group);
-  if (!view) return null;
+  if (!view || (view.attempt !== null && view.attempt < (situation.summary?.attempt ?? 0))) return null;
   const state = stateAt(view, situation.now);
   const tone = STATE_TONES[state];
   const age = situation.now - view.changedAt;

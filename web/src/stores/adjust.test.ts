@@ -42,6 +42,22 @@ describe('a row', () => {
   });
 });
 
+describe('the rows', () => {
+  it('begin with what steers the learning and end with what needs a restart', () => {
+    const one = (applies: string) => ({ value: 1, applies }) as unknown as Adjustable;
+    const names = ['batch_size', 'eval_steps', 'momentum', 'learning_rate'];
+    const given = Object.fromEntries(
+      names.map(name => [name, one(name === 'batch_size' ? 'restart' : 'live')]),
+    );
+    expect(knobs(given, [], 1).map(row => row.name)).toEqual([
+      'momentum',
+      'learning_rate',
+      'eval_steps',
+      'batch_size',
+    ]);
+  });
+});
+
 describe('what is typed', () => {
   it('must lie within the bounds', () => {
     expect(objection(knob(), '0.5')).toBeNull();

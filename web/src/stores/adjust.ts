@@ -34,13 +34,18 @@ export interface Change {
   revertible: boolean;
 }
 
-/** The rows in the order of the trainer. What this attempt changed since it said hello is the value now. */
+/** What steers the learning first, then how often something is done, then what needs a restart; else as the trainer has it. */
+function rank({ name, applies }: Knob): number {
+  return applies === 'restart' ? 2 : /_(steps|minutes|epochs)$/.test(name) ? 1 : 0;
+}
+
+/** The rows of the dialog. What this attempt changed since it said hello is the value now. */
 export function knobs(
   adjustable: Record<string, Adjustable>,
   changes: readonly HyperparameterChange[],
   attempt: number,
 ): Knob[] {
-  return Object.entries(adjustable).map(([name, one]) => {
+  const rows = Object.entries(adjustable).map(([name, one]): Knob => {
     const last = changes.findLast(change => change.name === name && change.attempt === attempt);
     return {
       name,
@@ -52,6 +57,7 @@ export function knobs(
       applies: one.applies ?? 'live',
     };
   });
+  return rows.sort((a, b) => rank(a) - rank(b));
 }
 
 /** Check what was typed against the row's kind and bounds. */

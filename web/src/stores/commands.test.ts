@@ -9,6 +9,7 @@ const view = (state: CommandView['state'], id = 'a', issuedAt = 1, command = 'pa
   issuedAt,
   changedAt: issuedAt,
   issuedBy: 'browser',
+  attempt: 1,
   state,
   step: null,
   detail: null,

@@ -11,8 +11,10 @@ export interface CommandView {
   issuedAt: number;
   /** When it came to its state. */
   changedAt: number;
-  /** The interface that it came from; null until the server has said so. */
-  issuedBy: string | null;
+  /** The interface that it came from. */
+  issuedBy: string;
+  /** The attempt that it was meant for; null until the server has said so. */
+  attempt: number | null;
   state: CommandState;
   step: number | null;
   detail: string | null;
@@ -54,6 +56,7 @@ export function fromRecord(record: CommandRecord): CommandView {
     issuedAt: record.issued_at,
     changedAt: record.acks.at(-1)?.time ?? record.issued_at,
     issuedBy: record.issued_by,
+    attempt: record.attempt,
     state: record.state,
     step: record.step,
     detail: record.detail,

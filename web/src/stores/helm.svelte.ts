@@ -1,4 +1,5 @@
 /** What the buttons of a run do, say and refuse. Upstream: the run's store. Downstream: controls, header, dialogs. */
+import { isPaused } from '../state';
 import {
   needsNewAttempt,
   noteOf,
@@ -59,6 +60,12 @@ export class Helm {
   get ended(): boolean {
     const summary = this.run.summary;
     return summary !== null && needsNewAttempt(summary);
+  }
+
+  /** Whether somebody meant to go on: a pause is waited for, an end is not. */
+  get waits(): boolean {
+    const summary = this.run.summary;
+    return summary !== null && (isPaused(summary) || summary.state === 'released');
   }
 
   get mayForce(): boolean {
