@@ -32,7 +32,7 @@ def make_rows(count=ROWS):
     return rows
 
 
-def make_trainer(output_dir, *callbacks, model=None, rows=None, kind=None, tokenizer=None, resume=None, **options):
+def make_trainer(output_dir, *callbacks, model=None, rows=None, kind=None, tokenizer=None, collator=None, **options):
     """A Trainer for two epochs of six steps; nothing is saved or evaluated by its own plan."""
     import transformers
 
@@ -48,8 +48,26 @@ def make_trainer(output_dir, *callbacks, model=None, rows=None, kind=None, token
         train_dataset=rows,
         eval_dataset=rows[:2],
         processing_class=tokenizer,
+        data_collator=collator,
         callbacks=list(callbacks),
     )
+
+
+def make_uneven_rows(count=ROWS):
+    """Rows of different lengths, and the function that pads them."""
+    import torch
+
+    rows = make_rows(count)
+    rows = [{name: value[: 3 + index % 6] for name, value in row.items()} for index, row in enumerate(rows)]
+
+    def pad(batch):
+        fillers = {"input_ids": 0, "labels": -100, "attention_mask": 0}
+        return {
+            name: torch.nn.utils.rnn.pad_sequence([row[name] for row in batch], batch_first=True, padding_value=filler)
+            for name, filler in fillers.items()
+        }
+
+    return rows, pad
 
 
 def events(run, type_):

@@ -7,7 +7,17 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from small_trainer import Person, events, losses, make_model, make_rows, make_trainer, metrics_with, states  # noqa: E402
+from small_trainer import (  # noqa: E402
+    Person,
+    events,
+    losses,
+    make_model,
+    make_rows,
+    make_trainer,
+    make_uneven_rows,
+    metrics_with,
+    states,
+)  # fmt: skip
 
 from gladius.integrations import found_trainer  # noqa: E402
 from gladius.integrations.transformers import GladiusCallback  # noqa: E402
@@ -68,25 +78,70 @@ def test_whatever_is_asked_during_a_hold_changes_no_later_loss(steer, plain_loss
     assert states(run.dir) == ["preparing", *held, "running", "done"]
 
 
-def test_a_released_training_goes_on_from_its_checkpoint_with_the_same_losses(
-    steer, home, tmp_path, monkeypatch, plain_losses
-):
+@pytest.fixture
+def resume(tmp_path, monkeypatch):
+    """Go on with a run from a checkpoint as its second attempt."""
+
+    def train(run, checkpoint, overrides=None, **options):
+        run.dir.write_attempt(2, {"argv": [], "checkpoint": checkpoint, "overrides": overrides or {}})
+        monkeypatch.setenv("GLADIUS_RUN_DIR", str(run.dir.root))
+        monkeypatch.setenv("GLADIUS_ATTEMPT", "2")
+        with start() as second:
+            trainer = make_trainer(tmp_path / "out", GladiusCallback(run=second), **options)
+            trainer.train(resume_from_checkpoint=second.resume_from)
+        return trainer
+
+    return train
+
+
+def test_a_released_training_goes_on_from_its_checkpoint_with_the_same_losses(steer, resume, plain_losses):
     run, trainer, (answer,) = steer(("pause", {"mode": "release"}), save_strategy="epoch", eval_strategy="epoch")
     assert (answer["state"], answer["step"], trainer.state.global_step) == ("applied", 4, 4)
     assert run.released
     assert states(run.dir)[-1] == "released"
     assert "validating" not in states(run.dir)
     (checkpoint,) = events(run.dir, "checkpoint")
-    run.dir.write_attempt(2, {"argv": [], "checkpoint": checkpoint["path"], "overrides": {"learning_rate": 0.01}})
-    monkeypatch.setenv("GLADIUS_RUN_DIR", str(run.dir.root))
-    monkeypatch.setenv("GLADIUS_ATTEMPT", "2")
-    with start() as second:
-        resumed = make_trainer(tmp_path / "out", GladiusCallback(run=second))
-        resumed.train(resume_from_checkpoint=second.resume_from)
+    resume(run, checkpoint["path"])
     assert losses(run.dir) == plain_losses
-    hello = events(run.dir, "hello")[-1]
-    assert hello["resumed_from"] == {"checkpoint": checkpoint["path"], "step": 4}
-    assert hello["adjustable"]["learning_rate"]["value"] == 0.01
+    assert events(run.dir, "hello")[-1]["resumed_from"] == {"checkpoint": checkpoint["path"], "step": 4}
+
+
+@pytest.mark.parametrize("at", [3, 9])
+def test_an_order_by_length_is_gone_on_with_in_its_middle(steer, resume, tmp_path, at):
+    """It comes from the global random state, which at the checkpoint is no longer that of the epoch's begin."""
+    rows, pad = make_uneven_rows()
+    options = {"rows": rows, "collator": pad, "train_sampling_strategy": "group_by_length", "logging_steps": 2}
+    plain = make_trainer(tmp_path / "plain", **options)
+    plain.train()
+    run, _, _ = steer(("pause", {"mode": "release"}), at=at, **options)
+    (checkpoint,) = events(run.dir, "checkpoint")
+    resume(run, checkpoint["path"], **options)
+    whole = {entry["step"]: entry["loss"] for entry in plain.state.log_history if "loss" in entry}
+    assert losses(run.dir) == whole
+
+
+def test_a_log_that_was_due_when_the_process_was_killed_is_made_up_for(steer, resume):
+    run, _, _ = steer("checkpoint", logging_steps=4)
+    (checkpoint,) = events(run.dir, "checkpoint")
+    whole = losses(run.dir)
+    lines = run.dir.events.read_bytes().splitlines(keepends=True)
+    saved = next(index for index, line in enumerate(lines) if b'"checkpoint"' in line and b"manifest" in line)
+    run.dir.events.write_bytes(b"".join(lines[: saved + 1]))  # as if killed before it logged step 4
+    resume(run, checkpoint["path"], logging_steps=4)
+    assert losses(run.dir) == whole
+
+
+def test_what_a_person_changed_goes_on_after_a_resume_unless_it_is_overridden(steer, resume):
+    orders = [("set", {"name": name, "value": 0.25}) for name in ("learning_rate", "max_grad_norm", "weight_decay")]
+    run, _, answers = steer("pause", *orders, ("pause", {"mode": "release"}), weight_decay=0.1)
+    assert [answer["state"] for answer in answers] == ["applied"] * 5
+    (_, checkpoint) = events(run.dir, "checkpoint")
+    trainer = resume(run, checkpoint["path"], {"train.weight_decay": 0.5}, weight_decay=0.1)
+    hello = next(event for event in events(run.dir, "hello") if event["attempt"] == 2)
+    values = {name: entry["value"] for name, entry in hello["adjustable"].items()}
+    assert (values["learning_rate"], values["max_grad_norm"], values["weight_decay"]) == (0.25, 0.25, 0.5)
+    assert trainer.optimizer.param_groups[0]["weight_decay"] == 0.5
+    assert rates(run.dir)[5] == 0.25
 
 
 def test_a_stop_during_a_hold_leaves_a_final_checkpoint(steer):

@@ -16,6 +16,8 @@ from gladius.pulse.control import Command, Mailbox, new_command_id  # noqa: E402
 from gladius.pulse.events import EventReader  # noqa: E402
 from gladius.pulse.rundir import RunDir  # noqa: E402
 from gladius.recipes import finetune  # noqa: E402
+from gladius.recipes.config import TinyMoeConfig  # noqa: E402
+from gladius.recipes.tiny_moe import make_model, make_tokenizer  # noqa: E402
 from gladius.wire.events import parse_event  # noqa: E402
 
 torch.set_num_threads(1)  # a model this small gains nothing from more, and spinning threads starve a busy machine
@@ -109,9 +111,6 @@ def test_a_small_mixture_of_experts_learns_and_its_checkpoint_loads(run_dir, alp
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks the old name
 def test_a_model_folder_learns_an_adapter_from_chats(run_dir, alpaca, messages, write_config, tmp_path):
-    from gladius.recipes.config import TinyMoeConfig
-    from gladius.recipes.tiny_moe import make_model, make_tokenizer
-
     base = tmp_path / "base"
     tokenizer = make_tokenizer([alpaca.read_text()], 400, 512)
     make_model(TinyMoeConfig(**TINY), tokenizer, 64).save_pretrained(base)
@@ -130,35 +129,87 @@ def test_a_model_folder_learns_an_adapter_from_chats(run_dir, alpaca, messages, 
     assert any("moe/load/0/0" in event["values"] for event in events(run_dir, "metrics"))
 
 
-def test_pause_saves_and_holds_resume_goes_on_and_stop_ends_it(run_dir, alpaca, write_config, spawn, until):
-    data = {"path": str(alpaca), "max_length": 48}
-    config = write_config(data=data, tiny_moe=TINY, train=train_options(epochs=5000))
+def test_a_person_steers_the_recipe_through_a_hold_to_a_stop(run_dir, alpaca, write_config, spawn, until):
+    """Pause, a validation on the test split, a reload of the edited file, a change, resume, stop; all in one process."""
+    settings = {
+        "data": {"path": str(alpaca), "max_length": 48, "test_fraction": 0.1}, "tiny_moe": TINY,
+        "train": train_options(epochs=5000, sample_prompts=2, sample_tokens=4, schedule="linear"),
+    }  # fmt: skip
+    config = write_config(**settings)
     trainer = spawn(sys.executable, "-m", "gladius.recipes.finetune", config)
 
-    def post(command):
-        made = Command(new_command_id(), command, 1, issued_by="a test")
+    def post(command, **args):
+        made = Command(new_command_id(), command, 1, args, issued_by="a test")
         Mailbox(run_dir.control).post(made)
-        until(
-            lambda: {"applied"} & {ack["state"] for ack in events(run_dir, "ack") if ack["command_id"] == made.id}, 60
-        )
+
+        def last_ack():
+            acks = [ack for ack in events(run_dir, "ack") if ack["command_id"] == made.id]
+            return acks[-1] if acks and acks[-1]["state"] != "accepted" else None
+
+        return until(last_ack, 60)
 
     until(lambda: run_dir.events.exists() and events(run_dir, "metrics"), 90)
+    hello = events(run_dir, "hello")[-1]
+    assert (hello["pause_modes"], hello["splits"]) == (["hold", "release"], ["eval", "test"])
+    assert {"checkpoint", "validate", "set", "reload_config"} <= set(hello["capabilities"])
+    assert hello["adjustable"]["batch_size"]["key"] == "train.batch_size"
     post("pause")
     assert events(run_dir, "state")[-1]["state"] == "paused"
     saved = events(run_dir, "checkpoint")[-1]
     assert saved["kind"] == "pause"
     assert verify(Path(saved["path"])) == []
+    assert post("validate", split="test")["state"] == "applied"
+    validated = events(run_dir, "metrics")[-1]
+    assert {"test/loss", "test/accuracy"} <= set(validated["values"])
+    rows = events(run_dir, "samples")[-1]["rows"]
+    assert [row["reference"].startswith("It is") for row in rows] == [True, True]
+    write_config(**{**settings, "train": {**settings["train"], "learning_rate": 1e-2, "batch_size": 8, "log_every": 4}})
+    answer = post("reload_config", keys=["train.learning_rate", "train.batch_size", "train.log_every"])
+    assert answer["state"] == "applied"
+    assert "batch_size needs a restart" in answer["detail"]
+    write_config(**{**settings, "train": {"log_evry": 1}})
+    answer = post("reload_config", keys=["train.log_every"])
+    assert (answer["state"], "log_evry" in answer["detail"]) == ("rejected", True)
     post("resume")
-    until(lambda: events(run_dir, "metrics")[-1]["step"] > saved["step"])
+    until(lambda: events(run_dir, "metrics")[-1]["step"] > saved["step"] + 4)
+    logged = [event for event in events(run_dir, "metrics") if "train/loss" in event["values"]][-1]
+    assert logged["step"] % 4 == 0
+    assert logged["values"]["train/learning_rate"] > 9e-3
     post("stop")
     output, errors = trainer.communicate(timeout=60)
     assert trainer.returncode == 0, errors
     assert events(run_dir, "state")[-1]["state"] == "cancelled"
     last = events(run_dir, "checkpoint")[-1]
     assert (last["kind"], last["path"]) == ("final", str(run_dir.checkpoints / f"step-{last['step']}"))
-    assert not (run_dir.checkpoints / ".saving").exists()
+    assert not list(run_dir.checkpoints.glob(".*"))
     assert read_training_status(run_dir.status)["status"] == "done"
     assert f"checkpoint saved: {last['path']}" in output
+    assert "test accuracy" in output
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_an_adapter_goes_on_from_its_checkpoint_with_the_same_losses(
+    run_dir, alpaca, messages, write_config, tmp_path, monkeypatch
+):
+    base = tmp_path / "base"
+    tokenizer = make_tokenizer([alpaca.read_text()], 400, 512)
+    make_model(TinyMoeConfig(**TINY), tokenizer, 64).save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    lora = {"rank": 2, "alpha": 4, "dropout": 0.3}
+    train = train_options(method="lora", max_steps=8, log_every=2, checkpoint_steps=3)
+    config = write_config(
+        model={"name": str(base)}, data={"path": str(messages), "max_length": 48}, train=train, lora=lora
+    )
+    assert finetune.main([config]) == 0
+    run_dir.write_attempt(2, {"argv": [], "checkpoint": str(run_dir.checkpoints / "step-3"), "overrides": {}})
+    monkeypatch.setenv("GLADIUS_ATTEMPT", "2")
+    assert finetune.main([config]) == 0
+    losses = {1: {}, 2: {}}
+    for event in events(run_dir, "metrics"):
+        if "train/loss" in event["values"]:
+            losses[event["attempt"]][event["step"]] = event["values"]["train/loss"]
+    assert list(losses[2]) == [4, 6, 8]
+    assert losses[2].items() <= losses[1].items()
 
 
 def test_a_full_disk_costs_checkpoints_and_not_the_training(run_dir, alpaca, write_config, spawn):

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from gladius.errors import ConfigError
-from gladius.recipes.config import load, parse
+from gladius.recipes.config import flat, load, parse
+from gladius.recipes.steering import CONFIG_KEYS
 
 DATA = {"data": {"path": "some.jsonl"}}
 
@@ -15,6 +16,18 @@ def test_defaults_need_no_more_than_a_dataset():
     config = parse(DATA)
     assert config.is_tiny
     assert (config.train.epochs, config.train.method, config.data.format) == (3.0, "full", "auto")
+
+
+def test_every_setting_that_can_be_adjusted_is_a_setting():
+    settings = flat(parse({**DATA, "train": {"learning_rate": 0.5, "checkpoint_steps": None}}))
+    assert set(CONFIG_KEYS.values()) <= set(settings)
+    assert (settings["train.learning_rate"], settings["data.path"], settings["output"]) == (
+        0.5,
+        "some.jsonl",
+        "checkpoints",
+    )
+    for key in ("train.eval_steps", "train.checkpoint_steps", "train.checkpoint_minutes"):
+        assert settings[key] == 0  # not set, as the trainer knows it
 
 
 def test_a_file_is_read_with_yaml_1_2_numbers(tmp_path):
@@ -53,6 +66,9 @@ def test_without_ruamel_pyyaml_reads_the_same_numbers(tmp_path):
         ({"train": {"method": "lora"}}, "train.method", "starts from nothing"),
         ({"tiny_moe": {"experts": 2, "active_experts": 4}}, "tiny_moe.active_experts", "More active"),
         ({"data": {"path": None}}, "data.path", "No dataset"),
+        ({"train": {"nan_policy": "pray"}}, "train.nan_policy", "rollback"),
+        ({"train": {"checkpoint_minutes": -1}}, "train.checkpoint_minutes", "at least 0"),
+        ({"data": {"path": "a", "eval_fraction": 0.5, "test_fraction": 0.5}}, "data.test_fraction", "below 1"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(section, field, word):

@@ -76,6 +76,29 @@ def test_the_same_seed_gives_the_same_split_and_no_record_is_in_both(tokenizer):
     assert not {*map(tuple, first.train["input_ids"])} & {*map(tuple, first.evaluation["input_ids"])}
 
 
+def test_a_test_split_leaves_the_evaluation_as_it_was(tokenizer):
+    without, with_test = (
+        data.prepare(conversations(20), tokenizer, DataConfig(path="x", eval_fraction=0.2, test_fraction=share), 1)
+        for share in (0.0, 0.3)
+    )
+    assert without.test is None
+    assert (len(with_test.train), len(with_test.evaluation), len(with_test.test)) == (10, 4, 6)
+    assert with_test.evaluation["input_ids"] == without.evaluation["input_ids"]
+    rows = [*with_test.train["input_ids"], *with_test.evaluation["input_ids"], *with_test.test["input_ids"]]
+    assert len(set(map(tuple, rows))) == 20
+
+
+def test_sample_prompts_end_where_the_answer_begins(tokenizer):
+    prepared = data.prepare(conversations(20), tokenizer, DataConfig(path="x", eval_fraction=0.2), 1)
+    prompts = data.sample_prompts(prepared.evaluation, 3, tokenizer)
+    assert len(prompts) == 3
+    for prompt in prompts:
+        number = tokenizer.decode(prompt["input_ids"]).removeprefix("<|user|>What is ").split("?")[0]
+        assert tokenizer.decode(prompt["input_ids"]) == f"<|user|>What is {number}?<|end|><|assistant|>"
+        assert prompt["reference"] == f"It is {number}."
+    assert data.sample_prompts(prepared.evaluation, 0, tokenizer) == data.sample_prompts(None, 8, tokenizer) == []
+
+
 def test_cut_and_dropped_records_are_counted(tokenizer):
     long_answer = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "It is " * 100}]
     long_question = [{"role": "user", "content": "What is " * 100}, {"role": "assistant", "content": "1"}]

@@ -10,14 +10,16 @@ import logging
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from gladius.integrations import found_trainer, log_window, resumed_weights
+from gladius.integrations import found_trainer, resumed_weights, trainer_memory
 from gladius.integrations.accuracy import NextTokenAccuracy
 from gladius.integrations.found_trainer import Found
 from gladius.integrations.loss_guard import LossGuard
 from gladius.integrations.samples import Given, Samples
 from gladius.integrations.trainer_facts import metric_values
+from gladius.integrations.trainer_memory import Memory
 from gladius.integrations.trainer_settings import TrainerSettings
 from gladius.pulse.checkpoints import MANIFEST
+from gladius.pulse.events import events_of_type
 from gladius.pulse.reporter import Run
 
 _log = logging.getLogger("gladius.integrations")
@@ -57,6 +59,8 @@ class TrainerControls:
         self._sampled_at: Optional[int] = None
         self._hidden_loss_told = False
         self._untold: Optional[int] = None
+        self._memory: Optional[Memory] = None
+        self._epoch_random: Optional[str] = None
 
     def offer(self) -> None:
         """Tell the run what this Trainer can do; called when a checkpoint, if any, is loaded."""
@@ -93,10 +97,28 @@ class TrainerControls:
             return
         self._run.resumed(folder, step)
         self._mend_weights(Path(folder))
-        window = log_window.read(Path(folder))
-        if window is not None:
-            log_window.restore(self._trainer, window)
-            self._settings.put_back(window.live)
+        self._memory = trainer_memory.read(Path(folder))
+        if self._memory is not None:
+            trainer_memory.restore_window(self._trainer, self._memory)
+            self._settings.put_back(self._memory.live)
+
+    def log_what_was_due(self) -> None:
+        """A process that ended between a save and the log of that step left the log to us; it may have held there."""
+        memory, directory = self._memory, self._run.dir
+        if memory is None or not memory.due or directory is None:
+            return
+        logged = events_of_type(directory.events, "metrics")
+        if any(event["step"] == memory.step and "train/loss" in event["values"] for event in logged):
+            return
+        self._run.log({"train/loss": memory.mean_loss}, step=memory.step, epoch=self._trainer.state.epoch)
+
+    def begin_epoch(self, steps_per_epoch: Optional[int]) -> None:
+        """Draw the order of an epoch that is resumed in its middle from the state it was drawn from."""
+        memory, self._memory = self._memory, None
+        in_the_middle = bool(steps_per_epoch) and self._trainer.state.global_step % (steps_per_epoch or 1) != 0
+        if memory is not None and memory.epoch_random is not None and in_the_middle:
+            trainer_memory.set_random_state(memory.epoch_random)  # the Trainer sets that of the checkpoint afterwards
+        self._epoch_random = trainer_memory.random_state()
 
     def _mend_weights(self, folder: Path) -> None:
         model = self._trainer.model
@@ -110,6 +132,8 @@ class TrainerControls:
             _log.warning("the checkpoint's weights could not be loaded", exc_info=True)
             message = "{} weights were not resumed ({}, ...): {}".format(len(lost), lost[0], error)
             self._run.alert("critical", "weights_not_resumed", message)
+        else:
+            _log.warning("the keys that transformers missed or did not expect are loaded: %s, ...", lost[0])
 
     # Checkpoints
 
@@ -136,7 +160,7 @@ class TrainerControls:
 
     def complete(self, folder: Path) -> None:
         """Add to a checkpoint what the Trainer itself would forget. Raises OSError."""
-        log_window.write(self._trainer, folder, self._settings.live)
+        trainer_memory.write(self._trainer, folder, self._settings.live, self._epoch_random)
 
     def _contents(self) -> List[str]:
         if self._trainer.args.save_only_model:

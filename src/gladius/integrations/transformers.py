@@ -106,6 +106,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         self._controls: Optional[TrainerControls] = None
         self._watch: Optional[BatchWatch] = None
         self._router: Optional[RouterLoad] = None
+        self._steps_per_epoch: Optional[int] = None
         self._operation = contextlib.ExitStack()
         self._operation_name = ""
         self._window_began = 0.0
@@ -129,11 +130,20 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         else:
             self._take_controls(found_trainer.find(state))
         self._run.describe(first_step=1, model=model_facts(model), **facts)
+        if self._controls is not None:
+            self._controls.log_what_was_due()
+        self._steps_per_epoch = facts["steps_per_epoch"]
         if args.logging_nan_inf_filter:
             self._run.alert("info", "nan_filter", _NAN_FILTER)
         self._watch = BatchWatch(model)
         self._router = RouterLoad(model, self._watch)
         self._begin_window()
+
+    @_survivable
+    def on_epoch_begin(self, *_: Any, **__: Any) -> None:
+        """The order of the epoch's batches is drawn next."""
+        if self._controls is not None:
+            self._controls.begin_epoch(self._steps_per_epoch)
 
     @_survivable
     def on_step_begin(self, *_: Any, **__: Any) -> None:

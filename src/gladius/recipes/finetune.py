@@ -17,26 +17,11 @@ from gladius.errors import GladiusError
 from gladius.pulse.checkpoints import SAVING
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import start
-from gladius.recipes.config import RecipeConfig, flat, load
+from gladius.recipes.config import RecipeConfig, load
 from gladius.recipes.console import say
 
 if TYPE_CHECKING:
     from gladius.recipes.data import Prepared
-
-CONFIG_KEYS = {
-    "learning_rate": "train.learning_rate",
-    "weight_decay": "train.weight_decay",
-    "max_grad_norm": "train.max_grad_norm",
-    "logging_steps": "train.log_every",
-    "eval_steps": "train.eval_steps",
-    "batch_size": "train.batch_size",
-    "gradient_accumulation": "train.gradient_accumulation",
-    "total_epochs": "train.epochs",
-    "max_steps": "train.max_steps",
-    "warmup_steps": "train.warmup_steps",
-    "schedule": "train.schedule",
-}
-"""Standard names of what can be adjusted, and the settings that say the same."""
 
 _USAGE = "usage: python -m gladius.recipes.finetune config.yaml\n"
 
@@ -62,6 +47,7 @@ def train(config: RecipeConfig, run: Run, source: Path) -> None:
     _set_environment(config)
     with _preparing(run, "Loading PyTorch and transformers"):
         from gladius.integrations.transformers import GladiusCallback
+        from gladius.recipes.steering import current_config, steering
         from gladius.recipes.trainer import RecipeTrainer
     from transformers import set_seed
     from transformers.utils.logging import disable_progress_bar
@@ -72,9 +58,9 @@ def train(config: RecipeConfig, run: Run, source: Path) -> None:
     say(_summary(model, data))
     output = run.dir.checkpoints if run.dir is not None else Path(config.output)
     saving = output / f"{SAVING}trainer" if run.active else output
-    steering = _steering(config, tokenizer, data, _current(run, source))
+    wishes = steering(config, tokenizer, data, current_config(run, source))
     trainer = RecipeTrainer(
-        gladius=GladiusCallback(run=run, publish_to=output, **steering),
+        gladius=GladiusCallback(run=run, publish_to=output, **wishes),
         model=model,
         args=_training_arguments(config, saving, data),
         processing_class=tokenizer,
@@ -84,33 +70,6 @@ def train(config: RecipeConfig, run: Run, source: Path) -> None:
     )
     trainer.train(resume_from_checkpoint=run.resume_from)
     _remove_if_empty(saving)
-
-
-def _steering(config: RecipeConfig, tokenizer: Any, data: Prepared, source: Path) -> dict[str, Any]:
-    """What people may ask of this training, as the arguments of our callback."""
-    from gladius.recipes.data import sample_prompts
-
-    train = config.train
-    return {
-        "keep": train.keep_checkpoints,
-        "keep_best": train.keep_best,
-        "checkpoint_steps": train.checkpoint_steps,
-        "checkpoint_minutes": train.checkpoint_minutes,
-        "nan_policy": train.nan_policy,
-        "test_dataset": data.test,
-        "samples": sample_prompts(data.evaluation, train.sample_prompts, tokenizer),
-        "sample_tokens": train.sample_tokens,
-        "config_keys": CONFIG_KEYS,
-        "read_config": lambda: flat(load(source)),
-    }
-
-
-def _current(run: Run, source: Path) -> Path:
-    """The file that people edit while this runs: the run's own copy where there is one."""
-    if run.dir is None or not run.dir.run_json.exists():
-        return source
-    named = run.dir.read_run().get("config_source")
-    return run.dir.root / named if isinstance(named, str) and named else source
 
 
 @contextlib.contextmanager
