@@ -46,12 +46,13 @@ class Training:
         self.sizes: dict[int, int] = {}
         self.epochs_begun: list[int] = []
         self.poisoned: set[int] = set()
+        self.splits: tuple[str, ...] = ("eval", "test")
 
     def loop(self, run: Any, **options: Any) -> TorchLoop:
         """Join it to a run."""
         settings = {"total_epochs": EPOCHS, "scheduler": self.scheduler, "batches": self.batches, "max_grad_norm": 1.0}
         loop = TorchLoop(run, self.model, self.optimizer, **{**settings, **options})
-        loop.on_validate(self.evaluate, splits=("eval", "test"))
+        loop.on_validate(self.evaluate, splits=self.splits)
         return loop
 
     def evaluate(self, split: str) -> dict[str, float]:

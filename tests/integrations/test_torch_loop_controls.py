@@ -27,8 +27,9 @@ STEPS = EPOCHS * STEPS_PER_EPOCH
 def steered(home, until):
     """Train under a run; `at(helm)` maps steps to what happens in their body."""
 
-    def train(at=lambda helm: {}, training=None, before=None, **options):
+    def train(at=lambda helm: {}, training=None, before=None, splits=("eval", "test"), **options):
         training = training or Training()
+        training.splits = splits
         with start(name="plain") as run:
             helm = Helm(run, until)
             training.loop_object = training.loop(run, **options)
@@ -510,6 +511,16 @@ def test_a_validation_with_dropout_and_workers_changes_no_later_loss(steered):
     assert training.losses == undisturbed().losses
 
 
+def test_a_split_that_there_is_not_is_rejected(steered):
+    helm, training = steered(
+        lambda helm: {4: lambda: helm.order("validate", split="test")},
+        splits=("eval",),
+    )
+    assert helm.answers() == ["accepted", "rejected"]
+    assert "no test split" in helm.events("ack")[-1]["detail"]
+    assert training.losses == undisturbed().losses
+
+
 def test_a_validation_while_held_is_shown_and_the_hold_goes_on(steered):
     answers = []
 
@@ -580,6 +591,50 @@ def test_nested_keys_are_found_by_their_last_word_and_a_broken_file_is_rejected(
     assert changes(helm) == [("weight_decay", 0.1, 0.3, "a test")]
     assert helm.answers() == ["accepted", "applied", "accepted", "rejected"]
     assert "cannot be read" in helm.events("ack")[-1]["detail"]
+
+
+# Without any of this
+
+
+def test_a_loop_of_ones_own_says_to_the_run_itself_what_it_can_do(home, until, tmp_path, monkeypatch):
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(tmp_path / "run"))
+
+    def train(orders):
+        training = Training()
+        group = training.optimizer.param_groups[0]
+        rates = {}
+        with start(total_epochs=EPOCHS) as run:
+            helm = Helm(run, until)
+            run.on("checkpoint", lambda folder: torch.save(training.model.state_dict(), folder / "model.pt"))
+            run.on("validate", lambda split: {"loss": 1.5})
+            run.adjustable("learning_rate", get=lambda: group["lr"], set=lambda rate: group.update(lr=rate), min=0)
+            if run.resume_from:
+                training.model.load_state_dict(torch.load(Path(run.resume_from) / "model.pt", weights_only=True))
+                run.resumed(run.resume_from, int(Path(run.resume_from).name.rpartition("-")[2]))
+            for _ in range(EPOCHS):
+                for step, (inputs, labels) in run.steps(training.loader):
+                    loss = training.loss(inputs, labels)
+                    loss.backward()
+                    training.optimizer.step()
+                    rates[step] = group["lr"]
+                    training.batches.trained()
+                    if step in orders:
+                        helm.order(*orders[step][0], **orders[step][1])
+                training.batches.set_epoch(training.batches.epoch + 1)
+        return helm, rates
+
+    helm, rates = train(
+        {
+            1: (("set",), {"name": "learning_rate", "value": 0.5}),
+            2: (("validate",), {}),
+            3: (("pause",), {"mode": "release"}),
+        }
+    )
+    assert helm.answers() == ["accepted", "applied"] * 3
+    assert (rates[2], helm.metrics("eval/loss"), helm.states()[-1]) == (0.5, {2: 1.5}, "released")
+    helm, rates = train({6: (("stop",), {})})
+    assert list(rates) == [4, 5, 6]
+    assert helm.states()[-1] == "cancelled"
 
 
 # A loss that is not finite

@@ -212,6 +212,20 @@ def test_a_preempted_job_saves_and_continues_the_same_run_when_it_is_started_aga
     assert run.last_state() == "done"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_whoever_ends_a_held_loop_its_checkpoint_is_gone_on_from(example, uninterrupted, number, code):
+    run = example()
+    process = run.begin(slow_after=8)
+    run.reach(8)
+    run.order("pause", mode="hold")
+    run.until(lambda: run.last_state() == "paused")
+    os.kill(process.pid, number)
+    ended(process, code)
+    assert run.last_state() == ("released" if code == 0 else "paused")
+    run.whole()
+    assert run.losses() == uninterrupted
+
+
 def test_a_batch_size_changed_before_the_interruption_stays_and_each_sample_is_seen_once(example):
     run = example(total_epochs=1)
     process = run.begin(slow_after=3)
