@@ -84,8 +84,8 @@ class StatusFields:
 class Heart(threading.Thread):
     """Beats every 50 ms until `stop`. Daemonic: it never keeps a finished trainer alive.
 
-    `place` says where the loop is, when the status is written and nothing else is to be told; `each_second` is called
-    once a second.
+    `look` brings the fields up to date and says where the loop is, whenever the status is written; `each_second` is
+    called once a second; who sets `dirty` has the status written within two seconds.
     """
 
     def __init__(self, directory: "RunDir", events: EventWriter, attempt: int) -> None:
@@ -100,7 +100,8 @@ class Heart(threading.Thread):
         self.arrived = threading.Event()
         self.directory = directory
         self.attempt = attempt
-        self.place: Callable[[], str] = lambda: self.fields.message
+        self.look: Callable[[], str] = lambda: self.fields.message
+        self.dirty = True
         self.each_second: Callable[[], None] = lambda: None
         self._events = events
         self._mailbox = Mailbox(directory.control)
@@ -108,7 +109,6 @@ class Heart(threading.Thread):
         self._refused_by_disk: List[Command] = []
         self._answered = _answered_ids(directory) if self._mailbox.all() else set()
         self._stopping = threading.Event()
-        self._dirty = True
         self._written_at = 0.0
         self._warned = False
 
@@ -121,7 +121,7 @@ class Heart(threading.Thread):
             self._look_at_log()
             self._read_mailbox()
             if rewrite_at and now >= rewrite_at:
-                self._dirty, rewrite_at = True, 0.0
+                self.dirty, rewrite_at = True, 0.0
             if now >= next_second:
                 next_second = now + 1.0
                 self._waiting, self._refused_by_disk = self._refused_by_disk + self._waiting, []
@@ -135,7 +135,7 @@ class Heart(threading.Thread):
 
     def touch(self) -> None:
         """Say that something changed: the status is written within two seconds."""
-        self._dirty = True
+        self.dirty = True
 
     def stop(self) -> None:
         """End the thread, then write the last status from here, where the training has ended."""
@@ -192,19 +192,20 @@ class Heart(threading.Thread):
     def _write_status_if_due(self, now: float) -> None:
         since = now - self._written_at
         fresh = self.long_operations > 0 or self.pace.in_normal_silence
-        if (self._dirty and since >= STATUS_MIN_INTERVAL_S) or (fresh and since >= KEEP_FRESH_S):
+        if (self.dirty and since >= STATUS_MIN_INTERVAL_S) or (fresh and since >= KEEP_FRESH_S):
             self._write_status()
 
     def _write_status(self) -> None:
-        self._dirty = False
+        self.dirty = False
         self._written_at = time.monotonic()
         path, fields = self.directory.status, self.fields
-        message = self.place() if fields.status == "running" and not self.long_operations else fields.message
+        place = self.look() if fields.status == "running" else fields.message
+        message = fields.message if self.long_operations else place
         try:
             write_training_status(path, fields.status, fields.epoch, fields.total_epochs, fields.loss, str(message))
             self._warned = False
         except (OSError, ValueError, TypeError) as error:
-            self._dirty = True
+            self.dirty = True
             if not self._warned:
                 self._warned = True
                 _log.warning("%s; training goes on", error)

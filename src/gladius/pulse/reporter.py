@@ -58,6 +58,7 @@ class Run:
         self._hello: Optional[Dict[str, Any]] = None
         self._stops_loop = False
         self._step: Optional[int] = None
+        self._told_epoch: Optional[float] = None
         self._next_step = 0
         self._passes = 0
         self._steps_per_epoch = plan.steps_per_epoch
@@ -75,7 +76,7 @@ class Run:
         self._steering = Steering(self._voice, self._adjustables, self._saver)
         self._steering.log = lambda values: self.log(values, step=self._step or 0)
         self._preemption = Preemption(self._heart)
-        self._heart.place = self._place
+        self._heart.look = self._look
         self._heart.each_second = self._ask_whether_resumed
         self._heart.start()
         if plan.resumed_from:
@@ -313,17 +314,24 @@ class Run:
         self._mark(step, epoch)
 
     def _mark(self, step: int, epoch: Optional[float]) -> None:
+        """All that a step pays for: what people see of it is put together by the heart's thread, in `_look`."""
         self._step = self._voice.step = step
+        self._told_epoch = epoch
         heart, saver = self._heart, self._saver
         now = heart.pace.mark()
-        if epoch is None or self._plan.by_steps:
-            epoch = self._epoch_after(step)
-        if epoch is not None and 0.0 <= epoch < float("inf"):
-            total = heart.fields.total_epochs
-            heart.fields.epoch = total if 0.0 < total < epoch else float(epoch)
-        heart.touch()
+        heart.dirty = True
         if heart.accepted or step >= saver.next_step or now >= saver.next_time:
             self._steering.boundary(step, now)
+
+    def _look(self) -> str:
+        """Bring the status's epoch up to date, and return where the loop is, for people; a step counts when it ended."""
+        step, epoch = self._voice.step, self._told_epoch
+        if step is not None and (epoch is None or self._plan.by_steps):
+            epoch = self._epoch_after(step)
+        fields = self._heart.fields
+        if epoch is not None and 0.0 <= epoch < float("inf"):
+            fields.epoch = min(float(epoch), fields.total_epochs or float(epoch))
+        return self._place(step)
 
     def _epoch_after(self, step: int) -> Optional[float]:
         if self._plan.by_steps:
@@ -335,11 +343,9 @@ class Run:
     def _epoch_at(self, step: int) -> Optional[float]:
         return step / self._steps_per_epoch if self._steps_per_epoch else None
 
-    def _place(self) -> str:
-        """Where the loop is, for people. Called by the heart's thread, so that no step has to put words together."""
+    def _place(self, step: Optional[int]) -> str:
         if self._steering.bad_since:
             return self._steering.bad_since
-        step = self._step
         if self._voice.state != "running" or step is None:
             return self._heart.fields.message
         epoch, total = self._heart.fields.epoch, self._heart.fields.total_epochs
@@ -481,6 +487,7 @@ class Run:
         """End the attempt: `done`, `cancelled` after a stop, `released`, `error` with the exception. Safe to call twice."""
         if not self.active:
             return
+        self._look()
         if self.state in ("validating", "checkpointing") and not self.released:
             # Left without an end, which only an open `long` can be.
             self._voice.move("stopping" if self.should_stop and self.state == "checkpointing" else "running")

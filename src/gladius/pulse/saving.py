@@ -165,6 +165,7 @@ class Saver:
         return sealed
 
     def _write_facts(self, folder: Path, step: int, kind: str) -> None:
+        self._voice.heart.look()
         facts: Dict[str, Any] = {
             **self._identity, "step": step, "epoch": self._voice.heart.fields.epoch, "kind": kind, "time": time.time(),
             "contents": list(self.policy.contents) if self.policy is not None else [],
