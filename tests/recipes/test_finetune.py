@@ -212,6 +212,23 @@ def test_an_adapter_goes_on_from_its_checkpoint_with_the_same_losses(
     assert losses[2].items() <= losses[1].items()
 
 
+def test_a_diverging_recipe_ends_as_an_error_that_names_where_to_roll_back_to(run_dir, alpaca, write_config):
+    train = train_options(epochs=2, learning_rate=1e20, warmup_steps=4, checkpoint_steps=1, keep_checkpoints=20)
+    train.update(schedule="constant_with_warmup", log_every=1, max_grad_norm=0, nan_policy="rollback")
+    config = write_config(data={"path": str(alpaca), "max_length": 48}, tiny_moe=TINY, train=train)
+    assert finetune.main([config]) == 1
+    last = events(run_dir, "state")[-1]
+    assert (last["state"], last["error"]["code"], last["error"]["retryable"]) == ("error", "non_finite_loss", True)
+    finite = [event["step"] for event in events(run_dir, "metrics") if _is_number(event["values"].get("train/loss"))]
+    restart = last["error"]["restart"]
+    assert restart["checkpoint"] == str(run_dir.checkpoints / f"step-{finite[-1] - 1}")
+    assert restart["overrides"] == {"train.learning_rate": 5e19}
+
+
+def _is_number(value):
+    return isinstance(value, float)  # what is not finite stands there as text
+
+
 def test_a_full_disk_costs_checkpoints_and_not_the_training(run_dir, alpaca, write_config, spawn):
     config = write_config(data={"path": str(alpaca), "max_length": 48}, tiny_moe=TINY, train=train_options(epochs=1))
     code = (

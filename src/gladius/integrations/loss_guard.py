@@ -35,4 +35,7 @@ class LossGuard:
         if loss is None or not hasattr(loss, "detach"):
             return  # computed outside the model: the logged loss will tell
         loss = loss.detach().sum()
-        self._kept = loss if self._kept is None else loss.where(self._kept.isfinite(), self._kept)
+        if self._kept is not None:
+            kept = self._kept.to(loss.device)  # replicas of one model may sit on several
+            loss = loss.where(kept.isfinite(), kept)
+        self._kept = loss

@@ -53,7 +53,9 @@ class TrainerControls:
         self._wishes = wishes
         self._callback = callback
         self._settings = TrainerSettings(self._trainer, wishes.keys)
-        self._guard = LossGuard(self._trainer.model)
+        # A loss that is logged as it is tells of itself; the guard is for what comes before a log, or behind a filter.
+        needed = wishes.nan_policy != "warn" or self._trainer.args.logging_nan_inf_filter
+        self._guard = LossGuard(self._trainer.model) if needed else None
         self._samples: Optional[Samples] = None
         self._samples_failed = False
         self._sampled_at: Optional[int] = None
@@ -84,7 +86,8 @@ class TrainerControls:
 
     def close(self) -> None:
         """Leave the model as it was."""
-        self._guard.close()
+        if self._guard is not None:
+            self._guard.close()
 
     # Going on from a checkpoint
 
@@ -217,7 +220,7 @@ class TrainerControls:
 
     def look_at_loss(self) -> None:
         """At the end of a step, for a policy that acts: the one look that waits for the device."""
-        if self._wishes.nan_policy == "warn":
+        if self._guard is None or self._wishes.nan_policy == "warn":
             return
         bad = self._guard.take()
         if bad is not None:
@@ -225,9 +228,7 @@ class TrainerControls:
 
     def look_behind_filter(self) -> None:
         """With a log: the Trainer's filter may have put an average in the place of a loss that is not finite."""
-        if not self._trainer.args.logging_nan_inf_filter:
-            return
-        bad = self._guard.take()
+        bad = self._guard.take() if self._guard is not None else None
         if bad is not None and not self._hidden_loss_told:
             self._hidden_loss_told = True
             self._run.bad_loss(bad)
