@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint, HyperparameterChange } from '../wire/generated';
-import { markersOf, placeOf } from './markers';
+import { isSuperseded, markersOf, placeOf, type Marker } from './markers';
 
-const change = (step: number | null, name: string) => ({ step, name }) as HyperparameterChange;
-const checkpoint = (step: number, failed: string | null = null) => ({ step, failed }) as Checkpoint;
+const change = (step: number | null, name: string) => ({ step, name, time: 0 }) as HyperparameterChange;
+const checkpoint = (step: number, failed: string | null = null) => ({ step, failed, time: 0 }) as Checkpoint;
 const words = {
   change: (one: HyperparameterChange) => one.name,
   checkpoint: (one: Checkpoint) => `at ${one.step}`,
@@ -43,5 +43,24 @@ describe('the place of a step', () => {
     expect(placeOf(99, steps, epochs)).toBe(1);
     expect(placeOf(3, [], [])).toBeNull();
     expect(placeOf(3, [NaN], [0])).toBeNull();
+  });
+});
+
+describe('a marker', () => {
+  const at = (step: number, time: number): Marker => ({ kind: 'checkpoint', step, time, lines: [] });
+  // Steps 0 to 2 of the first attempt, then 3 and 4 of a second one that resumed from step 2 much later.
+  const steps = [0, 1, 2, 3, 4];
+  const times = [10, 20, 30, 1030, 1040];
+
+  it('of the course stays', () => {
+    expect(isSuperseded(at(2, 30.2), steps, times)).toBe(false);
+    expect(isSuperseded(at(4, 1041), steps, times)).toBe(false);
+    expect(isSuperseded(at(5, 1050), steps, times)).toBe(false);
+  });
+
+  it('that a later attempt went back behind is superseded, also before the course is there again', () => {
+    expect(isSuperseded(at(3, 40), steps, times)).toBe(true);
+    expect(isSuperseded(at(900, 500), steps, times)).toBe(true);
+    expect(isSuperseded(at(900, 500), [], [])).toBe(false);
   });
 });
