@@ -20,6 +20,7 @@ from gladius.integrations.live_batches import LiveBatches  # noqa: E402
 from gladius.integrations.torch_loop import TorchLoop  # noqa: E402
 from gladius.integrations.torch_state import TorchState  # noqa: E402
 from gladius.pulse.start import start  # noqa: E402
+from pulse_wrapper import read_training_status  # noqa: E402
 
 pytestmark = pytest.mark.training
 
@@ -62,6 +63,16 @@ def test_a_resume_at_any_place_of_an_epoch_gives_the_same_losses(attempt, stop_a
     assert min(second.losses, default=STEPS) == stop_at + 1
     assert {**first.losses, **second.losses} == undisturbed(live=live).losses
     assert helm.states()[-1] == "done"
+
+
+def test_a_resume_after_the_very_last_step_is_done_at_the_epoch_that_was_reached(attempt):
+    attempt(Training(), STEPS - 1)
+    second = Training()
+    helm = attempt(second)
+    assert second.losses == {}
+    assert helm.states()[-1] == "done"
+    status = read_training_status(helm.dir.status)
+    assert (status["status"], status["epoch"], status["total_epochs"]) == ("done", 2.0, 2.0)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from gladius.pulse.adjust import Adjustable, Adjustables, Change
-from gladius.pulse.checkpoints import Sealed
+from gladius.pulse.checkpoints import Sealed, read_facts
 from gladius.pulse.failures import describe
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
@@ -205,9 +205,17 @@ class Run:
         }
         self._next_step = step + 1
         if self.active:
-            self._step = self._voice.step = self._steering.began_at = step
+            self._step = self._voice.step = self._steering.began_at = self._saver.began_at = step
             self._saver.plan_next(step)
+            self._show_epoch_of(checkpoint)
             self._say_hello_again()
+
+    def _show_epoch_of(self, checkpoint: Union[str, "os.PathLike[str]", None]) -> None:
+        """Until a step has ended, the run is where its checkpoint was saved, and not at epoch 0."""
+        epoch = read_facts(Path(checkpoint)).get("epoch") if checkpoint is not None else None
+        if isinstance(epoch, (int, float)) and 0 <= epoch < float("inf"):
+            self._heart.fields.epoch = float(epoch)
+            self._heart.touch()
 
     def ready(self) -> None:
         """Send `hello`: from here on commands are obeyed. The first `steps`, `boundary` or `log` implies it."""
