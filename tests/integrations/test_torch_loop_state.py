@@ -362,6 +362,21 @@ def test_a_part_that_there_is_not_cannot_be_left_out(attempt):
     assert "no part 'momentum'" in refused(attempt, Training(), ValueError, restore_without=("momentum",))
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"total_epochs": 2.5}, "total_epochs is whole"),
+        ({"accumulate": 0}, "accumulate at least 1"),
+        ({"extra": {"scheduler": None}}, "'scheduler' in extra is taken"),
+        ({"bad_loss": "ignore"}, "policy for a bad loss"),
+        ({"every_steps": -1}, "0 or more"),
+    ],
+)
+def test_a_broken_plan_is_refused_before_anything_is_trained(home, options, words):
+    with start() as run, pytest.raises(ValueError, match=words):
+        Training().loop(run, **options)
+
+
 def test_other_data_are_refused(attempt):
     attempt(Training(), 4)
     other = Training()

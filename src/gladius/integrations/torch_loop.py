@@ -102,9 +102,17 @@ class TorchLoop:
         Raises:
             CheckpointNotFound, CheckpointDamaged, CheckpointMismatch: the training does not start from scratch unasked.
             ConfigError: a job of several processes, or a configuration file that cannot be read.
+            ValueError: a broken plan, or a name in `extra` that is taken.
 
         """
         _refuse_many_processes()
+        if total_epochs != int(total_epochs) or accumulate < 1:
+            raise ValueError(
+                f"total_epochs is whole and accumulate at least 1; got {total_epochs!r} and {accumulate!r}"
+            )
+        taken = sorted(set(extra or ()).intersection(_CONTENTS))
+        if taken:
+            raise ValueError(f"the name {taken[0]!r} in extra is taken: call it otherwise")
         self.run, self.model, self.optimizer, self.scaler = run, model, optimizer, scaler
         self.step = self.epoch = 0
         self.total_epochs = int(total_epochs)
