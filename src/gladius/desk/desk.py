@@ -79,16 +79,16 @@ class Desk:
 
     async def commands(self, run_id: str) -> list[CommandRecord]:
         """Every command of a run, oldest first."""
-        view = await self._store.view(run_id)
-        view.refresh({"control"})
+        view = await self._store.caught_up(run_id)
         return command_records(view)
 
     async def command(self, run_id: str, command_id: str) -> CommandRecord:
         """One command and its acks; raises CommandNotFound."""
         view = await self._store.view(run_id)
-        if command_id not in view.commands:
-            view.refresh({"control"})
         found = command_record(view, command_id)
+        if found is None or found.state not in ("applied", "rejected"):
+            # Who is gone may have left an answer that the kernel has not told of yet.
+            found = command_record(await self._store.caught_up(run_id), command_id)
         if found is None:
             raise CommandNotFound(f"No command '{command_id}'.", f"'/runs/{run_id}/commands' lists them.")
         return found

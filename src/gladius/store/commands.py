@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from gladius.pulse.control import Command
+from gladius.pulse.lock import is_held
 from gladius.store.view import RunView
 from gladius.wire.events import Ack
 from gladius.wire.runs import CommandRecord, CommandState
@@ -50,7 +51,12 @@ def _state(view: RunView, command: Command, acks: list[Ack], now: float) -> Comm
     for ack in reversed(acks):
         if ack.state != "accepted":
             return ack.state
-    over = view.ended or view.attempt > command.attempt
+    over = view.attempt > command.attempt or _nobody_answers(view)
     if acks:
         return "outcome_unknown" if over else "accepted"
     return "timed_out" if over or now - command.issued_at > TIMED_OUT_AFTER_S else "requested"
+
+
+def _nobody_answers(view: RunView) -> bool:
+    """Whether trainer and supervisor are gone: both still answer after the trainer's last word on its state."""
+    return view.ended and not view.supervised and not is_held(view.directory.trainer_lock)

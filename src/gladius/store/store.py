@@ -139,6 +139,12 @@ class Store:
             self._summaries[run_id] = known
         return known
 
+    async def caught_up(self, run_id: str) -> RunView:
+        """Return a run's view after reading what its files hold now; raises RunNotFound."""
+        view = await self.view(run_id)
+        self._refresh(view, None)
+        return view
+
     async def children(self, run_id: str) -> list[str]:
         """The runs that were forked from this one, oldest first."""
         unread = [one for one in self._ids if one not in self._parents]
