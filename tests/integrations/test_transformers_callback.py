@@ -1,6 +1,8 @@
 """The callback on a real Trainer: what it records, and that it obeys and survives."""
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -228,3 +230,31 @@ def test_a_users_own_run_is_joined_and_its_words_win(train, home):
     model = events(run.dir, "hello")[-1]["model"]
     assert model["name"] == "my model"
     assert model["experts"] == 4
+
+
+TWO_PROCESSES = """
+import sys
+from gladius.integrations.transformers import GladiusCallback
+from small_trainer import make_trainer
+callback = GladiusCallback(publish_to=sys.argv[1], keep=1)
+make_trainer(sys.argv[2], callback, save_strategy="epoch", eval_strategy="epoch", ddp_backend="gloo").train()
+"""
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_reports_and_none_can_be_steered(home, tmp_path, spawn):
+    script = tmp_path / "two.py"
+    script.write_text(TWO_PROCESSES)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    process = spawn(*launcher, script, tmp_path / "published", tmp_path / "out", env=environment)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors + output
+    run = only_run(home)
+    hello = events(run, "hello")[-1]
+    assert (hello["world_size"], hello["mode"], hello["capabilities"]) == (2, "distributed", [])
+    assert [event["step"] for event in events(run, "checkpoint")] == [3, 6]
+    assert [path.name for path in (tmp_path / "published").iterdir()] == ["step-6"]
+    assert verify(tmp_path / "published" / "step-6") == []
+    assert {"rng_state_0.pth", "rng_state_1.pth"} <= {path.name for path in (tmp_path / "published/step-6").iterdir()}
+    assert states(run)[-1] == "done"

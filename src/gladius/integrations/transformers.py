@@ -21,6 +21,7 @@ from gladius.integrations.router import RouterLoad
 from gladius.integrations.samples import Given
 from gladius.integrations.trainer_controls import TrainerControls, Wishes
 from gladius.integrations.trainer_facts import metric_values, model_facts, plan_facts
+from gladius.pulse import checkpoints
 from gladius.pulse.checkpoints import Sealed
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import current_run, start
@@ -306,7 +307,22 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             return
         if self._controls is not None:
             self._controls.complete(folder)
-        self.last_checkpoint = self._run.publish(folder, step, kind)
+            self.last_checkpoint = self._run.publish(folder, step, kind)
+            return
+        try:
+            self.last_checkpoint = self._publish_unsteered(self._run, folder, step, kind)
+        except (OSError, ValueError) as error:
+            self._run.checkpoint(step=step, failed=str(error), kind=kind)
+
+    def _publish_unsteered(self, run: Run, folder: Path, step: int, kind: str) -> Sealed:
+        """Where nothing may be asked of the Trainer, the run knows no function that saves, nor where to publish."""
+        sealed, target = checkpoints.seal(folder), self._wishes.publish_to
+        if target is not None:
+            sealed = checkpoints.publish(sealed, target / "step-{}".format(step))
+            checkpoints.keep(target, self._wishes.keep)
+        path = str(sealed.path.resolve())
+        run.checkpoint(step=step, path=path, bytes=sealed.bytes, kind=kind, manifest=sealed.manifest)
+        return sealed
 
     # Own things
 

@@ -42,9 +42,11 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         return EpochOrder(self.train_dataset["length"], batch, self.args.seed)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        folder = Path(self.args.output_dir, f"checkpoint-{self.state.global_step}")
         if self._gladius.recorded:
-            # What is found here was saved and could not be published: nobody will come for it.
-            for left in Path(self.args.output_dir).glob("checkpoint-*"):
+            # What is found here was saved and could not be published: nobody will come for it. This step's own folder
+            # may be another process's at work.
+            for left in set(folder.parent.glob("checkpoint-*")) - {folder}:
                 shutil.rmtree(str(left), ignore_errors=True)
         try:
             super()._save_checkpoint(*args, **kwargs)
@@ -53,7 +55,6 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
                 raise  # whoever asked for it is told
             # torch, safetensors and the file system each raise a kind of their own for a disk that is full.
             _log.warning("checkpoint at step %d failed: %s", self.state.global_step, error)
-            folder = Path(self.args.output_dir, f"checkpoint-{self.state.global_step}")
             shutil.rmtree(str(folder), ignore_errors=True)
             self._gladius.save_failed(str(error) or type(error).__name__)
 
