@@ -1,17 +1,18 @@
-"""`make bench`: take every figure, or with ARGS the named ones (log_call, latency, steering, footprint, kills). Upstream: measurements."""
+"""`make bench`: take every figure, or with ARGS those of the named measurements. Upstream: measurements."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from bench import footprint, kills, latency, log_call, steering
+from bench import callback, footprint, kills, latency, log_call, steering
 from bench.rows import Row, write
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "log_call": log_call.measure,
     "latency": latency.measure,
     "steering": steering.measure,
+    "callback": callback.measure,
     "kills": kills.measure,
     "footprint": footprint.measure,
 }
