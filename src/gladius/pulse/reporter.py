@@ -205,7 +205,7 @@ class Run:
         }
         self._next_step = step + 1
         if self.active:
-            self._step = self._voice.step = self._steering.began_at = self._saver.began_at = step
+            self._step = self._voice.step = self._steering.began_at = step
             self._saver.plan_next(step)
             self._show_epoch_of(checkpoint)
             self._say_hello_again()

@@ -161,7 +161,8 @@ class Saver:
         self.failure = ""
         self._tell(step, kind, path=path, bytes=sealed.bytes, manifest=sealed.manifest)
         if moves and self.policy is not None:
-            checkpoints.keep(self.parent, self.policy.keep_last, also=self._best())
+            # The one just saved is named, for a clock that was put back would make it the oldest.
+            checkpoints.keep(self.parent, self.policy.keep_last, also=[sealed.path, *self._best()])
         return sealed
 
     def _write_facts(self, folder: Path, step: int, kind: str) -> None:
@@ -197,12 +198,22 @@ class Saver:
 
     # Which are kept
 
-    def last_good(self, until: Optional[int] = None) -> Optional[Path]:
-        """The newest checkpoint that is still there, of a step up to `until`."""
+    def last_good(self, until: int, began_at: Optional[int]) -> Optional[Path]:
+        """The newest checkpoint that is still there, of a step up to `until`.
+
+        Of earlier attempts only what lies before `began_at`, the step that this one went on from (None: it began anew):
+        the rest was left behind.
+        """
         own = {path: step for step, path in self.saved}
-        own.update({path: checkpoints.step_of(path) for path in checkpoints.published(self.parent)})
-        good = [(step, path) for path, step in own.items() if (until is None or step <= until) and _is_sealed(path)]
+        if began_at is not None:
+            earlier = (path for path in checkpoints.published(self.parent) if self._is_own(path))
+            own.update({path: step for path in earlier if (step := checkpoints.step_of(path)) <= began_at})
+        good = [(step, path) for path, step in own.items() if step <= until and _is_sealed(path)]
         return max(good)[1] if good else None
+
+    def _is_own(self, folder: Path) -> bool:
+        """Whether an attempt of this run saved it: a script's own folder may hold what other runs have left there."""
+        return bool(checkpoints.read_facts(folder).get("run_id") == self._identity["run_id"])
 
     def _best(self) -> List[Path]:
         """The checkpoint with the best measured value, if any was measured."""

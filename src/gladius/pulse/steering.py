@@ -272,7 +272,7 @@ class Steering:
         """
         rate = self._adjustables.find("learning_rate")
         seen = self.last_finite_step if self.last_finite_step is not None else self.began_at
-        good = self._saver.last_good(until=seen - 1) if seen is not None else None
+        good = self._saver.last_good(seen - 1, self.began_at) if seen is not None else None
         if good is None or rate is None:
             missing = "no checkpoint from before it" if good is None else "no learning rate that can be lowered"
             failure["message"] += f"; there is {missing} to roll back to"
