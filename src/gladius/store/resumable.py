@@ -23,8 +23,8 @@ def resumable(view: RunView) -> Resumable:
     if view.state == "done":
         return Resumable(possible=False, reason="It is done: fork it from a checkpoint to train on.")
     host = view.current.host
-    if host is not None and host != this_host():
-        return Resumable(possible=False, reason=f"It ran on {host}: resume it there.")
+    if host is not None and host != this_host() and view.current.exited is None:
+        return Resumable(possible=False, reason=f"It ran on {host}, and nobody recorded its end: resume it there.")
     return Resumable(possible=True)
 
 
