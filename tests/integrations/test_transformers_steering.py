@@ -29,6 +29,10 @@ torch.set_num_threads(1)  # a model this small gains nothing from more, and spin
 
 pytestmark = pytest.mark.training
 
+resumes_exactly = pytest.mark.skipif(
+    transformers.__version__.startswith("4."), reason="before transformers 5 the log window cannot be reached"
+)
+
 ALL_STEPS = list(range(1, 13))
 
 
@@ -94,6 +98,7 @@ def resume(tmp_path, monkeypatch):
     return train
 
 
+@resumes_exactly
 def test_a_released_training_goes_on_from_its_checkpoint_with_the_same_losses(steer, resume, plain_losses):
     run, trainer, (answer,) = steer(("pause", {"mode": "release"}), save_strategy="epoch", eval_strategy="epoch")
     assert (answer["state"], answer["step"], trainer.state.global_step) == ("applied", 4, 4)
@@ -106,11 +111,20 @@ def test_a_released_training_goes_on_from_its_checkpoint_with_the_same_losses(st
     assert events(run.dir, "hello")[-1]["resumed_from"] == {"checkpoint": checkpoint["path"], "step": 4}
 
 
-@pytest.mark.parametrize("at", [3, 9])
-def test_an_order_by_length_is_gone_on_with_in_its_middle(steer, resume, tmp_path, at):
-    """It comes from the global random state, which at the checkpoint is no longer that of the epoch's begin."""
+@resumes_exactly
+@pytest.mark.parametrize(
+    ("strategy", "at", "more"),
+    [
+        # By length: drawn from the global random state, which at the checkpoint is no longer that of the epoch's begin.
+        ("group_by_length", 3, {}),
+        ("group_by_length", 9, {}),
+        ("sequential", 9, {"dataloader_num_workers": 2}),
+        ("random", 8, {"gradient_accumulation_steps": 4, "num_train_epochs": 12, "dataloader_drop_last": True}),
+    ],
+)
+def test_every_order_of_the_data_is_gone_on_with_in_its_middle(steer, resume, tmp_path, strategy, at, more):
     rows, pad = make_uneven_rows()
-    options = {"rows": rows, "collator": pad, "train_sampling_strategy": "group_by_length", "logging_steps": 2}
+    options = {"rows": rows, "collator": pad, "train_sampling_strategy": strategy, "logging_steps": 2, **more}
     plain = make_trainer(tmp_path / "plain", **options)
     plain.train()
     run, _, _ = steer(("pause", {"mode": "release"}), at=at, **options)
@@ -120,6 +134,7 @@ def test_an_order_by_length_is_gone_on_with_in_its_middle(steer, resume, tmp_pat
     assert losses(run.dir) == whole
 
 
+@resumes_exactly
 def test_a_log_that_was_due_when_the_process_was_killed_is_made_up_for(steer, resume):
     run, _, _ = steer("checkpoint", logging_steps=4)
     (checkpoint,) = events(run.dir, "checkpoint")
