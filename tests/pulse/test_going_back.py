@@ -103,3 +103,32 @@ def test_what_was_just_saved_stays_though_the_clock_was_put_back(
     run.boundary(2)
     run.save()
     assert "step-2" in names(directory.checkpoints)
+
+
+def test_a_job_that_is_started_again_does_not_go_on_from_what_was_left_behind(directory: RunDir) -> None:
+    left_behind(range(10, 40, 10))
+    run = begin()
+    assert run.resume_from == str(directory.checkpoints / "step-30")
+    run.resumed(directory.checkpoints / "step-10", 10)
+    run.boundary(11)
+    run.finish(RuntimeError("killed before it saved"))
+    again = begin()
+    assert again.resume_from == str(directory.checkpoints / "step-10")
+    again.resumed(again.resume_from, 10)
+    again.boundary(12)
+    again.save()
+    again.finish(RuntimeError("killed"))
+    assert begin().resume_from == str(directory.checkpoints / "step-12")
+
+
+def test_a_job_that_is_started_again_before_it_saved_goes_on_from_where_it_was_launched(
+    directory: RunDir, tmp_path: Path
+) -> None:
+    """As a fork is: its first checkpoint is another run's."""
+    origin = tmp_path / "another" / "step-7"
+    origin.mkdir(parents=True)
+    save(origin)
+    seal(origin)
+    directory.create({"name": "fork"})
+    directory.write_attempt(1, {"argv": [], "checkpoint": str(origin)})
+    assert begin().resume_from == str(origin)

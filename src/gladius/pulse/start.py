@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Dict, Iterable, Mapping, NoReturn, Optional, Tuple, Type
+from typing import Any, Dict, Iterable, Iterator, Mapping, NoReturn, Optional, Tuple, Type
 
 from gladius.errors import LockHeld
 from gladius.pulse.checkpoints import verify
@@ -182,8 +182,7 @@ def _last_checkpoint(directory: RunDir) -> Optional[str]:
     """
     if _last_state(directory) == "done":
         return None
-    told = [event.get("path") for event in events_of_type(directory.events, "checkpoint") if not event.get("failed")]
-    for name in reversed([name for name in told if isinstance(name, str)]):
+    for name in _ways_on(directory):
         # A run's directory may have been copied or moved since.
         path = Path(name) if os.path.isdir(name) else directory.checkpoints / os.path.basename(name)
         if not path.is_dir():
@@ -196,6 +195,28 @@ def _last_checkpoint(directory: RunDir) -> Optional[str]:
             return str(path)
         _log.warning("the checkpoint %s is passed over: %s", path, problems[0])
     return None
+
+
+def _ways_on(directory: RunDir) -> Iterator[str]:
+    """The checkpoints that led to where this run is, newest first; then those that its attempts were launched from.
+
+    What an attempt left behind when it went back to an earlier step is none of them.
+    """
+    told = [event for event in events_of_type(directory.events, "checkpoint") if isinstance(event.get("path"), str)]
+    origins = {event["attempt"]: event.get("resumed_from") for event in events_of_type(directory.events, "hello")}
+    attempts = sorted({*directory.attempt_numbers(), *origins}, reverse=True)
+    bound = float("inf")
+    for attempt in attempts:
+        for event in reversed(told):
+            if event["attempt"] == attempt and not event.get("failed") and event.get("step", 0) <= bound:
+                yield event["path"]
+        origin = origins.get(attempt)
+        if isinstance(origin, dict) and isinstance(origin.get("step"), int):
+            bound = min(bound, origin["step"])
+    for attempt in attempts:
+        began = (safe_read_json(directory.attempt_json(attempt)) or {}).get("checkpoint")
+        if isinstance(began, str):
+            yield began
 
 
 def _announced_attempt(directory: RunDir) -> Optional[int]:
