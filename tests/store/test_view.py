@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from scripted_run import ScriptedRun
+from written_run import Written
 
-from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import Identity
-from gladius.pulse.rundir import Home, RunDir
+from gladius.pulse.rundir import Home
 from gladius.store.commands import command_record
 from gladius.store.health import judge_health
 from gladius.store.record import Steering, record
@@ -19,54 +19,6 @@ from gladius.store.summary import summarize
 from gladius.store.view import RunView
 
 GONE = {**Identity.current().as_dict(), "pid": 4_000_000, "start_time": 1.0}
-
-
-class Written:
-    """A run directory written by hand, event by event."""
-
-    def __init__(self, home: Home, me: Identity, engine: str = "transformers") -> None:
-        self.me = me
-        self.directory: RunDir = home.new_run("written", {"source": "api", "engine": engine, "profile": "tiny-moe"})
-        self.attempt = 0
-
-    def begin(self, attempt: int, **hello: Any) -> Written:
-        self.attempt = attempt
-        self.directory.write_attempt(attempt, {"argv": ["python"], "config": {"lr": 0.1}})
-        self.trainer = EventWriter(self.directory.events, attempt)
-        self.supervisor = EventWriter(self.directory.supervisor_events, attempt)
-        if hello:
-            self.trainer.write(
-                "hello", {"run_id": self.directory.run_id, "pid": self.me.pid, "host": self.me.host, **hello}
-            )
-        return self
-
-    def steps(self, first: int, last: int, loss: float = 1.0) -> Written:
-        for step in range(first, last):
-            self.trainer.metrics({"train/loss": loss}, step, step / 10, None)
-        return self
-
-    def started(self, who: dict[str, Any] | None = None) -> Written:
-        """A process that lives, unless told otherwise."""
-        self.supervisor.write("process", {"event": "started", "argv": ["x"], **(who or self.me.as_dict())})
-        return self
-
-    def exited(self, verdict: str, **more: Any) -> Written:
-        self.supervisor.write("process", {"event": "exited", "verdict": verdict, **more})
-        return self
-
-    def view(self) -> RunView:
-        return RunView(self.directory).load()
-
-
-@pytest.fixture
-def me(spawn: Callable[..., Any]) -> Identity:
-    """A process that lives as long as the test."""
-    return Identity.of(spawn("sleep", "600").pid)
-
-
-@pytest.fixture
-def written(home: Home, me: Identity) -> Written:
-    return Written(home, me)
 
 
 def test_a_run_without_an_attempt_is_queued(written: Written) -> None:
