@@ -294,3 +294,23 @@ def test_what_is_saved_after_going_back_is_not_thrown_away_for_what_was_left_beh
     helm.until_applied(helm.send("pause"), helm.send("resume"))
     assert verify(Path(saved["path"])) == []
     helm.stop()
+
+
+def test_a_command_that_came_too_late_is_answered_once_and_not_again_by_the_next_attempt(helm: Helm) -> None:
+    helm.until_applied(helm.send("checkpoint"))
+    helm.run.shut("step")
+    helm.until(lambda: helm.run.waits_at("step"))
+    trainer = helm.run.trainer()
+    os.kill(trainer.pid, signal.SIGSTOP)
+    late = helm.send("pause")
+    os.kill(trainer.pid, signal.SIGKILL)
+    helm.wait_recorded()
+    helm.truth.killed.append(1)
+    assert helm.answers(late) == ["rejected"]
+    helm.run.open("step")
+    helm.resume()
+    helm.until(lambda: helm.truth.read().attempt == 2 and helm.truth.state == "running")
+    helm.until(lambda: helm.state() == "running")
+    helm.until_applied(helm.send("pause"), helm.send("resume"))
+    assert helm.answers(late) == ["rejected"]
+    helm.stop()

@@ -212,5 +212,9 @@ class Heart(threading.Thread):
 
 
 def _answered_ids(directory: "RunDir") -> Set[str]:
-    """The ids of all commands that this run ever answered: none is obeyed twice."""
-    return {str(event.get("command_id")) for event in events_of_type(directory.events, "ack")}
+    """The ids of all commands that this run ever answered: none is obeyed twice, nor answered again by a later attempt.
+
+    What a trainer never accepted its supervisor has answered, in its own stream.
+    """
+    streams = (directory.events, directory.supervisor_events)
+    return {str(event.get("command_id")) for stream in streams for event in events_of_type(stream, "ack")}
