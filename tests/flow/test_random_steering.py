@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +27,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from steered import Sent, SteeredRun
 
-from gladius.pulse.control import new_command_id
+from gladius.pulse.control import TRAINER_COMMANDS, new_command_id
 from gladius.pulse.rundir import Home
 from pulse_wrapper import read_training_status
 
@@ -74,6 +75,7 @@ class World:
         self.until = functools.partial(until, every=0.004)
         self._background = ThreadPoolExecutor(1)
         self._count = 0
+        self.moves: Counter[str] = Counter()
         self.server = self._new_server()
         self._next: Future[SteeredRun] = self._background.submit(self._prepare)
 
@@ -81,6 +83,7 @@ class World:
         return ConsoleServer(lambda *argv, **options: Forked(self._zygote, self.home, self.until), self.home)
 
     def kill_server(self) -> None:
+        self.moves["server killed"] += 1
         self.server.kill()
         self.server = self._new_server()
 
@@ -123,7 +126,7 @@ class RandomSteering(RuleBasedStateMachine):
 
     def agree(self, condition: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until what HTTP says is what the files say."""
-        self.world.until(lambda: condition(self.record()), 10)
+        self.world.until(lambda: condition(self.record()), 10, every=0.01)
 
     def send(self, command: str, wait: bool, refusal: str | None = None, **args: Any) -> Sent:
         sent = Sent(new_command_id(), command, args, refusal=refusal)
@@ -305,6 +308,8 @@ class RandomSteering(RuleBasedStateMachine):
         posted = {path.stem for path in self.run.directory.control.glob("*.json")}
         assert posted == set(truth.sent) == set(truth.acks), "none lost, none that nobody sent"
         truth.check_folders()
+        self.world.moves.update(f"{truth.sent[id_].command} {acks[-1]['state']}" for id_, acks in truth.acks.items())
+        self.world.moves.update({"attempts": truth.attempt, "steps": len(truth.losses)})
 
 
 @pytest.fixture
@@ -335,3 +340,8 @@ def test_random_steering_never_breaks_the_rules(world: World, tmp_path: Path) ->
     number = int(os.environ.get("GLADIUS_STEERING_SEED") or random.randrange(2**32))
     print(f"GLADIUS_STEERING_SEED={number}")
     run_state_machine_as_test(seed(number)(Machine), settings=how)
+    print(dict(sorted(world.moves.items())))
+    if EXAMPLES >= 100:
+        expected = {f"{name} applied" for name in TRAINER_COMMANDS} | {"set rejected", "stop rejected", "server killed"}
+        assert expected <= set(world.moves), "every move was made"
+        assert world.moves["attempts"] > EXAMPLES, "some went on in a new process"
