@@ -45,7 +45,7 @@ def run_example(config, environment, slow_after):
     def slowly(loop, values):
         log(loop, values)
         if slow_after is not None and loop.step >= slow_after:
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     TorchLoop.log = slowly
     sys.argv = [str(EXAMPLE), config]
@@ -69,7 +69,7 @@ class Example:
         self._config.write_text(json.dumps({**SMALL, **config}))
 
     def begin(self, slow_after=None, **environment):
-        """Start an attempt; after step `slow_after` each one takes 50 ms, so that what is done to it comes in time."""
+        """Start an attempt; after step `slow_after` each one takes 100 ms, so that what is done to it comes in time."""
         env = {"GLADIUS_RUN_DIR": str(self.dir.root), "GLADIUS_HOME": str(self.dir.root.parent), **environment}
         process = PROCESSES.Process(target=run_example, args=(str(self._config), env, slow_after), daemon=True)
         process.start()
@@ -168,7 +168,7 @@ def test_killed_after_a_periodic_checkpoint_it_goes_on_from_that_one_across_an_e
 
 def test_killed_twice_in_the_middle_of_epochs_it_still_ends_with_the_same_losses(example, uninterrupted):
     run = example(checkpoint_every=10)
-    for step in (13, 47):
+    for step in (11, 41):
         process = run.begin(slow_after=step)
         run.reach(step)
         process.kill()

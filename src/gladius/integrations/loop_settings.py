@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, NamedTuple, Set
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Set
 
+from gladius.integrations.live_batches import LiveBatches
+from gladius.integrations.torch_rates import LearningRate, WeightDecay
 from gladius.pulse.reporter import Run
 
 
@@ -62,3 +64,38 @@ class LoopSettings:
                 whose = "the script's, edited since, holds" if edited else "the checkpoint's, changed live, holds"
                 message = f"{name} is {one.script:g} in the script and {then['live']:g} in the checkpoint: {whose}."
                 self._run.alert("info", "setting_differs", message)
+
+
+def offer_optimizer(settings: LoopSettings, rate: LearningRate, decay: WeightDecay) -> None:
+    """Offer what the optimizer has."""
+    if rate.known:
+        settings.add("learning_rate", rate.get, rate.set, min=0, applies=rate.applies, label=rate.label)
+        settings.announce("learning_rate")
+    if decay.known:
+        settings.add("weight_decay", decay.get, decay.set, min=0, label="weight decay")
+        settings.announce("weight_decay")
+
+
+def offer_plan(settings: LoopSettings, loop: Any, batches: Optional[LiveBatches], changed: Callable[[], None]) -> None:
+    """Take in the loop's own numbers; `changed` is called when the training has become longer or shorter."""
+
+    def set_batch_size(size: int) -> None:
+        assert batches is not None
+        batches.batch_size = size
+        changed()
+
+    def set_total_epochs(total: int) -> None:
+        if total <= loop.epoch:
+            raise ValueError(f"epoch {loop.epoch + 1} is under way")
+        loop.total_epochs = total
+        changed()
+
+    if batches is not None:
+        label = "batch size, after what the loader has drawn ahead"
+        settings.add("batch_size", lambda: batches.batch_size, set_batch_size, min=1, max=batches.samples, label=label)
+        settings.announce("batch_size")
+    label = "total epochs, the schedule not stretched"
+    settings.add("total_epochs", lambda: loop.total_epochs, set_total_epochs, min=1, label=label)
+    settings.add_attribute(loop, "max_grad_norm", min=0, label="gradient clipping by norm (0: none)")
+    settings.add_attribute(loop, "log_every", min=0, label="steps between logs (0: none)")
+    settings.add_attribute(loop, "evaluate_every", min=0, label="steps between evaluations (0: none)")

@@ -13,7 +13,7 @@ import torch
 from gladius.errors import ConfigError
 from gladius.integrations.config_file import keys_by_name, read_config
 from gladius.integrations.live_batches import LiveBatches
-from gladius.integrations.loop_settings import LoopSettings
+from gladius.integrations.loop_settings import LoopSettings, offer_optimizer, offer_plan
 from gladius.integrations.loss_watch import LossWatch
 from gladius.integrations.replayed_batches import ReplayedBatches
 from gladius.integrations.torch_random import restore_random_states
@@ -125,7 +125,8 @@ class TorchLoop:
         self._random: Optional[Dict[str, Any]] = None
         self._plan_told = False
         self._settings = LoopSettings(run, self._configure(config_file))
-        self._offer(LearningRate(optimizer, scheduler), WeightDecay(optimizer), batches)
+        offer_optimizer(self._settings, LearningRate(optimizer, scheduler), WeightDecay(optimizer))
+        offer_plan(self._settings, self, batches, self._tell_plan_again)
         parts = {"scheduler": scheduler, "scaler": scaler, "data_position": self._position, **(extra or {})}
         self._state = TorchState(model, optimizer, parts)
         run.on_bad_loss(bad_loss, rate_factor)
@@ -257,39 +258,6 @@ class TorchLoop:
         keys = keys_by_name(read_config(path))
         self.run.on("reload_config", lambda: read_config(path))
         return keys
-
-    def _offer(self, rate: LearningRate, decay: WeightDecay, batches: Optional[LiveBatches]) -> None:
-        settings = self._settings
-        if rate.known:
-            settings.add("learning_rate", rate.get, rate.set, min=0, applies=rate.applies, label=rate.label)
-            settings.announce("learning_rate")
-        if decay.known:
-            settings.add("weight_decay", decay.get, decay.set, min=0, label="weight decay")
-            settings.announce("weight_decay")
-        if batches is not None:
-            settings.add(
-                "batch_size", lambda: batches.batch_size, self._set_batch_size, min=1, max=batches.samples,
-                label="batch size, after what the loader has drawn ahead",
-            )  # fmt: skip
-            settings.announce("batch_size")
-        settings.add(
-            "total_epochs", lambda: self.total_epochs, self._set_total_epochs, min=1,
-            label="total epochs, the schedule not stretched",
-        )  # fmt: skip
-        settings.add_attribute(self, "max_grad_norm", min=0, label="gradient clipping by norm (0: none)")
-        settings.add_attribute(self, "log_every", min=0, label="steps between logs (0: none)")
-        settings.add_attribute(self, "evaluate_every", min=0, label="steps between evaluations (0: none)")
-
-    def _set_batch_size(self, size: int) -> None:
-        assert isinstance(self._position, LiveBatches)
-        self._position.batch_size = size
-        self._tell_plan_again()
-
-    def _set_total_epochs(self, total: int) -> None:
-        if total <= self.epoch:
-            raise ValueError(f"epoch {self.epoch + 1} is under way")
-        self.total_epochs = total
-        self._tell_plan_again()
 
     def _epochs_done(self) -> Optional[float]:
         """Epochs trained, with the part of this one; None where an epoch's length is not known."""
