@@ -136,7 +136,8 @@ class TrainerControls:
             message = "{} weights were not resumed ({}, ...): {}".format(len(lost), lost[0], error)
             self._run.alert("critical", "weights_not_resumed", message)
         else:
-            _log.warning("the keys that transformers missed or did not expect are loaded: %s, ...", lost[0])
+            words = "%d weights that transformers leaves out of a resume are loaded from the checkpoint: %s, ..."
+            _log.warning(words, len(lost), lost[0])
 
     # Checkpoints
 

@@ -68,6 +68,8 @@ def train(config: RecipeConfig, run: Run, source: Path) -> None:
         eval_dataset=data.evaluation,
         data_collator=_collator(tokenizer),
     )
+    if run.resume_from:
+        say(f"Going on from {run.resume_from}")
     trainer.train(resume_from_checkpoint=run.resume_from)
     _remove_if_empty(saving)
 

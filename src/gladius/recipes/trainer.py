@@ -41,6 +41,11 @@ class RecipeTrainer(Trainer):  # type: ignore[misc]
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
         return EpochOrder(self.train_dataset["length"], batch, self.args.seed)
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Our callback loads what transformers missed, and tells of it; a list of every expert would say the opposite."""
+        if self.args.world_size > 1:
+            super()._issue_warnings_after_load(load_result)
+
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         folder = Path(self.args.output_dir, f"checkpoint-{self.state.global_step}")
         if self._gladius.recorded:
