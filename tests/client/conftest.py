@@ -1,5 +1,6 @@
-"""Servers, trainers and listeners as fixtures."""
+"""Servers, trainers and loops as fixtures."""
 
-from console_fixtures import listen, serve, server, train
+from console_fixtures import serve, train
+from steering_fixtures import loop, profiled_loop
 
-__all__ = ["listen", "serve", "server", "train"]
+__all__ = ["loop", "profiled_loop", "serve", "train"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from gladius.desk.ability import disabled_commands
+from gladius.desk.ability import disabled_commands, pause_modes, splits
+from gladius.desk.audit import as_csv
 from gladius.desk.desk import Desk
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Mailbox
@@ -23,13 +27,13 @@ def me(spawn: Callable[..., Any]) -> Identity:
     return Identity.of(spawn("sleep", "600").pid)
 
 
-def live(home: Home, me: Identity, engine: str, capabilities: list[str] | None) -> RunDir:
+def live(home: Home, me: Identity, engine: str, capabilities: list[str] | None, **announced: Any) -> RunDir:
     """A run whose process lives; with `capabilities` it said hello."""
     run = home.new_run("live", {"source": "api", "engine": engine})
     run.write_attempt(1, {"argv": ["x"]})
     EventWriter(run.supervisor_events, 1).write("process", {"event": "started", **me.as_dict()})
     if capabilities is not None:
-        hello = {"run_id": run.run_id, "pid": me.pid, "host": me.host, "capabilities": capabilities}
+        hello = {"run_id": run.run_id, "pid": me.pid, "host": me.host, "capabilities": capabilities, **announced}
         EventWriter(run.events, 1).write("hello", hello)
     return run
 
@@ -135,5 +139,98 @@ def test_a_command_from_elsewhere_is_listed_too(home: Home, me: Identity) -> Non
         assert await desk.commands(run.run_id) == []
         Mailbox(run.control).post(Command("from-a-shell", "stop", 1, {}, 1.0, "shell"))
         assert [record.command_id for record in await desk.commands(run.run_id)] == ["from-a-shell"]
+
+    at_desk(home, work)
+
+
+def test_a_way_that_the_trainer_did_not_announce_is_refused_and_disabled(home: Home, me: Identity) -> None:
+    able = ["pause", "validate", "set"]
+    run = live(home, me, "transformers", able, pause_modes=["hold"], splits=["test"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        view = await store.view(run.run_id)
+        assert (pause_modes(view), splits(view)) == (["hold"], ["test"])
+        assert {"pause:release", "validate:eval"} <= set(disabled_commands(view))
+        for name, args in (("pause", {"mode": "release"}), ("validate", {}), ("validate", {"split": "eval"})):
+            with pytest.raises(CommandInvalid, match="cannot"):
+                await desk.send(run.run_id, name, args, "test")
+        await desk.send(run.run_id, "pause", {}, "test")
+        await desk.send(run.run_id, "validate", {"split": "test"}, "test")
+        # Names and bounds are the trainer's to judge: its `rejected` is on record.
+        await desk.send(run.run_id, "set", {"name": "no_such", "value": -1e9}, "test")
+        assert [name for name, _, _ in posted(run.control)] == ["pause", "validate", "set"]
+
+    at_desk(home, work)
+
+
+def test_a_trainer_that_announced_no_ways_is_asked_for_any(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", ["pause", "validate"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        view = await store.view(run.run_id)
+        assert (pause_modes(view), splits(view)) == (["hold", "release"], ["eval", "test"])
+        await desk.send(run.run_id, "pause", {"mode": "release"}, "test")
+
+    at_desk(home, work)
+
+
+def test_a_command_without_checkpoints_is_suspended_but_never_released(home: Home, me: Identity) -> None:
+    run = live(home, me, "command", None)
+
+    async def work(desk: Desk, store: Store) -> None:
+        with pytest.raises(CommandInvalid, match="release"):
+            await desk.send(run.run_id, "pause", {"mode": "release"}, "test")
+        assert pause_modes(await store.view(run.run_id)) == ["hold"] and splits(await store.view(run.run_id)) == []
+        assert posted(run.supervisor_control) == []
+
+    at_desk(home, work)
+
+
+def test_a_revert_posts_the_value_before_the_last_change(home: Home, me: Identity) -> None:
+    adjustable = {"learning_rate": {"value": 1.0, "key": "train.learning_rate"}}
+    run = live(home, me, "transformers", ["set"], adjustable=adjustable)
+    writer = EventWriter(run.events, 1)
+    for old, new in ((1.0, 2.0), (2.0, 3.0)):
+        writer.write("hyperparameters", {"name": "learning_rate", "old": old, "new": new, "step": 1, "by": "x"})
+
+    async def work(desk: Desk, store: Store) -> None:
+        with pytest.raises(CommandInvalid, match="not changed"):
+            await desk.revert(run.run_id, "weight_decay", "test")
+        for name in ("learning_rate", "train.learning_rate"):
+            command_id = await desk.revert(run.run_id, name, "test")
+            assert (await desk.command(run.run_id, command_id)).args["value"] == 2.0
+        assert await desk.revert(run.run_id, "learning_rate", "test", command_id="revert-me") == "revert-me"
+        assert await desk.revert(run.run_id, "learning_rate", "test", command_id="revert-me") == "revert-me"
+        with pytest.raises(CommandConflict):
+            await desk.revert(run.run_id, "weight_decay", "test", command_id="revert-me")
+        assert len(posted(run.control)) == 3
+
+    at_desk(home, work)
+
+
+def test_who_wants_to_resume_what_ended_is_shown_the_way(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", ["stop", "pause"])
+    EventWriter(run.events, 1).write("state", {"state": "released"})
+    EventWriter(run.supervisor_events, 1).write("process", {"event": "exited", "verdict": "finished"})
+
+    async def work(desk: Desk, store: Store) -> None:
+        with pytest.raises(RunNotLive) as told:
+            await desk.send(run.run_id, "resume", {}, "test")
+        assert f"/runs/{run.run_id}/resume" in told.value.hint and "gladius resume" in told.value.hint
+        assert "new attempt" in disabled_commands(await store.view(run.run_id))["resume"]
+        with pytest.raises(RunNotLive):
+            await desk.send(run.run_id, "terminate", {}, "test")
+
+    at_desk(home, work)
+
+
+def test_the_exported_audit_is_safe_to_open(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", ["set"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        await desk.send(run.run_id, "set", {"name": "=1+1", "value": 'a,b\n"c"'}, "=HYPERLINK(1)")
+        lines = list(csv.reader(io.StringIO(as_csv(await desk.commands(run.run_id)))))
+        assert lines[1][2] == "'=HYPERLINK(1)" and lines[1][6] == "requested" and lines[1][8:] == ["", "", ""]
+        assert json.loads(lines[1][5]) == {"name": "=1+1", "value": 'a,b\n"c"'}
 
     at_desk(home, work)
