@@ -1,4 +1,4 @@
-"""A home whose server runs, so that the verbs need not start one each."""
+"""A home whose server runs, so that the verbs need not start one each; loops to steer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
+from console_fixtures import serve
 from console_server import ConsoleServer
+from steering_fixtures import loop, profiled_loop
 
 from gladius.pulse.rundir import Home
+
+__all__ = ["loop", "profiled_loop", "serve", "server_home"]
 
 
 @pytest.fixture
