@@ -366,12 +366,12 @@ def test_a_new_batch_size_holds_for_the_next_batch_and_each_sample_is_still_seen
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_with_workers_a_new_batch_size_comes_after_what_they_drew_ahead(steered):
     helm, training = steered(
-        lambda helm: {1: lambda: helm.order("set", name="batch_size", value=8), 3: lambda: helm.order("stop")},
+        lambda helm: {1: lambda: helm.order("set", name="batch_size", value=8), 8: lambda: helm.order("stop")},
         Training(batch_size=2, workers=2),
     )
     assert changes(helm) == [("batch_size", 2, 8, "a test")]
-    assert list(training.sizes.values()) == [2, 2, 2, 2]
-    assert training.batches.position == 8
+    assert list(training.sizes.values()) == [2, 2, 2, 2, 2, 2, 8, 8, 4]
+    assert training.batches.position == SAMPLES
 
 
 def test_more_and_fewer_epochs_end_the_training_there(steered):
@@ -503,7 +503,7 @@ def test_a_validation_in_the_middle_changes_no_later_loss(steered, split):
     assert helm.answers() == ["accepted", "applied"]
 
 
-def test_a_validation_with_dropout_and_workers_changes_no_later_loss(steered):
+def test_validations_on_demand_and_by_cadence_change_no_loss(steered):
     helm, training = steered(lambda helm: {4: lambda: helm.order("validate", split="test")})
     assert training.losses == undisturbed().losses
     helm, training = steered(evaluate_every=3)
