@@ -98,6 +98,8 @@ class Heart(threading.Thread):
         self.listening = False
         self.accepted: Deque[Command] = deque()
         self.arrived = threading.Event()
+        self.promising = False
+        self._promise = threading.Lock()
         self.directory = directory
         self.attempt = attempt
         self.look: Callable[[], str] = lambda: self.fields.message
@@ -158,14 +160,25 @@ class Heart(threading.Thread):
         for command in commands:
             if command.id in self._answered:
                 continue
-            refusal = self._refusal(command)
-            if not self.answer(command, "rejected" if refusal else "accepted", detail=refusal):
-                # What cannot be promised durably is not begun; the next second may have room for the promise.
-                self._refused_by_disk.append(command)
-                continue
-            self._answered.add(command.id)
-            if not refusal:
-                self.accepted.append(command)
+            self.promising = True
+            with self._promise:
+                self._promise_or_refuse(command)
+            self.promising = False
+
+    def _promise_or_refuse(self, command: Command) -> None:
+        refusal = self._refusal(command)
+        if not self.answer(command, "rejected" if refusal else "accepted", detail=refusal):
+            # What cannot be promised durably is not begun; the next second may have room for the promise.
+            self._refused_by_disk.append(command)
+            return
+        self._answered.add(command.id)
+        if not refusal:
+            self.accepted.append(command)
+
+    def await_promise(self) -> None:
+        """Wait for a promise that is just being made durable: it is kept at this boundary, not at the one after."""
+        with self._promise:
+            pass
 
     def _refusal(self, command: Command) -> Optional[str]:
         if command.attempt != self.attempt:

@@ -328,7 +328,7 @@ class Run:
         heart, saver = self._heart, self._saver
         now = heart.pace.mark()
         heart.dirty = True
-        if heart.accepted or step >= saver.next_step or now >= saver.next_time:
+        if heart.accepted or heart.promising or step >= saver.next_step or now >= saver.next_time:
             self._steering.boundary(step, now)
 
     def _look(self) -> str:

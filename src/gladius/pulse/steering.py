@@ -75,6 +75,8 @@ class Steering:
 
     def boundary(self, step: int, now: float) -> None:
         """Carry out what was accepted, and the periodic save when it is due (`now`: monotonic seconds)."""
+        if self._heart.promising:
+            self._heart.await_promise()
         while self._heart.accepted and not self.should_stop:
             self._obey(self._heart.accepted.popleft())
         if not self.should_stop and (step >= self._saver.next_step or now >= self._saver.next_time):
