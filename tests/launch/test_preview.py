@@ -109,12 +109,13 @@ def test_the_learning_rate_is_foretold_when_its_course_changes(written: Written)
     plain = written.preview().learning_rate
     assert plain is not None and plain.before == plain.after == pytest.approx(1e-3 * 200 / 300)
     longer = written.preview(epochs=6).learning_rate
-    assert longer is not None and longer.before == plain.before
-    assert longer.after == pytest.approx(1e-3 * 500 / 600) and "transformers" in longer.source
+    assert longer is not None and longer.before == pytest.approx(1e-3 * 199 / 300)
+    assert longer.after == pytest.approx(1e-3 * 499 / 600) and "transformers" in longer.source
+    assert (plain.step, longer.step) == (101, 102), "the first step still has the checkpoint's rate"
     steady = written.preview(schedule="constant_with_warmup", learning_rate=5e-4).learning_rate
     assert steady is not None and steady.after == 5e-4
     halved = written.preview(batch_size=4).learning_rate
-    assert halved is not None and halved.after == pytest.approx(1e-3 * 500 / 600), "twice as many steps are planned"
+    assert halved is not None and halved.after == pytest.approx(1e-3 * 499 / 600), "twice as many steps are planned"
     assert "rate" in effects(written.preview(epochs=6))["train.epochs"]
 
 

@@ -185,7 +185,7 @@ def _show(preview: ResumePreview, as_json: bool) -> int:
     ]
     rate = preview.learning_rate
     if rate is not None and rate.before is not None and rate.after is not None:
-        facts.append(("next learning rate", f"{rate.after:.4g} (would have been {rate.before:.4g})"))
+        facts.append((f"learning rate at step {rate.step}", f"{rate.after:.4g} (would have been {rate.before:.4g})"))
     print_facts(facts)
     for change in preview.changed:
         console.print(f"{change.key}: {change.old} -> {change.new}. {change.effect}", markup=False, soft_wrap=True)

@@ -12,7 +12,11 @@ BATCH = ("train.batch_size", "train.gradient_accumulation")
 
 
 def learning_rate(plan: Plan) -> RateContinuity | None:
-    """The rate of the first step after the checkpoint, as it would have gone on and as it will be."""
+    """The rate of the first step on the new course, as it would have gone on and as it will be.
+
+    A scheduler sets the rate for the step to come when one has been made: so the very first step after a checkpoint still
+    has the rate that the checkpoint brought, and a changed course shows from the second on. A changed peak shows at once.
+    """
     if plan.origin is None or plan.origin.step is None or not plan.speaks:
         return None
     if not plan.changes.from_catalog or "train.schedule" not in plan.changes.base:
@@ -20,13 +24,22 @@ def learning_rate(plan: Plan) -> RateContinuity | None:
     before, after = (_schedule(plan, flat) for flat in (_in_force(plan), plan.changes.flat))
     if before is None or after is None:
         return RateContinuity(source="How many steps were planned is not known.")
-    step = plan.origin.step
-    return RateContinuity(before=before.rate(step), after=after.rate(step), source=_formula(before, after, step))
+    same = (before.name, before.warmup, before.total) == (after.name, after.warmup, after.total)
+    made = plan.origin.step if same else plan.origin.step + 1
+    return RateContinuity(
+        step=made + 1, before=before.rate(made), after=after.rate(made), source=_formula(before, after, made)
+    )
 
 
 def _in_force(plan: Plan) -> dict[str, Any]:
-    """The configuration under which the checkpoint was saved: as launched, but for what was set live."""
-    return {**plan.changes.base, **plan.changes.carried}
+    """The configuration under which the checkpoint was saved: as launched, but for what it says otherwise."""
+    base, origin = plan.changes.base, plan.origin
+    values = origin.hyperparameters if origin is not None else {}
+    keys = origin.config_keys if origin is not None else {}
+    return {
+        **base,
+        **{keys[name]: value for name, value in values.items() if keys.get(name) in base and value is not None},
+    }
 
 
 def data_position(plan: Plan) -> str | None:

@@ -92,8 +92,8 @@ def _jump(plan: Plan) -> str:
     if rate is None or rate.before is None or rate.after is None:
         return ""
     if rate.before == rate.after:
-        return f" The next step's rate stays {rate.before:.4g}."
-    return f" The next step's rate is {rate.after:.4g}; it would have been {rate.before:.4g}."
+        return f" At step {rate.step} it stays {rate.before:.4g}."
+    return f" At step {rate.step} it is {rate.after:.4g}; it would have been {rate.before:.4g}."
 
 
 def _general(plan: Plan) -> Iterator[str]:

@@ -76,11 +76,12 @@ class Change(Wire):
 
 
 class RateContinuity(Wire):
-    """The learning rate at the first step after the resume: as it would have gone on, and as it will be.
+    """The learning rate of optimizer step `step`, the first on the new course: as it would have gone on, and as it will be.
 
     None: not computable for this schedule; `source` says which formula was used, or why none.
     """
 
+    step: int | None = None
     before: float | None = None
     after: float | None = None
     source: str

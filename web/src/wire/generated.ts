@@ -1088,7 +1088,7 @@ export interface ProfileInfo {
   problem: string | null;
 }
 /**
- * The learning rate at the first step after the resume: as it would have gone on, and as it will be.
+ * The learning rate of optimizer step `step`, the first on the new course: as it would have gone on, and as it will be.
  *
  * None: not computable for this schedule; `source` says which formula was used, or why none.
  *
@@ -1096,6 +1096,7 @@ export interface ProfileInfo {
  * via the `definition` "RateContinuity".
  */
 export interface RateContinuity {
+  step: number | null;
   before: number | null;
   after: number | null;
   source: string;
