@@ -32,6 +32,7 @@ class RouterLoad:
         self._active = active or 0
         self._counts: Dict[int, Any] = {}
         self._hooks: List[Any] = []
+        self._weighted: Tuple[Any, Any] = (None, None)
         if self._experts > 1 and self._active >= 1:
             for layer, router in _routers(model):
                 self._hooks.append(router.register_forward_hook(self._counter(layer)))
@@ -83,10 +84,19 @@ class RouterLoad:
             counts = self._counts[layer] = chosen.new_zeros(self._experts, dtype=_long())
         mask = self._watch.mask
         if mask is not None and mask.numel() == chosen.shape[0]:
-            weight = mask.to(chosen.device).ne(0).to(counts.dtype).unsqueeze(-1).expand_as(chosen).reshape(-1)
+            weight = self._weight_of(mask, chosen)
         else:
             weight = counts.new_ones(chosen.numel())
         counts.scatter_add_(0, chosen.reshape(-1).to(counts.dtype), weight)  # unlike bincount it never waits for a GPU
+
+    def _weight_of(self, mask: Any, chosen: Any) -> Any:
+        """1 for each decision about a real token, 0 for padding: the same for every layer of a pass, so worked out once."""
+        known, weight = self._weighted
+        if known is not mask or weight.device != chosen.device:
+            real = mask.to(chosen.device).ne(0).to(_long())
+            weight = real.unsqueeze(-1).expand_as(chosen).reshape(-1)
+            self._weighted = (mask, weight)
+        return weight
 
 
 def _routers(model: Any) -> Iterator[Tuple[int, Any]]:
