@@ -145,6 +145,33 @@ def test_checkpoints_and_samples_change_no_number(configure, tmp_path, monkeypat
     assert numbers(busy) == numbers(plain)
 
 
+def test_a_fork_begins_from_its_parents_checkpoint_with_another_rate(configure, tmp_path, monkeypatch):
+    config = configure(log_every=1, checkpoint_steps=4, schedule="constant_with_warmup")
+    parent = train_once(config, tmp_path / "parent", monkeypatch)
+    before = {path: path.stat().st_mtime_ns for path in parent.root.rglob("*") if path.is_file()}
+    fork = RunDir(tmp_path / "fork")
+    checkpoint = parent.checkpoints / "step-4"
+    fork.write_attempt(1, {"argv": [], "checkpoint": str(checkpoint), "overrides": {"train.learning_rate": 5e-3}})
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(fork.root))
+    monkeypatch.setenv("GLADIUS_ATTEMPT", "1")
+    assert finetune.main([config]) == 0
+    assert events(fork, "hello")[-1]["resumed_from"] == {"checkpoint": str(checkpoint), "step": 4}
+    mine, theirs = numbers(fork), numbers(parent)
+    assert min(step for step, _ in mine) == 5
+    assert mine[5, "train/loss"] == theirs[5, "train/loss"]  # the same weights and batch, before the new rate was used
+    assert mine[6, "train/loss"] != theirs[6, "train/loss"]
+    assert {mine[step, "train/learning_rate"] for step in range(5, 16)} == {5e-3}
+    assert [event["step"] for event in events(fork, "checkpoint")] == [5, 8, 10, 12, 15]
+    assert sorted(path.name for path in fork.checkpoints.iterdir()) == [
+        "step-10",
+        "step-12",
+        "step-15",
+        "step-5",
+        "step-8",
+    ]
+    assert {path: path.stat().st_mtime_ns for path in parent.root.rglob("*") if path.is_file()} == before
+
+
 def released_at(run):
     (checkpoint,) = (event for event in events(run, "checkpoint") if event["kind"] == "pause")
     assert verify(Path(checkpoint["path"])) == []

@@ -82,15 +82,13 @@ class RouterLoad:
         counts = self._counts.get(layer)
         if counts is None:
             counts = self._counts[layer] = chosen.new_zeros(self._experts, dtype=_long())
-        mask = self._watch.mask
-        if mask is not None and mask.numel() == chosen.shape[0]:
-            weight = self._weight_of(mask, chosen)
-        else:
-            weight = counts.new_ones(chosen.numel())
+        weight = self._weight_of(self._watch.mask, chosen)
         counts.scatter_add_(0, chosen.reshape(-1).to(counts.dtype), weight)  # unlike bincount it never waits for a GPU
 
-    def _weight_of(self, mask: Any, chosen: Any) -> Any:
+    def _weight_of(self, mask: Optional[Any], chosen: Any) -> Any:
         """1 for each decision about a real token, 0 for padding: the same for every layer of a pass, so worked out once."""
+        if mask is None or mask.numel() != chosen.shape[0]:
+            return chosen.new_ones(chosen.numel(), dtype=_long())
         known, weight = self._weighted
         if known is not mask or weight.device != chosen.device:
             real = mask.to(chosen.device).ne(0).to(_long())

@@ -18,7 +18,7 @@ from gladius.integrations.samples import Given, Samples
 from gladius.integrations.trainer_facts import metric_values
 from gladius.integrations.trainer_memory import Memory
 from gladius.integrations.trainer_settings import TrainerSettings
-from gladius.pulse.checkpoints import MANIFEST
+from gladius.pulse.checkpoints import MANIFEST, read_facts
 from gladius.pulse.events import events_of_type
 from gladius.pulse.reporter import Run
 
@@ -62,6 +62,7 @@ class TrainerControls:
         self._hidden_loss_told = False
         self._untold: Optional[int] = None
         self._memory: Optional[Memory] = None
+        self._forked = False
         self._epoch_random: Optional[str] = None
 
     def offer(self) -> None:
@@ -100,15 +101,16 @@ class TrainerControls:
             return
         self._run.resumed(folder, step)
         self._mend_weights(Path(folder))
+        self._forked = read_facts(Path(folder)).get("run_id") != (self._run.dir and self._run.dir.run_id)
         self._memory = trainer_memory.read(Path(folder))
         if self._memory is not None:
             trainer_memory.restore_window(self._trainer, self._memory)
             self._settings.put_back(self._memory.live)
 
     def log_what_was_due(self) -> None:
-        """A process that ended between a save and the log of that step left the log to us; it may have held there."""
+        """A process of this run that ended between a save and the log of that step, holding there maybe, left it to us."""
         memory, directory = self._memory, self._run.dir
-        if memory is None or not memory.due or directory is None:
+        if memory is None or not memory.due or directory is None or self._forked:
             return
         logged = events_of_type(directory.events, "metrics")
         if any(event["step"] == memory.step and "train/loss" in event["values"] for event in logged):
