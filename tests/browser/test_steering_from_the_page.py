@@ -1,0 +1,351 @@
+"""A training is paused, saved, tuned, validated, resumed and forked through the page; what it shows is what the files say."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_server import ConsoleServer
+
+from gladius.pulse.rundir import Home
+
+pytestmark = pytest.mark.browser
+
+SCRIPT = Path(__file__).with_name("steered_script.py")
+PROFILE = """
+name: Steered
+engine: script
+needs_dataset: false
+default_epochs: 40
+config:
+  train: {{learning_rate: 0.002, weight_decay: 0.01, batch_size: 16, eval_steps: 1000}}
+argv: ["{python}", "{script}", "{{run_dir}}", "{pause}", "{size}"]
+"""
+HUNGRY = """
+import gladius
+with gladius.start(total_epochs=2, steps_per_epoch=100) as run:
+    run.on("checkpoint", lambda folder: (folder / "weights").write_bytes(b"x"), every_steps=10, contents=("model",))
+    run.adjustable("batch_size", get=lambda: 16, set=print, min=1, applies="restart", key="train.batch_size")
+    for step, _ in run.steps(range(200)):
+        run.log({"train/loss": 3 / (step + 1)})
+        if step == 40:
+            raise MemoryError("cannot allocate 12.4 GiB")
+"""
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+
+
+class Steered:
+    """A run before a browser: what the page says, and what the server has on record."""
+
+    def __init__(self, server: ConsoleServer, guest: Any, run_id: str) -> None:
+        self.server, self.guest, self.run_id = server, guest, run_id
+        self.page = guest.open(f"/runs/{run_id}")
+
+    @property
+    def record(self) -> Any:
+        return self.server.get(f"/runs/{self.run_id}")
+
+    @property
+    def state(self) -> str:
+        return str(self.guest.state)
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def dialog(self, name: str) -> Any:
+        return self.page.get_by_role("dialog", name=name)
+
+    def text(self, region: str) -> str:
+        return str(self.page.get_by_role("region", name=region).inner_text())
+
+    def live(self, name: str) -> Any:
+        """What the trainer last told of a hyperparameter."""
+        changes = [one for one in self.record["hyperparameters"] if one["name"] == name]
+        return changes[-1]["new"] if changes else self.record["adjustable"][name]["value"]
+
+
+@pytest.fixture
+def steer(
+    home: Home, serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]
+) -> Callable[..., Steered]:
+    """Start the steered script through a profile of its own, and open its console."""
+
+    def start(pause: float = 0.02, size: int = 45_200, script: Path = SCRIPT, **options: Any) -> Steered:
+        text = PROFILE.format(python=sys.executable, script=script, pause=pause, size=size)
+        (home.root / "profiles").mkdir(exist_ok=True)
+        (home.root / "profiles" / "steered.yaml").write_text(text)
+        server = serve()
+        started = server.http.post("/runs", json={"profile_id": "steered", "epochs": 40})
+        assert started.status_code == 201, started.text
+        steered = Steered(server, visit(server, **options), started.json()["run_id"])
+        until(lambda: steered.page.get_by_role("status").count() == 1)
+        return steered
+
+    return start
+
+
+@pytest.fixture
+def steered(steer: Callable[..., Steered], until: Callable[..., Any]) -> Steered:
+    run = steer()
+    until(lambda: run.state == "Training", timeout=40)
+    until(lambda: run.button("Save checkpoint").is_enabled())
+    return run
+
+
+def test_a_held_run_is_saved_verified_and_resumed(steered: Steered, until: Callable[..., Any]) -> None:
+    steered.button("Pause training").click()
+    until(lambda: steered.state == "Paused")
+    until(lambda: "paused at step" in steered.text("Controls"))
+    held = steered.record["summary"]["step"]
+
+    steered.button("Save checkpoint").click()
+    until(lambda: "verified, 45." in steered.text("Controls"))
+    until(lambda: "on demand" in steered.text("Checkpoints"))
+    saved = steered.record["checkpoints"][-1]
+    assert (saved["kind"], saved["step"], saved["available"]) == ("manual", held, True)
+    assert steered.text("Checkpoints").count("verified") == len(steered.record["checkpoints"])
+
+    steered.button("Resume training").click()
+    until(lambda: steered.state == "Training")
+    until(lambda: steered.record["summary"]["step"] > held)
+    commands = steered.text("Commands")
+    assert commands.index("resume") < commands.index("checkpoint") < commands.index("pause"), "newest first"
+    assert commands.count("browser") == 3
+    link = steered.page.get_by_role("link", name="CSV")
+    table = steered.server.bare.get(link.get_attribute("href"), headers=dict(steered.server.http.headers)).text
+    assert [command in table for command in ("pause", "checkpoint", "resume")] == [True] * 3
+    assert steered.guest.complaints == []
+
+
+def test_a_released_run_goes_on_from_the_checkpoint_that_was_chosen(
+    steered: Steered, until: Callable[..., Any]
+) -> None:
+    steered.button("Save checkpoint").click()
+    until(lambda: "on demand" in steered.text("Checkpoints"))
+    first = steered.record["checkpoints"][0]["step"]
+    until(lambda: steered.record["summary"]["step"] > first + 20)
+    steered.button("Ways to pause").click()
+    choice = steered.button("Release")
+    assert "memory is free" in choice.inner_text()
+    choice.click()
+    until(lambda: steered.state == "Paused, memory released", timeout=40)
+    until(lambda: steered.button("Resume training").is_enabled())
+
+    steered.button("Resume training").click()
+    dialog = steered.dialog("Resume training")
+    preview = dialog.get_by_role("region", name="Preview")
+    until(lambda: "as attempt 2" in preview.inner_text())
+    dialog.get_by_role("combobox", name="Checkpoint").select_option(label_of(dialog, f"step {first} "))
+    until(lambda: f"step {first}," in preview.inner_text())
+    shown = preview.inner_text()
+    assert shown.index("Restored") < shown.index("model weights") < shown.index("Not restored")
+    assert "position in the data" in shown
+    confirm = dialog.get_by_role("button", name="Resume training", exact=True)
+    until(confirm.is_enabled)
+    confirm.click()
+    until(lambda: steered.state == "Training", timeout=40)
+    until(lambda: steered.record["summary"]["attempt"] == 2)
+    until(lambda: "attempt 2" in steered.page.locator("header").first.inner_text())
+    until(lambda: "superseded" in steered.page.get_by_role("figure", name="Loss").inner_text())
+    assert steered.guest.complaints == []
+
+
+def test_a_hyperparameter_is_checked_set_and_reverted(steered: Steered, until: Callable[..., Any]) -> None:
+    steered.button("Adjust hyperparameters").click()
+    dialog = steered.dialog("Adjust hyperparameters")
+    field = dialog.get_by_role("textbox", name="Peak learning rate")
+    setter = dialog.get_by_role("button", name="Set Peak learning rate")
+    field.fill("1.5")
+    until(lambda: "Must be from 0 to 1" in dialog.inner_text())
+    assert setter.is_disabled()
+    field.fill("0.004")
+    setter.click()
+    until(lambda: "applied at step" in dialog.inner_text())
+    until(lambda: steered.live("learning_rate") == 0.004)
+    until(lambda: "0.002 → 0.004" in dialog.inner_text() and "browser" in dialog.inner_text())
+
+    dialog.get_by_role("button", name="Revert Learning rate to 0.002").click()
+    until(lambda: steered.live("learning_rate") == 0.002)
+    until(lambda: "0.004 → 0.002" in dialog.inner_text())
+
+    # The batch size cannot change while it trains: it is offered from a checkpoint, with the value filled in.
+    dialog.get_by_role("textbox", name="Batch size").fill("8")
+    dialog.get_by_role("button", name="Restart with this Batch size").click()
+    departure = steered.dialog("Fork from a checkpoint")
+    assert departure.get_by_role("combobox", name="key").input_value() == "train.batch_size"
+    assert departure.get_by_role("textbox", name="value of train.batch_size").input_value() == "8"
+    departure.get_by_role("radio", name="Resume this run").check()
+    until(lambda: "release or stop it first" in steered.dialog("Resume training").inner_text())
+    steered.dialog("Resume training").get_by_role("button", name="Pause and release").click()
+    confirm = steered.dialog("Resume training").get_by_role("button", name="Resume training", exact=True)
+    until(confirm.is_enabled, timeout=40)
+    confirm.click()
+    until(lambda: steered.record["summary"]["attempt"] == 2 and steered.state == "Training", timeout=40)
+    until(lambda: steered.live("batch_size") == 8)
+    assert steered.guest.complaints == []
+
+
+def test_a_validation_shows_its_result_and_training_goes_on(steered: Steered, until: Callable[..., Any]) -> None:
+    steered.button("What to validate on").click()
+    steered.button("Test split").click()
+    until(lambda: "test " in steered.text("Controls") and "%" in steered.text("Controls"))
+    values = steered.server.get(f"/runs/{steered.run_id}/metrics", name=["test/loss"])["series"]["test/loss"]["value"]
+    assert len(values) == 1
+    until(lambda: f"{values[0]:.4f}" in steered.text("Progress"))
+    steered.button("Run validation").click()
+    until(lambda: "eval " in steered.text("Controls"))
+    before = steered.record["summary"]["step"]
+    until(lambda: steered.record["summary"]["step"] > before)
+    assert steered.state == "Training"
+
+
+def test_only_the_ticked_keys_of_the_file_are_applied(steered: Steered, until: Callable[..., Any]) -> None:
+    steered.button("Reload config").click()
+    dialog = steered.dialog("Reload config")
+    until(lambda: "there is nothing to apply" in dialog.inner_text())
+    dialog.get_by_role("button", name="Edit file").click()
+    editor = dialog.get_by_role("textbox", name="Config file")
+    text = editor.input_value()
+    editor.fill(text.replace("learning_rate: 0.002", "learning_rate: fast"))
+    dialog.get_by_role("button", name="Save file").click()
+    until(lambda: "line 3" in dialog.inner_text())
+    for old, new in (
+        ("learning_rate: 0.002", "learning_rate: 0.001"),
+        ("weight_decay: 0.01", "weight_decay: 0.05"),
+        ("batch_size: 16", "batch_size: 32"),
+    ):
+        text = text.replace(old, new)
+    editor.fill(text)
+    dialog.get_by_role("button", name="Save file").click()
+
+    rate = dialog.get_by_role("checkbox", name="Apply train.learning_rate")
+    until(lambda: rate.count() == 1)
+    assert dialog.get_by_role("button", name="Apply").is_disabled(), "nothing is ticked by itself"
+    assert dialog.get_by_role("checkbox", name="Apply train.batch_size").is_disabled()
+    row = dialog.get_by_role("row").filter(has_text="train.learning_rate")
+    assert [cell.strip() for cell in row.get_by_role("cell").all_inner_texts()][2:] == [
+        "0.001",
+        "0.002",
+        "0.002",
+        "live",
+    ]
+    rate.check()
+    dialog.get_by_role("button", name="Apply 1").click()
+    until(lambda: "applied" in row.inner_text())
+    until(lambda: "learning_rate: 0.002" in dialog.inner_text(), timeout=5)
+    assert (steered.live("learning_rate"), steered.live("weight_decay")) == (0.001, 0.01)
+    assert steered.live("batch_size") == 16
+    assert [one for one in steered.guest.complaints if "422" not in one] == []
+
+
+def test_a_fork_opens_with_its_parent_and_the_parent_lists_it(steered: Steered, until: Callable[..., Any]) -> None:
+    steered.button("Save checkpoint").click()
+    until(lambda: "on demand" in steered.text("Checkpoints"))
+    step = steered.record["checkpoints"][-1]["step"]
+    steered.button(f"Fork from step {step}").click()
+    dialog = steered.dialog("Fork from a checkpoint")
+    dialog.get_by_role("textbox", name="Name of the new run").fill("gentler")
+    dialog.get_by_role("button", name="Change another value").click()
+    dialog.get_by_role("combobox", name="key").fill("train.learning_rate")
+    dialog.get_by_role("textbox", name="value of train.learning_rate").fill("5e-4")
+    until(lambda: "5e-4" in dialog.get_by_role("region", name="Preview").inner_text())
+    confirm = dialog.get_by_role("button", name="Fork", exact=True)
+    until(confirm.is_enabled)
+    confirm.click()
+    steered.page.wait_for_url("**/runs/*gentler*")
+    parent = steered.page.get_by_role("link", name=steered.run_id)
+    until(lambda: parent.count() == 1)
+    until(lambda: steered.state == "Training", timeout=40)
+    fork = steered.server.get(f"/runs/{steered.page.url.rpartition('/')[2]}")
+    assert fork["parent"]["run_id"] == steered.run_id
+    assert fork["summary"]["step"] > step
+    parent.click()
+    until(lambda: steered.page.get_by_role("link", name=fork["summary"]["run_id"]).count() == 1)
+    assert steered.guest.complaints == []
+
+
+def test_a_stop_that_nobody_takes_can_be_forced(steered: Steered, until: Callable[..., Any]) -> None:
+    started = [one for one in steered.record["attempts"] if one["pid"]]
+    os.kill(started[-1]["pid"], signal.SIGSTOP)
+    steered.button("Stop training").click()
+    steered.dialog("Stop training?").get_by_role("button", name="Stop training").click()
+    assert steered.button("Force stop").count() == 0
+    until(lambda: steered.button("Force stop").count() == 1, timeout=30)
+    steered.button("Force stop").click()
+    until(lambda: steered.record["summary"]["finished_at"] is not None, timeout=60)
+    until(lambda: steered.button("Stop training").is_disabled())
+    until(lambda: steered.button("Force stop").count() == 0)
+
+
+def test_an_error_offers_a_restart_with_what_may_help(
+    tmp_path: Path, steer: Callable[..., Steered], until: Callable[..., Any]
+) -> None:
+    script = tmp_path / "hungry.py"
+    script.write_text(HUNGRY)
+    run = steer(script=script)
+    strip = run.page.get_by_role("region", name="The run ended with an error")
+    until(lambda: strip.count() == 1, timeout=40)
+    assert "Out of memory" in strip.inner_text()
+    assert "cannot allocate 12.4 GiB" in strip.inner_text()
+    assert "raise MemoryError" not in strip.inner_text(), "the traceback comes on demand"
+    strip.get_by_text("Traceback", exact=True).click()
+    until(lambda: "raise MemoryError" in strip.inner_text())
+    until(lambda: "Batches of 8 instead of 16" in strip.inner_text())
+    strip.get_by_role("button", name="Restart from the last checkpoint with these").click()
+    dialog = run.dialog("Resume training")
+    assert dialog.get_by_role("combobox", name="key").input_value() == "train.batch_size"
+    until(lambda: "16 → 8" in dialog.get_by_role("region", name="Preview").inner_text())
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_dialogs_are_accessible_and_fit_the_screen(
+    steer: Callable[..., Steered], until: Callable[..., Any], width: int
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: npm --prefix web ci")
+    run = steer(viewport={"width": width, "height": 844})
+    until(lambda: run.state == "Training", timeout=40)
+    until(lambda: run.button("Save checkpoint").is_enabled())
+    run.button("Save checkpoint").click()
+    until(lambda: "on demand" in run.text("Checkpoints"))
+    run.page.evaluate(AXE.read_text(encoding="utf-8"))
+    openers = [
+        (lambda: run.button("Stop training").click(), "Stop training?"),
+        (lambda: run.button("Adjust hyperparameters").click(), "Adjust hyperparameters"),
+        (lambda: run.button("Reload config").click(), "Reload config"),
+        (lambda: run.page.get_by_role("button", name="Fork from step").first.click(), "Fork from a checkpoint"),
+    ]
+    assert violations(run.page) == []
+    for opens, name in openers:
+        opens()
+        until(lambda name=name: run.dialog(name).count() == 1)
+        assert violations(run.page) == [], name
+        assert run.page.evaluate("document.documentElement.scrollWidth") <= width
+        box = run.dialog(name).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        run.page.keyboard.press("Escape")
+        until(lambda name=name: run.dialog(name).count() == 0)
+        focus = run.page.evaluate("document.activeElement.getAttribute('aria-label')")
+        assert focus, "the focus goes back to the button"
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds against WCAG 2.2 AA, one line each."""
+    rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}"
+    found = page.evaluate(f"axe.run(document, {rules}).then(result => result.violations)")
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+
+
+def label_of(dialog: Any, start: str) -> Any:
+    """The value of the option whose text starts so."""
+    for option in dialog.get_by_role("option").all():
+        if option.inner_text().strip().startswith(start):
+            return option.get_attribute("value")
+    raise AssertionError(f"no option '{start}'")
