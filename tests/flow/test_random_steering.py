@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from pulse_wrapper import read_training_status
 
 EXAMPLES = int(os.environ.get("GLADIUS_STEERING_EXAMPLES", "200"))
 STEPS = 8
+EARLIEST_END = 3
 _ZYGOTE = """
 import os, signal, sys
 from gladius.compose import up
@@ -76,6 +78,7 @@ class World:
         self._background = ThreadPoolExecutor(1)
         self._count = 0
         self.moves: Counter[str] = Counter()
+        self.finished: list[Path] = []
         self.server = self._new_server()
         self._next: Future[SteeredRun] = self._background.submit(self._prepare)
 
@@ -85,6 +88,9 @@ class World:
     def kill_server(self) -> None:
         self.moves["server killed"] += 1
         self.server.kill()
+        # A server that starts reads every run there is: two hundred of them would be another test.
+        while self.finished:
+            shutil.rmtree(self.finished.pop())
         self.server = self._new_server()
 
     def _prepare(self) -> SteeredRun:
@@ -114,7 +120,8 @@ class RandomSteering(RuleBasedStateMachine):
         self.run = self.world.take()
         note(f"run {self.run.directory.root}")
         self.truth = self.run.truth
-        self.doomed = False
+        # Known from what was sent alone, never from a clock: that a command ends the attempt, and how many came before.
+        self.doomed, self.made, self.killed = False, 0, False
         self.world.until(lambda: self.truth.read().step >= 0)
         self.agree(lambda record: record["summary"]["instrumented"])
 
@@ -129,6 +136,7 @@ class RandomSteering(RuleBasedStateMachine):
         self.world.until(lambda: condition(self.record()), 10, every=0.01)
 
     def send(self, command: str, wait: bool, refusal: str | None = None, **args: Any) -> Sent:
+        self.made += 1
         sent = Sent(new_command_id(), command, args, refusal=refusal)
         self.truth.sent[sent.id] = sent
         answer = self.post(sent)
@@ -217,10 +225,12 @@ class RandomSteering(RuleBasedStateMachine):
         self.run.configure({"train.learning_rate": rate, "train.batch_size": 64})
         self.send("reload_config", True, keys=["train.learning_rate"] + ["train.batch_size"] * both)
 
+    @precondition(lambda self: self.made >= EARLIEST_END)
     @rule(wait=waits)
     def release(self, wait: bool) -> None:
         self.send("pause", wait, mode="release")
 
+    @precondition(lambda self: self.made >= EARLIEST_END)
     @rule(wait=waits, checkpoint=st.booleans())
     def stop(self, wait: bool, checkpoint: bool) -> None:
         self.send("stop", wait, checkpoint=checkpoint)
@@ -253,8 +263,13 @@ class RandomSteering(RuleBasedStateMachine):
         self.run.put(sent, 98 if attempt == self.truth.attempt else attempt)
         self.settle()
 
-    @rule()
-    def kill_the_server(self) -> None:
+    @precondition(lambda self: not self.killed)
+    @rule(command=st.sampled_from(["checkpoint", "pause", "resume", "validate", None]))
+    def kill_the_server(self, command: str | None) -> None:
+        """At rest, or as soon as it took a command."""
+        if command is not None:
+            self.send(command, False)
+        self.killed = True
         self.world.kill_server()
         if not self.truth.open:
             self.agree(self._told_as_it_is)
@@ -310,6 +325,7 @@ class RandomSteering(RuleBasedStateMachine):
         truth.check_folders()
         self.world.moves.update(f"{truth.sent[id_].command} {acks[-1]['state']}" for id_, acks in truth.acks.items())
         self.world.moves.update({"attempts": truth.attempt, "steps": len(truth.losses)})
+        self.world.finished.append(self.run.directory.root)
 
 
 @pytest.fixture
