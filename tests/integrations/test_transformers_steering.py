@@ -448,3 +448,12 @@ def test_reload_applies_the_confirmed_keys_of_the_file(steer):
 def test_outside_of_its_training_loop_no_trainer_is_found(tmp_path):
     trainer = make_trainer(tmp_path / "out")
     assert found_trainer.find(trainer.state) is None
+
+
+def test_a_trainer_that_cannot_be_steered_is_recorded_and_can_be_stopped(steer, plain_losses, caplog):
+    wrong = ["learning_rate"]  # no mapping: as an example for whatever we may fail at
+    run, _, (answer,) = steer("stop", callback={"config_keys": wrong})
+    assert events(run.dir, "hello")[-1]["capabilities"] == ["pause", "resume", "stop"]
+    assert (answer["state"], answer["step"]) == ("applied", 4)
+    assert losses(run.dir) == {step: plain_losses[step] for step in (1, 2, 3, 4)}
+    assert "cannot be steered" in caplog.text

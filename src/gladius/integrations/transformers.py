@@ -336,11 +336,18 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         return start(name=args.run_name if args.run_name != args.output_dir else None)
 
     def _take_controls(self, found: Optional[found_trainer.Found]) -> None:
+        """Offer what can be asked of this Trainer; one that is put together so that we fail at it is recorded all the same."""
         assert self._run is not None
         if found is None:
             return
-        self._controls = TrainerControls(self._run, found, self._wishes, self)
-        self._controls.offer()
+        controls = TrainerControls(self._run, found, self._wishes, self)
+        try:
+            controls.offer()
+        except Exception:  # noqa: BLE001
+            controls.close()
+            _log.warning("this Trainer cannot be steered but for pause and stop; it is recorded", exc_info=True)
+        else:
+            self._controls = controls
 
     def _let_go(self, error: Optional[BaseException] = None) -> None:
         """Leave the model as it was, and end the run if it is our own."""
