@@ -234,3 +234,16 @@ def test_the_exported_audit_is_safe_to_open(home: Home, me: Identity) -> None:
         assert json.loads(lines[1][5]) == {"name": "=1+1", "value": 'a,b\n"c"'}
 
     at_desk(home, work)
+
+
+def test_before_the_hello_of_a_new_attempt_a_script_that_once_said_it_is_waited_for(home: Home, me: Identity) -> None:
+    run = live(home, me, "command", ["stop"])
+    run.write_attempt(2, {"argv": ["x"]})
+    EventWriter(run.supervisor_events, 2).write("process", {"event": "started", **me.as_dict()})
+
+    async def work(desk: Desk, store: Store) -> None:
+        assert disabled_commands(await store.view(run.run_id)) == {}
+        await desk.send(run.run_id, "stop", {}, "test")
+        assert posted(run.control) == [("stop", {}, 2)] and posted(run.supervisor_control) == []
+
+    at_desk(home, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,18 @@ def test_other_data_another_model_and_another_seed_are_warned_of(written: Writte
     told = effects(preview)
     assert "earlier data" in told["data.path"] and "may not load" in told["model.name"]
     assert "another order" in told["train.seed"] and any("data are others" in one for one in preview.warnings)
+
+
+def test_records_that_were_changed_since_are_warned_of(written: Written) -> None:
+    records = written.run.root / "x.jsonl"
+    records.write_text("{}\n")
+    folder = written.checkpoint(100)
+    os.utime(folder / "manifest.json", (2e9, 2e9))
+    assert not any("x.jsonl" in one for one in written.preview().warnings)
+    os.utime(records, (3e9, 3e9))
+    assert any("x.jsonl was changed after" in one for one in written.preview().warnings)
+    records.unlink()
+    assert any("records are gone" in one for one in written.preview().warnings)
 
 
 def test_what_was_set_live_goes_on_and_a_later_configuration_wins_over_an_old_checkpoint(written: Written) -> None:

@@ -41,8 +41,8 @@ class Route:
 
 
 def speaks_pulse(view: RunView) -> bool:
-    """Whether the trainer reads its mailbox: it said hello, or it is one of those that will."""
-    if view.current.instrumented:
+    """Whether the trainer reads its mailbox: it said hello, in this attempt or an earlier one, or is one that will."""
+    if any(facts.instrumented for facts in view.attempts.values()):
         return True
     return view.run.get("engine") not in (None, "command") and view.current.parsed_state is None
 

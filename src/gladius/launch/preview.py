@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from gladius.launch.changes import announced
 from gladius.launch.continuity import BATCH, data_position, learning_rate
 from gladius.launch.plan import Plan
+from gladius.pulse.checkpoints import MANIFEST
 from gladius.wire.steering import Change
 from pulse_wrapper import safe_read_json
 
@@ -54,7 +56,13 @@ def changed(plan: Plan) -> list[Change]:
 
 def warnings(plan: Plan) -> list[str]:
     """What a person should know before saying yes."""
-    return [*(plan.origin.notes if plan.origin else ()), *_general(plan), *_data(plan), *_environment(plan)]
+    return [
+        *(plan.origin.notes if plan.origin else ()),
+        *_general(plan),
+        *_data(plan),
+        *_data_touched(plan),
+        *_environment(plan),
+    ]
 
 
 def _effect(plan: Plan, key: str) -> str:
@@ -114,6 +122,25 @@ def _data(plan: Plan) -> Iterator[str]:
     contents = plan.origin.contents if plan.origin is not None and plan.speaks else ()
     if contents and not asked & set(BATCH) and "data_position" not in contents:
         yield "The checkpoint holds no position in the data: the epoch begins anew."
+
+
+def _data_touched(plan: Plan) -> Iterator[str]:
+    """A file of records that was written after the checkpoint was: the records may be others, or in another order."""
+    named = plan.changes.flat.get("data.path")
+    if plan.origin is None or not isinstance(named, str) or "data.path" in plan.changes.asked:
+        return
+    facts = safe_read_json(plan.view.directory.attempt_json(plan.base_attempt)) or {}
+    path = Path(str(facts.get("cwd") or "."), named).expanduser()
+    try:
+        touched, saved = path.stat().st_mtime, (plan.origin.path / MANIFEST).stat().st_mtime
+    except FileNotFoundError:
+        if not path.exists():
+            yield f"The records are gone: there is no {path}."
+        return
+    except OSError:
+        return
+    if touched > saved:
+        yield f"{path.name} was changed after the checkpoint was saved: its records may be others, or in another order."
 
 
 def _environment(plan: Plan) -> Iterator[str]:
