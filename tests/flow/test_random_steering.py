@@ -11,9 +11,6 @@ import functools
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +19,7 @@ from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 import pytest
-from console_server import ConsoleServer
+from forked_servers import Forge
 from hypothesis import HealthCheck, Phase, note, seed, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -35,55 +32,20 @@ from pulse_wrapper import read_training_status
 EXAMPLES = int(os.environ.get("GLADIUS_STEERING_EXAMPLES", "200"))
 STEPS = 8
 EARLIEST_END = 3
-_ZYGOTE = """
-import os, signal, sys
-from gladius.compose import up
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for line in sys.stdin:
-    if os.fork() == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        up(line.strip(), port=0, on_ready=lambda address: print(address.url, address.token, os.getpid(), flush=True))
-        os._exit(0)
-"""
-
-
-class Forked:
-    """A server process that another one forked, as `ConsoleServer` wants to see it."""
-
-    def __init__(self, zygote: subprocess.Popen[str], home: Home, until: Callable[..., Any]) -> None:
-        self.stdout, self._until = self, until
-        assert zygote.stdin is not None
-        assert zygote.stdout is not None
-        zygote.stdin.write(f"{home.root}\n")
-        zygote.stdin.flush()
-        self.url, self.token, pid = zygote.stdout.readline().split()
-        self.pid = int(pid)
-
-    def readline(self) -> str:
-        return f"{self.url} {self.token}"
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-    def wait(self, timeout: float) -> None:
-        self._until(lambda: not Path(f"/proc/{self.pid}").exists(), timeout)
 
 
 class World:
     """What lasts from example to example: the home, the server, and a run that is ready for the next one."""
 
-    def __init__(self, home: Home, zygote: subprocess.Popen[str], until: Callable[..., Any]) -> None:
-        self.home, self._zygote = home, zygote
+    def __init__(self, home: Home, forge: Forge, until: Callable[..., Any]) -> None:
+        self.home, self._forge = home, forge
         self.until = functools.partial(until, every=0.004)
         self._background = ThreadPoolExecutor(1)
         self._count = 0
         self.moves: Counter[str] = Counter()
         self.finished: list[Path] = []
-        self.server = self._new_server()
+        self.server = self._forge.server(self.home, self.until)
         self._next: Future[SteeredRun] = self._background.submit(self._prepare)
-
-    def _new_server(self) -> ConsoleServer:
-        return ConsoleServer(lambda *argv, **options: Forked(self._zygote, self.home, self.until), self.home)
 
     def kill_server(self) -> None:
         self.moves["server killed"] += 1
@@ -91,7 +53,7 @@ class World:
         # A server that starts reads every run there is: two hundred of them would be another test.
         while self.finished:
             shutil.rmtree(self.finished.pop())
-        self.server = self._new_server()
+        self.server = self._forge.server(self.home, self.until)
 
     def _prepare(self) -> SteeredRun:
         self._count += 1
@@ -329,11 +291,12 @@ class RandomSteering(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def world(home: Home, spawn: Callable[..., subprocess.Popen[str]], until: Callable[..., Any]) -> Iterator[World]:
-    zygote = spawn(sys.executable, "-c", _ZYGOTE, stdin=subprocess.PIPE, stderr=None)
-    world = World(home, zygote, until)
+def world(home: Home, until: Callable[..., Any]) -> Iterator[World]:
+    forge = Forge()
+    world = World(home, forge, until)
     yield world
     world.close()
+    forge.close()
 
 
 @pytest.mark.slow

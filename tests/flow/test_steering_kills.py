@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from console_server import ConsoleServer
+from forked_servers import Forge
 from steered import TRAINER, Sent, SteeredRun
 
 from gladius.pulse.checkpoints import verify
@@ -27,9 +27,9 @@ Spawn = Callable[..., subprocess.Popen[str]]
 class Helm:
     """A run and whichever server there is now; `send` posts through it."""
 
-    def __init__(self, home: Home, spawn: Spawn, until: Until, folder: Path) -> None:
-        self.home, self._spawn, self.until = home, spawn, until
-        self.server = ConsoleServer(spawn, home)
+    def __init__(self, home: Home, forge: Forge, until: Until, folder: Path) -> None:
+        self.home, self._forge, self.until = home, forge, until
+        self.server = forge.server(home, until)
         self.run = SteeredRun(home, folder / "steered")
         self.truth = self.run.truth
         self.until(lambda: self.truth.read().step >= 3 and self.record()["summary"]["instrumented"])
@@ -43,7 +43,7 @@ class Helm:
         return found
 
     def new_server(self) -> None:
-        self.server = ConsoleServer(self._spawn, self.home)
+        self.server = self._forge.server(self.home, self.until)
 
     def send(self, command: str, **args: Any) -> Sent:
         """Post it; true is nothing yet."""
@@ -92,9 +92,16 @@ class Helm:
         self.truth.check_folders()
 
 
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    forge = Forge()
+    yield forge
+    forge.close()
+
+
 @pytest.fixture
-def helm(home: Home, spawn: Spawn, until: Until, tmp_path: Path) -> Iterator[Helm]:
-    helm = Helm(home, spawn, until, tmp_path)
+def helm(home: Home, forge: Forge, until: Until, tmp_path: Path) -> Iterator[Helm]:
+    helm = Helm(home, forge, until, tmp_path)
     yield helm
     helm.server.kill()
 
