@@ -191,7 +191,10 @@ def test_a_profiles_run_gets_a_configuration_with_the_changes(profiled_loop: Loo
     record = run.record
     assert record["config"]["train"]["batch_size"] == 4 and record["config"]["train"]["learning_rate"] == 0.2
     assert record["adjustable"]["batch_size"]["value"] == 4
-    assert record["attempts"][1]["argv"][-1] == str(run.run.attempt_config(2))
+    second = record["attempts"][1]
+    assert second["argv"][-1] == str(run.run.attempt_config(2)) and second["asked_by"] == "api"
+    assert second["overrides"] == {"train.batch_size": 4, "train.learning_rate": 0.2}
+    assert second["checkpoint"] == record["checkpoints"][-1]["path"]
     assert run.server.get(f"{run.path}/config", attempt=1)["config"]["train"]["batch_size"] == 8
 
 

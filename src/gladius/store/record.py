@@ -131,8 +131,12 @@ def _attempt(view: RunView, number: int) -> Attempt:
     planned = [str(word) for word in argv] if isinstance(argv, list) else []
     facts = view.attempt_facts(number)
     started, exited = facts.started or {}, facts.exited or {}
+    overrides = launched.get("overrides")
     return Attempt(
         attempt=number,
+        asked_by=_text(launched.get("asked_by")),
+        checkpoint=_text(launched.get("checkpoint")),
+        overrides=overrides if isinstance(overrides, dict) else {},
         argv=started.get("argv") or planned,
         pid=started.get("pid") or (facts.hello or {}).get("pid"),
         host=facts.host,
@@ -143,6 +147,10 @@ def _attempt(view: RunView, number: int) -> Attempt:
         signal=exited.get("signal"),
         evidence=exited.get("evidence"),
     )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _parse(model: type[T], raw: Any) -> T | None:

@@ -98,10 +98,13 @@ class Cursors(Wire):
 
 
 class Attempt(Wire):
-    """One start of a run's trainer."""
+    """One start of a run's trainer: from which checkpoint, with which changes, and who asked for it."""
 
     attempt: int
     argv: list[str] = Field(default_factory=list)
+    asked_by: str | None = None
+    checkpoint: str | None = None
+    overrides: dict[str, Any] = Field(default_factory=dict)
     pid: int | None = None
     host: str | None = None
     started_at: float | None = None

@@ -150,7 +150,7 @@ export interface Artifact {
   description?: string | null;
 }
 /**
- * One start of a run's trainer.
+ * One start of a run's trainer: from which checkpoint, with which changes, and who asked for it.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Attempt".
@@ -158,6 +158,11 @@ export interface Artifact {
 export interface Attempt {
   attempt: number;
   argv: string[];
+  asked_by: string | null;
+  checkpoint: string | null;
+  overrides: {
+    [k: string]: unknown;
+  };
   pid: number | null;
   host: string | null;
   started_at: number | null;
