@@ -206,6 +206,8 @@ export const en = {
   'progress.saved': 'saved',
   'progress.last': 'last',
   'progress.at_step': 'at step',
+  'progress.next': 'next',
+  'progress.in': 'in {time}',
   'progress.samples': 'Samples this epoch',
   'progress.total': 'total',
   'progress.processed': 'processed',

@@ -208,6 +208,8 @@ export const ru: Catalogue = {
   'progress.saved': 'сохранено',
   'progress.last': 'последняя',
   'progress.at_step': 'на шаге',
+  'progress.next': 'следующая',
+  'progress.in': 'через {time}',
   'progress.samples': 'Примеры этой эпохи',
   'progress.total': 'всего',
   'progress.processed': 'пройдено',

@@ -109,3 +109,20 @@ export function history(changes: readonly HyperparameterChange[], attempt: numbe
       };
     });
 }
+
+/** When the next periodic checkpoint is due: at a step, or in seconds; null when no cadence is known or it is off. */
+export function nextSave(
+  rows: readonly Knob[],
+  at: { step: number | null; lastSave: number | null; started: number | null; now: number },
+): { step: number } | { seconds: number } | null {
+  const value = (name: string): number => {
+    const now = rows.find(row => row.name === name)?.now;
+    return typeof now === 'number' ? now : 0;
+  };
+  const steps = value('checkpoint_every_steps') || value('save_steps');
+  if (steps > 0 && at.step !== null) return { step: (Math.floor((at.step + 1) / steps) + 1) * steps - 1 };
+  const minutes = value('checkpoint_every_minutes');
+  const since = Math.max(at.lastSave ?? 0, at.started ?? 0);
+  if (minutes > 0 && since > 0) return { seconds: Math.max(0, since + minutes * 60 - at.now) };
+  return null;
+}

@@ -70,6 +70,22 @@ describe('SeriesBook', () => {
     expect(book.superseded('train/loss')).toEqual([]);
   });
 
+  it('goes back with a resume: what lies beyond is superseded at once', () => {
+    const book = new SeriesBook();
+    for (let step = 0; step < 5; step++) book.append(event(step, { 'train/loss': step }));
+    book.append(event(3, { 'train/loss': 30 }));
+    book.append(event(4, { 'train/loss': 40 }));
+    expect([...book.get('train/loss')!.values]).toEqual([0, 1, 2, 30, 40]);
+    expect([...book.superseded('train/loss')[0]!.values]).toEqual([3, 4]);
+  });
+
+  it('takes two points at one step as they come', () => {
+    const book = new SeriesBook();
+    book.append(event(3, { 'eval/loss': 1 }));
+    book.append(event(3, { 'eval/loss': 2 }));
+    expect([...book.get('eval/loss')!.values]).toEqual([1, 2]);
+  });
+
   it('forgets all when it is cleared', () => {
     const book = new SeriesBook();
     book.append(event(0, { 'train/loss': 1, 'moe/load/0/0': 1 }));

@@ -56,6 +56,17 @@ export class Series {
     this.#size++;
   }
 
+  /** Take away the points from `step` on, and return them as a course of their own. */
+  cut(step: number): Series {
+    const from = this.steps.findIndex(one => one >= step);
+    const tail = new Series();
+    if (from < 0) return tail;
+    for (let i = from; i < this.#size; i++)
+      tail.append(this.#step[i]!, this.#epoch[i]!, this.#time[i]!, this.#value[i]!);
+    this.#size = from;
+    return tail;
+  }
+
   #grow(): void {
     this.#room *= 2;
     const wider = (old: Float64Array) => {
@@ -144,7 +155,14 @@ export class SeriesBook {
       if (!isCharted(name)) continue;
       let series = this.#charted.get(name);
       if (!series) this.#charted.set(name, (series = new Series()));
+      if (event.step != null && event.step < series.steps.at(-1)!) this.#supersede(name, series, event.step);
       series.append(event.step ?? NaN, event.epoch ?? NaN, event.time, number);
     }
+  }
+
+  /** Steps fall only after a resume from an earlier checkpoint: what was drawn beyond it is no longer the course. */
+  #supersede(name: string, series: Series, step: number): void {
+    const tail = series.cut(step);
+    if (tail.length) this.#superseded.set(name, [...this.superseded(name), tail]);
   }
 }
