@@ -32,4 +32,4 @@ def test_a_test_that_a_guide_names_is_there(guide: str, file: str, test: str) ->
 def test_no_cell_of_a_guide_is_left_open() -> None:
     assert GUIDES
     for guide in GUIDES:
-        assert not re.search(r"\|\s*\|", guide.read_text(encoding="utf-8"))
+        assert not re.search(r"\|[ \t]*\|", guide.read_text(encoding="utf-8"))
