@@ -73,4 +73,4 @@ class _Forked:
             self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float) -> None:
-        self._until(lambda: not Path(f"/proc/{self.pid}").exists(), timeout, 0.004)
+        self._until(lambda: not Path(f"/proc/{self.pid}").exists(), timeout)

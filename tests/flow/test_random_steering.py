@@ -34,6 +34,11 @@ STEPS = 8
 EARLIEST_END = 3
 
 
+def saves(sent: Sent) -> bool:
+    """Whether a trainer that obeys writes a checkpoint."""
+    return sent.command in ("checkpoint", "pause") or (sent.command == "stop" and sent.args["checkpoint"])
+
+
 class World:
     """What lasts from example to example: the home, the server, and a run that is ready for the next one."""
 
@@ -82,8 +87,8 @@ class RandomSteering(RuleBasedStateMachine):
         self.run = self.world.take()
         note(f"run {self.run.directory.root}")
         self.truth = self.run.truth
-        # Known from what was sent alone, never from a clock: that a command ends the attempt, and how many came before.
-        self.doomed, self.made, self.killed = False, 0, False
+        # Which moves there are next follows from what was sent alone, never from how fast it was obeyed.
+        self.doomed, self.saved, self.made, self.killed = False, False, 0, False
         self.world.until(lambda: self.truth.read().step >= 0)
         self.agree(lambda record: record["summary"]["instrumented"])
 
@@ -108,6 +113,7 @@ class RandomSteering(RuleBasedStateMachine):
             del self.truth.sent[sent.id]
         else:
             assert (answer.status_code, answer.json()) == (202, {"command_id": sent.id}), answer.text
+            self.saved = self.saved or (not self.doomed and saves(sent))
             self.doomed = self.doomed or sent.ends
         if wait:
             self.settle()
@@ -207,12 +213,13 @@ class RandomSteering(RuleBasedStateMachine):
             assert answer.status_code in ((409, 422) if self.doomed else (422,)), answer.text
         assert list(self.truth.sent) == known
 
-    @precondition(lambda self: self.truth.sent)
-    @rule(data=st.data())
-    def say_it_again(self, data: st.DataObject) -> None:
+    @precondition(lambda self: self.made)
+    @rule(place=st.integers(0, STEPS))
+    def say_it_again(self, place: int) -> None:
         """The same id is the same command, whatever became of it; another command may not take its id."""
-        sent = self.truth.sent[data.draw(st.sampled_from(sorted(self.truth.sent)))]
-        if sent.by == "api":
+        known = [sent for sent in self.truth.sent.values() if sent.by == "api"]
+        if known:
+            sent = known[place % len(known)]
             assert self.post(sent).json() == {"command_id": sent.id}
             other = Sent(sent.id, "set", {"name": "weight_decay", "value": 77})
             assert self.post(other).json()["code"] == "command_conflict"
@@ -236,13 +243,11 @@ class RandomSteering(RuleBasedStateMachine):
         if not self.truth.open:
             self.agree(self._told_as_it_is)
 
-    @precondition(lambda self: self.doomed)
+    @precondition(lambda self: self.doomed and self.saved)
     @rule(oldest=st.booleans(), overrides=st.sampled_from([{}, {"train.learning_rate": 0.3}, {"train.batch_size": 8}]))
     def resume_in_a_new_process(self, oldest: bool, overrides: dict[str, Any]) -> None:
         """A new attempt from a checkpoint that is still there."""
         self.settle()
-        if not self.truth.checkpoints:
-            return
         there = [event["path"] for event in self.truth.checkpoints if Path(event["path"]).is_dir()]
         wanted = {"checkpoint": there[0 if oldest else -1], "overrides": overrides}
         answer = self.world.server.http.post(f"/runs/{self.run.id}/resume", json=wanted)
