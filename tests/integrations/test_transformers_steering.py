@@ -1,5 +1,6 @@
 """Each control on a real Trainer: what it does, and that nothing else is felt by the training."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -329,20 +330,8 @@ def test_the_peak_rate_rescales_the_schedule_and_keeps_the_ratio_of_groups(steer
         def on_step_end(self, args, state, control, optimizer=None, **kwargs):
             groups.append([group["lr"] for group in optimizer.param_groups])
 
-    class Prepared(transformers.Trainer):
-        def create_optimizer_and_scheduler(self, *args, **kwargs):
-            return None
-
-        def create_optimizer(self, *args, **kwargs):
-            self.optimizer = optimizer
-            return optimizer
-
-        def create_scheduler(self, *args, **kwargs):
-            self.lr_scheduler = schedule
-            return schedule
-
     run, _, (answer,) = steer(
-        ("set", {"name": "learning_rate", "value": 0.06}), model=model, kind=Prepared, others=[Looks()],
+        ("set", {"name": "learning_rate", "value": 0.06}), model=model, kind=functools.partial(transformers.Trainer, optimizers=(optimizer, schedule)), others=[Looks()],
         lr_scheduler_type="linear",
     )  # fmt: skip
     assert answer["state"] == "applied"
