@@ -342,6 +342,12 @@ export const en = {
   'hyper.num_train_epochs': 'Total epochs',
   'hyper.batch_size': 'Batch size',
   'hyper.gradient_accumulation_steps': 'Gradient accumulation',
+  'hyper.log_every': 'Log every N steps',
+  'hyper.evaluate_every': 'Evaluate every N steps',
+  'hyper.gradient_accumulation': 'Gradient accumulation',
+  'hyper.warmup_steps': 'Warm-up steps',
+  'hyper.schedule': 'Schedule',
+  'hyper.max_steps': 'Total steps',
   'hyper.momentum': 'Momentum',
 
   'reload.intro': "The run's config file, compared with what is in force.",

@@ -343,6 +343,12 @@ export const ru: Catalogue = {
   'hyper.num_train_epochs': 'Всего эпох',
   'hyper.batch_size': 'Размер пакета',
   'hyper.gradient_accumulation_steps': 'Накопление градиента',
+  'hyper.log_every': 'Журнал каждые N шагов',
+  'hyper.evaluate_every': 'Проверка каждые N шагов',
+  'hyper.gradient_accumulation': 'Накопление градиента',
+  'hyper.warmup_steps': 'Шаги разогрева',
+  'hyper.schedule': 'График скорости',
+  'hyper.max_steps': 'Всего шагов',
   'hyper.momentum': 'Момент',
 
   'reload.intro': 'Файл настроек запуска в сравнении с тем, что действует.',

@@ -13,6 +13,12 @@ export function knobName(name: string, label: string | null): string {
   return label || name.replaceAll('_', ' ');
 }
 
+/** Whether a trainer's label adds nothing to the name that is shown. */
+export function sameWords(label: string | null, shown: string, name: string): boolean {
+  if (!label || label === shown) return true;
+  return i18n.has(`hyper.${label.replaceAll(' ', '_')}`) || label === name.replaceAll('_', ' ');
+}
+
 export const APPLIES: Record<Applies, { key: Key; hint: Key; tone: Tone }> = {
   live: { key: 'applies.live', hint: 'applies.live_text', tone: 'good' },
   next_checkpoint: { key: 'applies.next_checkpoint', hint: 'applies.next_checkpoint_text', tone: 'busy' },

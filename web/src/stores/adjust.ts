@@ -36,7 +36,7 @@ export interface Change {
 
 /** What steers the learning first, then how often something is done, then what needs a restart; else as the trainer has it. */
 function rank({ name, applies }: Knob): number {
-  return applies === 'restart' ? 2 : /_(steps|minutes|epochs)$/.test(name) ? 1 : 0;
+  return applies === 'restart' ? 2 : /(_(steps|minutes|epochs|every)|_every_\w+)$/.test(name) ? 1 : 0;
 }
 
 /** The rows of the dialog. What this attempt changed since it said hello is the value now. */
