@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -84,6 +85,16 @@ def test_a_script_without_finish_ends_as_its_process_did(
     if state == "error" and "raise" in ending:
         assert "Traceback" in events(run_dir, "state")[-1]["error"]["traceback"]
         assert "ValueError: bad batch" in errors, "Python's own report is still printed"
+
+
+def test_a_script_that_was_started_by_hand_tells_how_to_start_it_again(
+    script: Callable[..., subprocess.Popen[str]], run_dir: RunDir
+) -> None:
+    process = script(START)
+    assert process.wait(timeout=30) == 0
+    facts = json.loads(run_dir.attempt_json(1).read_text())
+    assert facts["argv"][0] == sys.executable and facts["argv"][-1].endswith("train.py")
+    assert facts["cwd"] == os.getcwd()
 
 
 def test_another_excepthook_is_still_called(script: Callable[..., subprocess.Popen[str]], run_dir: RunDir) -> None:

@@ -165,7 +165,7 @@ def _open_attempt(directory: RunDir, config: Optional[Mapping[str, Any]]) -> Tup
         return announced, safe_read_json(directory.attempt_json(announced)) or {}
     attempt = max(directory.attempt_numbers(), default=0) + 1
     facts: Dict[str, Any] = {
-        "argv": [sys.executable, *sys.argv],
+        **_command_line(),
         "env": [],
         "launcher": None,
         "config": _as_json(config or {}),
@@ -173,6 +173,18 @@ def _open_attempt(directory: RunDir, config: Optional[Mapping[str, Any]]) -> Tup
     }
     directory.write_attempt(attempt, facts)
     return attempt, facts
+
+
+def _command_line() -> Dict[str, Any]:
+    """How this process was started, so that it can be started again; a notebook has no way to be."""
+    words = list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv])  # Python 3.9 knows no `orig_argv`
+    again = {"argv": [sys.executable, *words[1:]]}
+    if "ipykernel" in sys.modules or sys.flags.interactive or len(words) < 2:
+        return again
+    try:
+        return {**again, "cwd": os.getcwd()}
+    except OSError:
+        return again
 
 
 def _last_checkpoint(directory: RunDir) -> Optional[str]:
