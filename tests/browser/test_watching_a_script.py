@@ -171,6 +171,19 @@ def test_a_killed_server_leaves_the_values_and_the_next_one_goes_on(
     until(lambda: guest.state == "Stopped", timeout=30)
 
 
+def test_a_log_view_that_could_not_be_fetched_is_fetched_again(
+    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    server, run_id = watched(PRINTING)
+    guest = visit(server)
+    # The server went away just while the page loaded.
+    guest.page.route("**/terminal-*.js", lambda route: route.abort(), times=1)
+    page = guest.open(f"/runs/{run_id}")
+    rows = page.get_by_role("region", name="Live training stream").locator(".xterm-rows")
+    until(lambda: rows.count() == 1 and "Batch" in rows.inner_text())
+    assert any("terminal" in one or "ERR_FAILED" in one for one in guest.complaints), "it was not aborted at all"
+
+
 def test_a_program_that_only_prints_has_its_buttons_by_signals(
     watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], until: Callable[..., Any]
 ) -> None:
