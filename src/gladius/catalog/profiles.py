@@ -102,7 +102,7 @@ def _parse(path: Path, builtin: bool) -> Profile:
     engine = data.get("engine")
     if engine not in ENGINES:
         raise _wrong(path, data, "engine", f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
-    config = _plain(data.get("config", {}))
+    config = plain(data.get("config", {}))
     _check_config(path, data, engine, config)
     argv = tuple(str(word) for word in data.get("argv", ()))
     if engine == "script" and not argv:
@@ -188,12 +188,12 @@ def line_of(data: Any, keys: list[str]) -> int:
     return line
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Shed the YAML reader's own types (they carry comments and positions)."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)

@@ -256,7 +256,7 @@ class TorchLoop:
             return {}
         path = Path(config_file)
         keys = keys_by_name(read_config(path))
-        self.run.on("reload_config", lambda: read_config(path))
+        self.run.on("reload_config", lambda: read_config(path), file=path)
         return keys
 
     def _epochs_done(self) -> Optional[float]:

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gladius.catalog.effective import settings_for
-from gladius.catalog.profiles import line_of
+from gladius.catalog.profiles import line_of, plain
 from gladius.catalog.settings import Settings, flatten, nest
 from gladius.errors import ConfigError, FieldErrors
 from gladius.launch.attempt import CONFIG_FILE, write_text
@@ -22,9 +22,14 @@ from gladius.wire.steering import Applies, ConfigDiff, ConfigRow
 
 
 def config_path(view: RunView) -> Path | None:
-    """The editable file that run.json names; None for a run whose configuration is its script's own."""
-    source = view.run.get("config_source")
+    """The editable file that run.json names, else the one that the trainer reads; None where neither is known."""
+    source = view.run.get("config_source") or view.hello.get("config_file")
     return view.directory.root / source if isinstance(source, str) and source else None
+
+
+def _is_the_scripts_own(view: RunView) -> bool:
+    """Whether only the trainer knows what its file may say; it judges each key when it is reloaded."""
+    return not view.run.get("config_source")
 
 
 def diff(view: RunView) -> ConfigDiff:
@@ -52,6 +57,8 @@ def save(view: RunView, text: str) -> None:
     path = config_path(view)
     if path is None:
         raise ConfigError("This run has no configuration file.", "Its script knows its own settings.")
+    if _is_the_scripts_own(view):
+        raise ConfigError(f"{path} is the script's own.", "Edit it there; reloading takes it over.")
     check(view, text, path.name)
     write_text(path, text)
 
@@ -63,6 +70,8 @@ def check(view: RunView, text: str, name: str) -> dict[str, Any]:
         data = {}
     if not isinstance(data, Mapping):
         raise FieldErrors([{"field": "text", "message": f"{name}, line 1: it holds no keys.", "line": 1}])
+    if _is_the_scripts_own(view):
+        return nest(flatten(plain(data)))
     settings = settings_for(str(view.run.get("engine")), config(view, view.attempt))
     errors: list[dict[str, Any]] = []
     checked: dict[str, Any] = {}

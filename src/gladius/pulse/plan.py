@@ -38,6 +38,8 @@ class Plan:
         self.mode = mode
         self.capabilities = None if capabilities is None else list(capabilities)
         self.resumed_from = dict(resumed_from) if resumed_from else None
+        self.config: Optional[Mapping[str, Any]] = None
+        self.config_file: Optional[str] = None
 
     def complete(self, facts: Mapping[str, Any]) -> None:
         """Take in what became known later; of the model, what was said first stays."""

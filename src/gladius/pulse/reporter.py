@@ -127,6 +127,7 @@ class Run:
         publish_to: Union[str, "os.PathLike[str]", None] = None,
         contents: Iterable[str] = (),
         splits: Iterable[str] = ("eval",),
+        file: Union[str, "os.PathLike[str]", None] = None,
     ) -> None:
         """Give the function that carries out a command; it is called at a boundary, with random states preserved.
 
@@ -145,6 +146,7 @@ class Run:
             contents: what such a checkpoint holds, out of model, optimizer, scheduler, scaler, random_states,
                 data_position, counters: people are told before they resume.
             splits: what `validate` can evaluate on, out of eval and test.
+            file: the configuration file that `reload_config` reads, so that people can be shown what it says.
 
         Raises:
             ValueError: another command, or a cadence that is none.
@@ -163,6 +165,7 @@ class Run:
             self._steering.validate, self._steering.splits = handler, tuple(splits)
         else:
             self._steering.read_config = handler
+            self._plan.config_file = os.path.abspath(file) if file is not None else None
         self._say_hello_again()
 
     def adjustable(

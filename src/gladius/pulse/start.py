@@ -128,6 +128,7 @@ def start(
         lock.acquire()
         try:
             attempt, facts = _open_attempt(directory, config)
+            plan.config = _as_json(config) if config and "config" not in facts else None
         except OSError:
             lock.release()
             raise

@@ -109,7 +109,8 @@ def config(view: RunView, attempt: int) -> dict[str, Any]:
     if path.exists():
         return load_yaml(path)
     facts = safe_read_json(view.directory.attempt_json(attempt)) if attempt else None
-    found = (facts or {}).get("config")
+    hello = view.attempts[attempt].hello if attempt in view.attempts else None
+    found = (facts or {}).get("config") or (hello or {}).get("config")
     return found if isinstance(found, dict) else {}
 
 

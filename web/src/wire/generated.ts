@@ -563,6 +563,16 @@ export interface Hello {
   adjustable?: {
     [k: string]: Adjustable;
   };
+  /**
+   * What a script under a launcher gave to `start`
+   */
+  config?: {
+    [k: string]: unknown;
+  } | null;
+  /**
+   * The file that `reload_config` reads
+   */
+  config_file?: string | null;
   resumed_from?: ResumedFrom | null;
 }
 /**
