@@ -131,7 +131,9 @@ def test_a_reload_shows_the_whole_course_from_the_first_step_on(
     for _ in range(2):
         until(lambda: "[INFO] begins" in stream.inner_text() and "epoch 2 over" in stream.inner_text())
         assert stream.inner_text().count("[INFO] begins") == 1
-        assert page.get_by_role("progressbar", name="Overall progress").get_attribute("aria-valuenow") == "100"
+        # The state comes with the stream, progress with the status file, which follows within two seconds.
+        overall = page.get_by_role("progressbar", name="Overall progress")
+        until(lambda overall=overall: overall.get_attribute("aria-valuenow") == "100")
         expected = server.get(f"/runs/{run_id}")["summary"]["loss"]
         until(lambda expected=expected: f"{expected:.4f}" in page.get_by_role("figure", name="Loss").inner_text())
         page.reload()

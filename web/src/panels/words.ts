@@ -16,6 +16,7 @@ export function knobName(name: string, label: string | null): string {
 /** Whether a trainer's label adds nothing to the name that is shown. */
 export function sameWords(label: string | null, shown: string, name: string): boolean {
   if (!label || label === shown) return true;
+  if (/_every_(steps|minutes)$/.test(name)) return true;
   return i18n.has(`hyper.${label.replaceAll(' ', '_')}`) || label === name.replaceAll('_', ' ');
 }
 

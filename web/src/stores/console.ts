@@ -13,6 +13,7 @@ export class ConsoleFeed {
   #queue: Piece[] = [];
   #queued = 0;
   #sink: Sink | null = null;
+  #loaded = false;
 
   constructor(readonly runId: string) {}
 
@@ -21,10 +22,13 @@ export class ConsoleFeed {
     return this.#follower.next;
   }
 
-  /** Show the end of the log; the socket goes on from `cursor`. */
+  /** Show the end of the log, once however often the page is opened anew; the socket goes on from `cursor`. */
   async load(signal: AbortSignal): Promise<void> {
+    if (this.#loaded) return;
     const path = `runs/${encodeURIComponent(this.runId)}/console`;
     const { data, offset } = await getBytes(path, { offset: -FIRST_BYTES, limit: FIRST_BYTES }, signal);
+    if (this.#loaded) return;
+    this.#loaded = true;
     this.#push(this.#follower.begin(data, offset));
   }
 
