@@ -6,6 +6,8 @@ import asyncio
 import csv
 import io
 import json
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,7 +19,7 @@ from gladius.desk.desk import Desk
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Mailbox
 from gladius.pulse.events import EventWriter
-from gladius.pulse.identity import Identity
+from gladius.pulse.identity import Identity, process_state
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.store import Store
 
@@ -92,6 +94,37 @@ def test_before_hello_a_command_waits_for_a_trainer_that_will_say_it(home: Home,
         await desk.send(run.run_id, "stop", {}, "test")
         assert posted(run.control) == [("stop", {}, 1)]
         assert disabled_commands(await store.view(run.run_id)) == {}
+
+    at_desk(home, work)
+
+
+def test_who_was_stopped_by_a_signal_is_woken_by_one(home: Home, me: Identity, until: Callable[..., Any]) -> None:
+    run = live(home, me, "transformers", ["stop", "pause"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        os.kill(me.pid, signal.SIGSTOP)
+        until(lambda: process_state(me.pid) == "T")
+        view = await store.view(run.run_id)
+        view.judge_process()
+        assert "resume" not in disabled_commands(view)
+        assert await desk.send(run.run_id, "resume", {}, "test", "wake") == "wake"
+        assert [name for name, _, _ in posted(run.supervisor_control)] == ["continue"] and posted(run.control) == []
+        os.kill(me.pid, signal.SIGCONT)
+        until(lambda: process_state(me.pid) != "T")
+        assert await desk.send(run.run_id, "resume", {}, "test", "wake") == "wake", "it is the same wish, now awake"
+        with pytest.raises(CommandConflict):
+            await desk.send(run.run_id, "stop", {}, "test", "wake")
+
+    at_desk(home, work)
+
+
+def test_commands_are_listed_in_the_order_in_which_they_were_given(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", ["stop", "pause"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        for command_id, name in (("z", "pause"), ("m", "stop"), ("a", "pause")):
+            await desk.send(run.run_id, name, {}, "test", command_id)
+        assert [record.command_id for record in await desk.commands(run.run_id)] == ["z", "m", "a"]
 
     at_desk(home, work)
 

@@ -51,10 +51,17 @@ def route_of(view: RunView, name: str, args: Mapping[str, Any]) -> Route:
     """Decide who must obey: the trainer, or for a signal the supervisor."""
     if name in SUPERVISOR_COMMANDS:
         return Route(name, dict(args), True, SUPERVISOR_COMMANDS)
-    if not speaks_pulse(view) and name in _BY_SIGNAL:
+    # Who was stopped by a signal reads no mailbox, whatever it speaks.
+    if name in _BY_SIGNAL and (not speaks_pulse(view) or (name == "resume" and view.suspended_now())):
         command, defaults = _BY_SIGNAL[name]
         return Route(command, dict(defaults), True, SUPERVISOR_COMMANDS)
     return Route(name, dict(args), False, TRAINER_COMMANDS)
+
+
+def forms_of(name: str, args: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every form in which this wish may have been posted: as it was said, or as a signal."""
+    by_signal = _BY_SIGNAL.get(name)
+    return [(name, dict(args)), *([by_signal] if by_signal is not None else [])]
 
 
 def way_of(name: str, args: Mapping[str, Any]) -> str | None:
@@ -99,6 +106,8 @@ def disabled_commands(view: RunView) -> dict[str, str]:
         return {}
     capable = view.hello.get("capabilities") or []
     found = {name: _NOT_CAPABLE for name in TRAINER_COMMANDS if name not in capable}
+    if view.suspended:
+        found.pop("resume", None)
     found.update(_ways_not_announced(view, "pause", "pause_modes", _NO_RELEASE))
     found.update(_ways_not_announced(view, "validate", "splits", _NO_SPLIT))
     return found

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gladius.desk.ability import disabled_commands, lingers, route_of, way_of
+from gladius.desk.ability import disabled_commands, forms_of, lingers, route_of, way_of
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
 from gladius.store.commands import command_record, command_records
@@ -33,7 +33,7 @@ class Desk:
         """
         view = await self._store.view(run_id)
         if command_id is not None and (known := self._known(view, command_id)) is not None:
-            if not _same(view, known, name, args):
+            if not _same(known, name, args):
                 raise CommandConflict(
                     f"The id '{command_id}' belongs to another command.", "Give each command its own id."
                 )
@@ -110,9 +110,6 @@ def _not_live(view: RunView, name: str) -> RunNotLive:
     return RunNotLive(message, answer.reason or "")
 
 
-def _same(view: RunView, known: Command, name: str, args: Mapping[str, Any]) -> bool:
-    """Whether a repeated request means the command that was posted under its id."""
-    if (known.command, dict(known.args)) == (name, dict(args)):
-        return True
-    route = route_of(view, name, args)
-    return (known.command, dict(known.args)) == (route.command, dict(route.args))
+def _same(known: Command, name: str, args: Mapping[str, Any]) -> bool:
+    """Whether a repeated request means the command that was posted under its id, whoever must obey by now."""
+    return (known.command, dict(known.args)) in forms_of(name, args)

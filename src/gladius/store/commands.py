@@ -14,10 +14,9 @@ TIMED_OUT_AFTER_S = 30.0
 
 
 def command_records(view: RunView, now: float | None = None) -> list[CommandRecord]:
-    """Every command of a run, oldest first."""
-    return [
-        record for record in (command_record(view, id_, now) for id_ in sorted(view.commands)) if record is not None
-    ]
+    """Every command of a run, oldest first; an id that a client chose tells nothing of the time."""
+    ids = sorted(view.commands, key=lambda id_: (view.commands[id_].issued_at, id_))
+    return [record for record in (command_record(view, id_, now) for id_ in ids) if record is not None]
 
 
 def command_record(view: RunView, command_id: str, now: float | None = None) -> CommandRecord | None:

@@ -217,13 +217,17 @@ class RunView(RunFacts):
         """Look whether the trainer lives; return whether that changed anything."""
         before = (self.alive, self.suspended)
         identity = None if self.current.exited is not None else self.trainer_identity()
-        self.suspended = False
+        self.suspended = self.suspended_now()
         if identity is not None:
             self.alive = identity.alive()
-            self.suspended = bool(self.alive) and process_state(identity.pid) in ("T", "t")
         else:
             self.alive = self._alive_without_identity()
         return before != (self.alive, self.suspended)
+
+    def suspended_now(self) -> bool:
+        """Whether a signal has stopped the trainer at this instant; `suspended` is as of the last look."""
+        identity = None if self.current.exited is not None else self.trainer_identity()
+        return identity is not None and bool(identity.alive()) and process_state(identity.pid) in ("T", "t")
 
     def _alive_without_identity(self) -> bool | None:
         """Nobody named the process: it is gone when nobody who could have started it is there any more."""
