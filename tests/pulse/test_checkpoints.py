@@ -55,16 +55,16 @@ def test_the_newest_are_kept_and_never_none(tmp_path):
     for step in (9, 10, 100):
         saved(tmp_path / f"step-{step}")
     (tmp_path / "step-final").mkdir()
-    assert keep(tmp_path, None) == []
-    assert [path.name for path in keep(tmp_path, 2)] == ["step-9"]
-    assert [path.name for path in keep(tmp_path, 0)] == ["step-10"]
+    assert keep(published(tmp_path), None) == []
+    assert [path.name for path in keep(published(tmp_path), 2)] == ["step-9"]
+    assert [path.name for path in keep(published(tmp_path), 0)] == ["step-10"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-100", "step-final"]
 
 
 def test_the_best_is_kept_besides_the_newest(tmp_path):
     for step in (1, 2, 3):
         saved(tmp_path / f"step-{step}")
-    keep(tmp_path, 1, also=[tmp_path / "step-1"])
+    keep(published(tmp_path), 1, also=[tmp_path / "step-1"])
     assert [path.name for path in published(tmp_path)] == ["step-1", "step-3"]
 
 
@@ -93,3 +93,17 @@ def test_progress_counts_the_bytes_that_were_read_back(tmp_path):
     sealed = seal(saved(tmp_path / "checkpoint-1"), lambda done, total: seen.append((done, total)))
     assert seen == [(0, 12), (5, 12)]
     assert sealed.bytes == 12
+
+
+def test_a_file_of_a_framework_that_is_called_like_our_manifest_is_part_of_the_checkpoint(tmp_path):
+    folder = saved(tmp_path / "checkpoint-1")
+    (folder / "inner" / "manifest.json").write_text("{}")
+    seal(folder)
+    (folder / "inner" / "manifest.json").unlink()
+    assert verify(folder) == ["inner/manifest.json is missing"]
+
+
+def test_in_a_shared_folder_the_save_of_another_run_is_left_alone(tmp_path):
+    saved(tmp_path / ".saving-step-7-123")
+    recover(tmp_path, shared=True)
+    assert (tmp_path / ".saving-step-7-123").exists()

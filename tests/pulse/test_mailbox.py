@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import resource
 import threading
 from pathlib import Path
 
@@ -121,6 +123,24 @@ BAD_FILES = [
     '{"id": "x", "command": "pause", "attempt": "1"}', '{"id": "x", "command": "pause", "attempt": 1, "args": []}',
     '{"id": "x", "command": "pause", "attempt": 1, "issued_at": 1' + "0" * 400 + "}", "[" * 50_000,
 ]  # fmt: skip
+
+
+def test_a_command_that_cannot_be_read_for_a_while_is_read_later(tmp_path: Path) -> None:
+    box = Mailbox(tmp_path / "control")
+    box.post(command("a"))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        assert box.scan() == []
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert [one.id for one in box.scan()] == ["a"]
 
 
 def test_bad_files_are_skipped_with_one_warning_each(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -371,6 +371,17 @@ def test_a_release_saves_ends_the_loop_and_is_applied_when_the_script_let_go(str
     assert status["epoch"] > 0
 
 
+def test_ctrl_c_while_a_release_winds_down_changes_nothing(street: Street) -> None:
+    run = street.start()
+    run.on("checkpoint", street.save)
+    release = street.post("pause", mode="release")
+    with pytest.raises(KeyboardInterrupt), run:
+        street.drive(lambda: False)
+        raise KeyboardInterrupt
+    assert street.acks(release) == ["accepted", "applied"]
+    assert (street.states()[-1], street.status()["status"]) == ("released", "idle")
+
+
 def test_nothing_is_released_when_the_checkpoint_fails_or_cannot_be(street: Street) -> None:
     run = street.start()
     assert "it has no function that saves" in street.obey("pause", mode="release")["detail"]
@@ -401,6 +412,22 @@ def test_hello_says_what_the_trainer_can_do_and_is_said_again_when_that_grows(st
         "value": 1.0, "min": None, "max": None, "applies": "restart", "key": "train.rate", "label": "peak rate",
     }  # fmt: skip
     assert street.events("hello")[0]["pause_modes"] == ["hold"] and "splits" not in street.events("hello")[0]
+
+
+def test_one_process_of_several_obeys_nothing_by_itself(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    before = signal.getsignal(signal.SIGTERM)
+    run = street.start()
+    run.on("checkpoint", street.save)
+    run.boundary(0)
+    hello = street.events("hello")[-1]
+    assert (hello["capabilities"], hello["world_size"], hello["mode"]) == ([], 4, "distributed")
+    assert street.obey("stop")["detail"] == "this trainer cannot stop" and signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_is_not_moved_cannot_be_kept_by_rule(street: Street) -> None:
+    with pytest.raises(ValueError, match="need publish_to"):
+        street.start().on("checkpoint", lambda: "elsewhere", keep_last=2)
 
 
 @pytest.mark.parametrize("wrong", [{"every_steps": -1}, {"every_minutes": -2.0}, {"keep_last": 0}])
@@ -531,9 +558,55 @@ def test_a_bad_loss_holds_without_saving_weights_that_are_no_numbers(street: Str
     (held,) = [event for event in street.events("state") if event["state"] == "paused"]
     assert held["reason"] == "Paused by the loss policy: loss is infinite since step 0"
     assert street.events("checkpoint") == [], "also no periodic one, while the loss is bad"
-    run.log({"train/loss": 1.0}, step=1)
-    run.boundary(1)
-    assert [event["step"] for event in street.events("checkpoint")] == [1]
+    for step in (1, 2):  # the first may be an average over the bad one, the second is not
+        run.log({"train/loss": 1.0}, step=step)
+        run.boundary(step)
+    assert [event["step"] for event in street.events("checkpoint")] == [2]
+
+
+def test_weights_that_are_no_numbers_are_marked_and_no_good_checkpoint_makes_way_for_them(street: Street) -> None:
+    run = street.start()
+    run.on("checkpoint", street.save, keep_last=1)
+    run.log({"train/loss": 1.0}, step=0)
+    run.boundary(0)
+    run.save()
+    run.log({"train/loss": float("nan")}, step=1)
+    for step in (1, 2):
+        run.boundary(step)
+        run.save("manual")
+    assert street.checkpoints() == ["step-0", "step-2"], "the newest of either kind"
+    assert read_facts(street.directory.checkpoints / "step-2")["suspect"] == "loss is NaN since step 1"
+    with pytest.raises(RuntimeError), run:
+        raise RuntimeError("given up")
+    assert street.start().resume_from == str(street.directory.checkpoints / "step-0")
+
+
+def test_an_average_that_hides_a_bad_loss_does_not_clear_the_suspicion(street: Street) -> None:
+    run = street.start()
+    run.log({"train/loss": 2.0}, step=0)
+    run.bad_loss(float("nan"), step=1)
+    run.log({"train/loss": 1.5}, step=2)
+    run.boundary(2)
+    assert run._steering.bad_since == "loss is NaN since step 1"
+    run.log({"train/loss": 1.4}, step=3)
+    assert run._steering.bad_since == "" and run._steering.last_finite_step == 3
+    assert [alert["code"] for alert in street.events("alert")] == ["non_finite_loss"]
+
+
+def test_a_folder_of_several_runs_keeps_each_ones_own(street: Street, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    run = street.start()
+    run.on("checkpoint", street.save, publish_to=shared, keep_last=1)
+    facts = {"run_id": "another", "step": 0, "time": 1.0}
+    for step in (0, 7):
+        (shared / f"step-{step}").mkdir(parents=True)
+        (shared / f"step-{step}" / "gladius.json").write_text(json.dumps(facts))
+    run.boundary(0)
+    assert run.save() is None and "is another run's" in street.events("checkpoint")[-1]["failed"]
+    for step in (1, 2):
+        run.boundary(step)
+        run.save()
+    assert sorted(path.name for path in shared.iterdir()) == ["step-0", "step-2", "step-7"]
 
 
 def test_a_bad_loss_can_end_the_run_as_an_error(street: Street) -> None:

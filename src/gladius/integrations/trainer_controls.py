@@ -59,7 +59,6 @@ class TrainerControls:
         self._samples: Optional[Samples] = None
         self._samples_failed = False
         self._sampled_at: Optional[int] = None
-        self._hidden_loss_told = False
         self._untold: Optional[int] = None
         self._memory: Optional[Memory] = None
         self._forked = False
@@ -230,8 +229,7 @@ class TrainerControls:
             self._run.bad_loss(bad)
 
     def look_behind_filter(self) -> None:
-        """With a log: the Trainer's filter may have put an average in the place of a loss that is not finite."""
+        """Before a log: the Trainer's filter may have put an average in the place of a loss that is not finite."""
         bad = self._guard.take() if self._guard is not None else None
-        if bad is not None and not self._hidden_loss_told:
-            self._hidden_loss_told = True
+        if bad is not None:
             self._run.bad_loss(bad)

@@ -95,6 +95,10 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         config_keys: Optional[Mapping[str, str]] = None,
         read_config: Optional[Callable[[], Mapping[str, Any]]] = None,
     ) -> None:
+        if publish_to is None and (keep is not None or keep_best is not None):
+            raise ValueError(
+                "keep and keep_best need publish_to; else save_total_limit of TrainingArguments is in charge"
+            )
         self.last_checkpoint: Optional[Sealed] = None
         self._given = run
         self._wishes = Wishes(
@@ -213,9 +217,9 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             if self._router:
                 values.update(self._router.take())
             self._begin_window()
-        self._run.log(values, step=state.global_step, epoch=state.epoch)
         if "train/loss" in values and self._controls is not None:
             self._controls.look_behind_filter()
+        self._run.log(values, step=state.global_step, epoch=state.epoch)
 
     def _begin_window(self) -> None:
         self._window_began, self._not_training = time.perf_counter(), 0.0
@@ -319,7 +323,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         sealed, target = checkpoints.seal(folder), self._wishes.publish_to
         if target is not None:
             sealed = checkpoints.publish(sealed, target / "step-{}".format(step))
-            checkpoints.keep(target, self._wishes.keep)
+            checkpoints.keep(checkpoints.published(target), self._wishes.keep)
         path = str(sealed.path.resolve())
         run.checkpoint(step=step, path=path, bytes=sealed.bytes, kind=kind, manifest=sealed.manifest)
         return sealed

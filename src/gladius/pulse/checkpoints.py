@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
@@ -18,6 +19,7 @@ FACTS = "gladius.json"
 """What a checkpoint is, readable without loading it: run_id, attempt, step, epoch, kind, contents, hyperparameters."""
 
 _CHUNK = 1 << 20
+_DAY_S = 86_400.0
 _REPLACED = ".replaced-"
 SAVING = ".saving-"
 """How the folder of an unfinished save begins."""
@@ -115,8 +117,8 @@ def step_of(folder: Path) -> int:
     return int(folder.name[5:])
 
 
-def keep(parent: Path, newest: Optional[int], also: Iterable[Path] = ()) -> List[Path]:
-    """Delete all but the `newest` (None: all, else at least 1) and those in `also`; return what was deleted.
+def keep(folders: Iterable[Path], newest: Optional[int], also: Iterable[Path] = ()) -> List[Path]:
+    """Of these delete all but the `newest` (None: all, else at least 1) and those in `also`; return what was deleted.
 
     The newest are those saved last, not those of the highest step: after a training went back to an earlier checkpoint,
     what it saves now must not make way for what it left behind.
@@ -124,7 +126,7 @@ def keep(parent: Path, newest: Optional[int], also: Iterable[Path] = ()) -> List
     if newest is None:
         return []
     spared = set(also)
-    doomed = [path for path in sorted(published(parent), key=_saved_at)[: -max(1, newest)] if path not in spared]
+    doomed = [path for path in sorted(folders, key=_saved_at)[: -max(1, newest)] if path not in spared]
     for path in doomed:
         shutil.rmtree(str(path), ignore_errors=True)
     return doomed
@@ -141,14 +143,19 @@ def _saved_at(folder: Path) -> float:
         return 0.0
 
 
-def recover(parent: Path) -> None:
-    """Clear away what a killed save left: a half-written folder goes, one that was making way comes back."""
+def recover(parent: Path, shared: bool = False) -> None:
+    """Clear away what a killed save left: a half-written folder goes, one that was making way comes back.
+
+    In a folder that other runs may be saving into (`shared`), a half-written one goes only after a day.
+    """
     try:
         names = os.listdir(str(parent))
     except OSError:
         return
     for name in names:
         if name.startswith(SAVING):
+            if shared and time.time() - (parent / name).stat().st_mtime < _DAY_S:
+                continue
             shutil.rmtree(str(parent / name), ignore_errors=True)
         elif name.startswith(".step-") and _REPLACED in name:
             target = parent / name[1 : name.index(_REPLACED)]
@@ -161,8 +168,8 @@ def recover(parent: Path) -> None:
 
 def _files(folder: Path) -> List[Path]:
     """Every file but the manifest, in a fixed order."""
-    skipped = (MANIFEST, MANIFEST + ".part")
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in skipped)
+    skipped = (folder / MANIFEST, folder / (MANIFEST + ".part"))
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path not in skipped)
 
 
 def _sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -41,6 +42,8 @@ _CHOICES: Dict[Tuple[str, str], Tuple[Any, ...]] = {
 }
 _LONGEST_GRACE_S = 86_400.0
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}\Z")
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+"""What keeps a file from being read for a while only."""
 _COARSEST_TICK_S = 2.0
 """How far apart two changes must be for every file system to give them different time stamps."""
 
@@ -135,6 +138,8 @@ class Mailbox:
                 return []
             names = os.listdir(self.folder)
         except OSError:
+            # A folder that could not be read (no descriptors left, say) was not looked at.
+            self._changed = None
             return []
         new = sorted(
             name for name in names if name.endswith(".json") and not name.startswith(".") and name not in self._seen
@@ -146,12 +151,20 @@ class Mailbox:
         return Mailbox(self.folder).scan()
 
     def _read(self, name: str) -> Optional[Command]:
+        try:
+            with open(os.path.join(self.folder, name), "rb") as file:
+                text = file.read()
+        except OSError as error:
+            if error.errno in _PASSING:
+                # Not read is not seen: the next scan tries again.
+                self._changed = None
+                return None
+            text = b""
         self._seen.add(name)
         try:
-            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
-                data = json.load(file)
+            data = json.loads(text.decode("utf-8"))
             return Command.from_dict(data if isinstance(data, dict) else {})
-        except (OSError, ValueError, OverflowError, RecursionError) as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             _log.warning("%s is not a command: %s", os.path.join(self.folder, name), error)
             return None
 

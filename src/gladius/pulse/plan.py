@@ -48,6 +48,11 @@ class Plan:
                 setattr(self, name, {**value, **(self.model or {})} if name == "model" else value)
 
     @property
+    def shared(self) -> bool:
+        """Whether several processes train together: one of them alone must neither hold nor leave."""
+        return self.world_size > 1
+
+    @property
     def by_steps(self) -> Optional[int]:
         """The planned steps of a run that is limited by steps alone, for which PULSE v1 counts one epoch; else None."""
         return self.total_steps if not self.total_epochs else None

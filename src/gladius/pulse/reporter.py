@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import weakref
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,6 @@ from gladius.pulse.steering import POLICIES, Steering
 from gladius.pulse.values import PLAIN, Cleaner, Rate
 from gladius.pulse.voice import Voice
 
-LARGEST = sys.float_info.max
 Batch = TypeVar("Batch")
 
 
@@ -160,7 +158,8 @@ class Run:
             target = Path(publish_to) if publish_to is not None else None
             policy = Policy(handler, target, keep_last, keep_best, tuple(contents))
             self._saver.use(policy, every_steps, every_minutes)
-            self._preemption.listen()
+            if not self._plan.shared:
+                self._preemption.listen()
         elif command == "validate":
             self._steering.validate, self._steering.splits = handler, tuple(splits)
         else:
@@ -268,7 +267,7 @@ class Run:
         known: Dict[str, Any] = {"run_id": self.dir.run_id, "pid": me.pid, "host": me.host}
         optional = {**self._plan.facts(), "steps_per_epoch": self._steps_per_epoch}
         known.update({key: value for key, value in optional.items() if value is not None})
-        able = self._steering.capabilities(self._stops_loop)
+        able = [] if self._plan.shared else self._steering.capabilities(self._stops_loop)
         allowed = self._plan.capabilities
         capabilities = able if allowed is None else [name for name in able if name in allowed]
         if "pause" in capabilities:
@@ -406,7 +405,7 @@ class Run:
             values = self._with_rates(values, tokens, samples)
         self._events.metrics(values, step, self._epoch_at(step) if epoch is None else epoch, self._heart.log_offset)
         if "train/loss" in values:
-            self._note_loss(values["train/loss"], step)
+            self._steering.logged_loss(values["train/loss"], step)
         if self._saver.watched and self._saver.watched in values:
             self._saver.note(values[self._saver.watched], step)
         if own_step:
@@ -422,13 +421,6 @@ class Run:
             if rate is not None:
                 values.setdefault(f"train/{name}_per_second", rate)
         return values
-
-    def _note_loss(self, loss: float, step: int) -> None:
-        if abs(loss) <= LARGEST:
-            self._heart.fields.loss = float(loss)
-            self._steering.last_finite_step, self._steering.bad_since = step, ""
-        else:
-            self._steering.bad_loss(loss, step)
 
     def bad_loss(self, value: float, step: Optional[int] = None) -> None:
         """Tell of a loss that is not finite before it is logged, as a check of each step finds it.
@@ -505,7 +497,8 @@ class Run:
         if isinstance(error, KeyboardInterrupt):
             self._steering.stopped_by = "Stopped by keyboard interrupt"
             error = None
-            self._voice.move("stopping", "Keyboard interrupt")
+            if not self.released:  # what is saved and leaving cannot be left any faster
+                self._voice.move("stopping", "Keyboard interrupt")
         elif error is None and self.state == "preparing":
             self.ready()
         if error is not None:

@@ -37,7 +37,8 @@ class Saver:
     """Carries a checkpoint from the script's function to a verified folder and its event.
 
     `next_step` and `next_time` (monotonic seconds) are when the next periodic save is due; the loop compares with them
-    at each boundary, so they are plain numbers.
+    at each boundary, so they are plain numbers. `suspect` says why the weights are not to be trusted now (the loss is no
+    number), "" when they are: a checkpoint of such weights is marked, and no good one makes way for it.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Saver:
         self.next_step: float = NEVER
         self.next_time: float = NEVER
         self.first_step = first_step
-        self.healthy = True
+        self.suspect = ""
         self.saved: List[Tuple[int, Path]] = []
         self.failure = ""
         self.watched = ""
@@ -64,9 +65,11 @@ class Saver:
         keeps_none = policy.keep_last is not None and policy.keep_last < 1
         if (every_steps or 0) < 0 or (every_minutes or 0) < 0 or keeps_none:
             raise ValueError("every_steps and every_minutes are 0 or more, keep_last is 1 or more")
+        if (policy.keep_last or policy.keep_best) and policy.publish_to is None and not _takes_argument(policy.save):
+            raise ValueError("keep_last and keep_best need publish_to: a folder that was returned stays where it is")
         self.policy = policy
         self.watched = (policy.keep_best or "").lstrip("-")
-        checkpoints.recover(self.parent)
+        checkpoints.recover(self.parent, shared=policy.publish_to is not None)
         self._every_steps, self._every_minutes = int(every_steps or 0), float(every_minutes or 0)
         self._read_measured()
         self.plan_next(self._voice.step)
@@ -154,15 +157,19 @@ class Saver:
     def _publish(self, folder: Path, step: int, kind: str, moves: bool) -> checkpoints.Sealed:
         self._write_facts(folder, step, kind)
         sealed = checkpoints.seal(folder, self._reading_back)
+        target = self.parent / f"step-{step}"
+        if moves and target.exists() and not self._is_own(target):
+            raise FileExistsError(f"{target} is another run's; give each run a folder of its own")
         if moves:
-            sealed = checkpoints.publish(sealed, self.parent / f"step-{step}")
+            sealed = checkpoints.publish(sealed, target)
         path = str(sealed.path.resolve())
         self.saved = [one for one in self.saved if one[0] != step] + [(step, sealed.path)]
         self.failure = ""
         self._tell(step, kind, path=path, bytes=sealed.bytes, manifest=sealed.manifest)
         if moves and self.policy is not None:
             # The one just saved is named, for a clock that was put back would make it the oldest.
-            checkpoints.keep(self.parent, self.policy.keep_last, also=[sealed.path, *self._best()])
+            alike = [path for path in self._own() if _is_suspect(path) == bool(self.suspect)]
+            checkpoints.keep(alike, self.policy.keep_last, also=[sealed.path, *self._best()])
         return sealed
 
     def _write_facts(self, folder: Path, step: int, kind: str) -> None:
@@ -172,6 +179,8 @@ class Saver:
             "contents": list(self.policy.contents) if self.policy is not None else [],
             "hyperparameters": self._adjustables.values(), "config_keys": self._adjustables.keys(),
         }  # fmt: skip
+        if self.suspect:
+            facts["suspect"] = self.suspect
         if step in self._measured:
             facts["metrics"] = {self.watched: self._measured[step]}
         (folder / checkpoints.FACTS).write_text(json.dumps(json.loads(encode(facts)), indent=1), encoding="utf-8")
@@ -206,13 +215,17 @@ class Saver:
         """
         own = {path: step for step, path in self.saved}
         if began_at is not None:
-            earlier = (path for path in checkpoints.published(self.parent) if self._is_own(path))
-            own.update({path: step for path in earlier if (step := checkpoints.step_of(path)) <= began_at})
-        good = [(step, path) for path, step in own.items() if step <= until and _is_sealed(path)]
+            own.update({path: step for path in self._own() if (step := checkpoints.step_of(path)) <= began_at})
+        good = [
+            (step, path) for path, step in own.items() if step <= until and _is_sealed(path) and not _is_suspect(path)
+        ]
         return max(good)[1] if good else None
 
+    def _own(self) -> List[Path]:
+        """What this run has published: a script's own folder may hold what other runs have left there."""
+        return [path for path in checkpoints.published(self.parent) if self._is_own(path)]
+
     def _is_own(self, folder: Path) -> bool:
-        """Whether an attempt of this run saved it: a script's own folder may hold what other runs have left there."""
         return bool(checkpoints.read_facts(folder).get("run_id") == self._identity["run_id"])
 
     def _best(self) -> List[Path]:
@@ -221,12 +234,12 @@ class Saver:
         if not keep_best:
             return []
         sign = -1 if keep_best.startswith("-") else 1
-        known = [path for path in checkpoints.published(self.parent) if checkpoints.step_of(path) in self._measured]
+        known = [path for path in self._own() if checkpoints.step_of(path) in self._measured]
         return sorted(known, key=lambda path: sign * self._measured[checkpoints.step_of(path)])[:1]
 
     def _read_measured(self) -> None:
         """What earlier attempts measured stands in their checkpoints."""
-        for path in checkpoints.published(self.parent) if self.watched else ():
+        for path in self._own() if self.watched else ():
             value = (checkpoints.read_facts(path).get("metrics") or {}).get(self.watched)
             if isinstance(value, (int, float)):
                 self._measured.setdefault(checkpoints.step_of(path), float(value))
@@ -234,6 +247,11 @@ class Saver:
 
 def _is_sealed(folder: Path) -> bool:
     return (folder / checkpoints.MANIFEST).is_file()
+
+
+def _is_suspect(folder: Path) -> bool:
+    """Whether its weights were saved while the loss was no number."""
+    return bool(checkpoints.read_facts(folder).get("suspect"))
 
 
 def _takes_argument(function: Callable[..., Any]) -> bool:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Dict, Iterable, Iterator, Mapping, NoReturn, Optional, Tuple, Type
 
 from gladius.errors import LockHeld
-from gladius.pulse.checkpoints import verify
+from gladius.pulse.checkpoints import read_facts, verify
 from gladius.pulse.encode import encode
 from gladius.pulse.events import events_of_type
 from gladius.pulse.lock import FileLock
@@ -113,6 +113,9 @@ def start(
         ValueError: a negative or infinite plan.
 
     """
+    processes = os.environ.get("WORLD_SIZE", "")
+    if world_size == 1 and processes.isdigit() and int(processes) > 1:
+        world_size, mode = int(processes), "distributed"
     plan = Plan(
         total_epochs, total_steps, steps_per_epoch, samples, model, world_size, mode, capabilities, resumed_from
     )
@@ -195,11 +198,14 @@ def _last_checkpoint(directory: RunDir) -> Optional[str]:
     """
     if _last_state(directory) == "done":
         return None
-    for name in _ways_on(directory):
-        # A run's directory may have been copied or moved since.
-        path = Path(name) if os.path.isdir(name) else directory.checkpoints / os.path.basename(name)
-        if not path.is_dir():
-            continue
+    # A run's directory may have been copied or moved since.
+    named = (
+        Path(name) if os.path.isdir(name) else directory.checkpoints / os.path.basename(name)
+        for name in _ways_on(directory)
+    )
+    there = list(dict.fromkeys(path for path in named if path.is_dir()))
+    # Weights that were saved while the loss was no number are gone on with only where there are no others.
+    for path in sorted(there, key=lambda path: bool(read_facts(path).get("suspect"))):
         try:
             problems = verify(path)
         except (OSError, ValueError) as error:

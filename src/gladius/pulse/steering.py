@@ -45,7 +45,7 @@ class Steering:
         self.log: Callable[[Mapping[str, Any]], None] = lambda _: None
         self.last_finite_step: Optional[int] = None
         self.began_at: Optional[int] = None
-        self.bad_since = ""
+        self._told_since_log = False
         self._voice = voice
         self._heart = voice.heart
         self._adjustables = adjustables
@@ -57,6 +57,11 @@ class Steering:
             "validate": self._run_validation, "set": self._set, "reload_config": self._reload,
             PREEMPT: self._preempted, BAD_LOSS: self._leave_bad_loss,
         }  # fmt: skip
+
+    @property
+    def bad_since(self) -> str:
+        """Since when the loss has been no number, in words; "" while it is one."""
+        return self._saver.suspect
 
     def capabilities(self, stops: bool) -> List[str]:
         """The commands that this trainer obeys, by the functions it was given."""
@@ -247,12 +252,24 @@ class Steering:
 
     def bad_loss(self, loss: float, step: int) -> None:
         """Note that the loss is no finite number, once until it is finite again; the policy acts at the boundary."""
+        self._told_since_log = True
         if self.bad_since:
             return
-        self.bad_since = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
+        self._saver.suspect = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
         self._voice.alert("critical", NON_FINITE_LOSS, self.bad_since, value=loss)
         if self.policy != "warn":
             self._heart.accepted.append(Command("", BAD_LOSS, self._heart.attempt, issued_by="the loss policy"))
+
+    def logged_loss(self, loss: float, step: int) -> None:
+        """Note a loss as it was logged. One that is finite clears the suspicion, unless a bad one was told since the last
+        log: then it is an average that hides it.
+        """
+        if loss - loss != 0.0:
+            self.bad_loss(loss, step)
+        elif not self._told_since_log:
+            self._heart.fields.loss = float(loss)
+            self.last_finite_step, self._saver.suspect = step, ""
+        self._told_since_log = False
 
     def _leave_bad_loss(self, command: Command) -> None:
         if self.policy == "pause":

@@ -74,7 +74,7 @@ class Supervisor:
         self._own_state: str | None = None
         self._stalled = False
         self._kill_at: float | None = None
-        self._terminate: Command | None = None
+        self._terminates: list[Command] = []
         self._oom_before = oom_kills()
         self._started = time.monotonic()
         self._status_written = 0.0
@@ -300,7 +300,8 @@ class Supervisor:
             return
         self._answer(command, "accepted")
         if command.command == "terminate":
-            self._terminate, self.stopped_by = command, command.issued_by or "a command"
+            self._terminates.append(command)
+            self.stopped_by = self.stopped_by or command.issued_by or "a command"
             self._kill_at = time.monotonic() + float(command.args.get("grace_s", DEFAULT_GRACE_S))
             self.trainer.signal_group(signal.SIGTERM)
             self.trainer.signal_group(signal.SIGCONT)
@@ -341,8 +342,8 @@ class Supervisor:
 
     def _conclude(self, verdict: Verdict) -> None:
         """Finish the record; each step is safe to repeat, for a supervisor that died in the middle of it."""
-        if self._terminate is not None:
-            self._answer(self._terminate, "applied")
+        for terminate in self._terminates:
+            self._answer(terminate, "applied")
         if self.trainer is not None and verdict.verdict in ("killed", "out_of_memory"):
             self.trainer.kill_leftovers()
         self._attempt_duty(self._clear_away)
