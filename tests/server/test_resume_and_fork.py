@@ -169,7 +169,7 @@ def test_a_failed_run_goes_on_with_what_may_help(loop: Loop, monkeypatch: pytest
     run = loop()
     record = run.wait_for("error")
     assert record["error_code"] == "out_of_memory" and record["resumable"]["possible"]
-    assert [one["code"] for one in record["suggestions"]] == ["smaller_batch"]
+    assert [one["code"] for one in record["suggestions"]] == ["smaller_batch", "shorter_sequences"]
     assert record["suggestions"][0]["overrides"] == {"batch_size": 4}
     preview = run.resume(preview=True, overrides=record["suggestions"][0]["overrides"]).json()
     assert preview["checkpoint"] is None and any("begins anew" in warning for warning in preview["warnings"])

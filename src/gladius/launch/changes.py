@@ -7,7 +7,7 @@ trainer applies them after it loaded, and the configuration stays the truth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,9 @@ class Changes:
     """The configuration that the new attempt begins with (`base`, flat: dotted keys), and what it shall have else.
 
     `asked` are a person's overrides; `carried` what was set live before the checkpoint was saved; `settled` what the
-    checkpoint has otherwise than the configuration. Keys are those of the configuration, or an adjustable's name where it
-    has none. `unknown` are overrides that nothing announced. `from_catalog`: Gladius writes the configuration.
+    checkpoint has otherwise than the configuration; `earlier` what the attempt before was told, and no configuration keeps.
+    Keys are those of the configuration, or an adjustable's name where it has none. `unknown` are overrides that nothing
+    announced. `from_catalog`: Gladius writes the configuration.
     """
 
     base: dict[str, Any]
@@ -36,11 +37,12 @@ class Changes:
     settled: dict[str, Any] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     from_catalog: bool = False
+    earlier: dict[str, Any] = field(default_factory=dict)
 
     @property
     def overrides(self) -> dict[str, Any]:
         """For `attempts/<n>.json`: all that the trainer applies after it loaded the checkpoint."""
-        return {**self.settled, **self.carried, **self.asked}
+        return {**self.earlier, **self.settled, **self.carried, **self.asked}
 
     @property
     def flat(self) -> dict[str, Any]:
@@ -64,17 +66,37 @@ def changes_of(
         asked = _checked(overrides, settings, _epoch_bounds(view, profiles))
     else:
         asked = _plain(overrides)
-        earlier = (safe_read_json(view.directory.attempt_json(base_attempt)) or {}).get("overrides")
-        base.update(earlier if isinstance(earlier, dict) else {})
-    carried = _set_live(view, base_attempt, origin, base, asked)
+    earlier = _earlier(view, base_attempt, base if from_catalog else {})
+    launched = {**base, **earlier}
+    carried = _set_live(view, base_attempt, origin, launched, asked)
+    adjustables = announced(view, base_attempt)
+    settled = _without(_settled(origin, {**launched, **carried, **asked}), asked.keys(), adjustables)
     return Changes(
-        base=base,
+        base=base if from_catalog else launched,
         asked=asked,
         carried=carried,
-        settled=_settled(origin, {**base, **carried, **asked}),
-        unknown=() if from_catalog else _unknown(view, base, asked),
+        settled=settled,
+        unknown=() if from_catalog else _unknown(view, launched, asked),
         from_catalog=from_catalog,
+        earlier=_without(earlier, {*settled, *carried, *asked}, adjustables),
     )
+
+
+def _earlier(view: RunView, attempt: int, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides of that attempt by their keys, but for those that its configuration has `kept`."""
+    found = (safe_read_json(view.directory.attempt_json(attempt)) or {}).get("overrides")
+    keys = {name: str(one.get("key") or name) for name, one in announced(view, attempt).items()}
+    by_key = (
+        {keys.get(str(given), str(given)): value for given, value in found.items()} if isinstance(found, dict) else {}
+    )
+    return {key: value for key, value in by_key.items() if key not in kept}
+
+
+def _without(values: Mapping[str, Any], said: Set[str], adjustables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The values that are not among those `said` anew, be it by an adjustable's name or by its key."""
+    pairs = [{name, one.get("key") or name} for name, one in adjustables.items()]
+    again = set(said).union(*(pair for pair in pairs if pair & said))
+    return {key: value for key, value in values.items() if key not in again}
 
 
 def _checked(overrides: Mapping[str, Any], settings: Settings, bounds: tuple[float, float] | None) -> dict[str, Any]:
