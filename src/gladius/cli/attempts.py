@@ -94,6 +94,7 @@ def reload(
         live = [row for row in chosen if row.applies != "restart"]
         if not as_json:
             _print_rows(chosen)
+            _tell_of_restarts(run, [row.key for row in chosen if row.applies == "restart"])
         if not live:
             return _nothing_to_apply(chosen, as_json)
         if not yes:
@@ -155,6 +156,13 @@ def _nothing_to_apply(chosen: list[ConfigRow], as_json: bool) -> int:
     else:
         typer.echo("The file says what is in force already.")
     return 1 if chosen else 0
+
+
+def _tell_of_restarts(run: str, keys: list[str]) -> None:
+    if keys:
+        way = " ".join(f"--set {key}=VALUE" for key in keys[:3])
+        say = f"Not live: {', '.join(keys)}. 'gladius pause {run} --release', then 'gladius resume {run} {way}'."
+        console.print(say, markup=False, soft_wrap=True)
 
 
 def _must_be_asked(count: int) -> None:

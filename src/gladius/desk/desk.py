@@ -101,8 +101,10 @@ class Desk:
 def _not_live(view: RunView, name: str) -> RunNotLive:
     """Nobody obeys any more; who wants to resume is told of the way that there is."""
     message = f"The run has ended ({view.state}): there is nobody to obey."
+    if view.state == "released":
+        message = "The run is released: it waits to be resumed, and nobody is there to obey."
     if name != "resume":
-        return RunNotLive(message, "Start or resume a run first.")
+        return RunNotLive(message, f"'gladius resume {view.run_id}' goes on with it.")
     answer = resumable(view)
     if answer.possible:
         way = f"POST /api/v1/runs/{view.run_id}/resume (or 'gladius resume') starts a new attempt."

@@ -141,8 +141,13 @@ def _row(
         launched=launched.get(key),
         live=None if name is None else live.get(name),
         applies=applies,
-        changed=filed is not None and key in filed and filed[key] != in_force,
+        changed=filed is not None and key in filed and not _same(filed[key], in_force),
     )
+
+
+def _same(filed: Any, in_force: Any) -> bool:
+    """Whether a file and a trainer mean the same: what a file leaves open (null) is 0 for a trainer that counts it."""
+    return bool(filed == in_force) or (filed is None and in_force == 0 and not isinstance(in_force, bool))
 
 
 def _coerced(settings: Settings, key: str, value: Any) -> Any:

@@ -136,7 +136,7 @@ class Run:
                 a slash gets the split in front); for `reload_config` one that returns the configuration file as it is
                 now, dotted keys and values.
             every_steps, every_minutes: save periodically; people may change both while the training runs.
-            keep_last: how many of the newest checkpoints stay; None keeps all.
+            keep_last: how many of the newest checkpoints stay, besides those that people asked for; None keeps all.
             keep_best: a metric whose best checkpoint stays too: `eval/loss`, or `-eval/accuracy` where higher is better.
                 It counts for a checkpoint when it was logged at its step, before it was saved.
             publish_to: where checkpoints appear as `step-N`, on the same file system; by default in the run's folder.

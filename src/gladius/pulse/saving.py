@@ -168,7 +168,9 @@ class Saver:
         self._tell(step, kind, path=path, bytes=sealed.bytes, manifest=sealed.manifest)
         if moves and self.policy is not None:
             # The one just saved is named, for a clock that was put back would make it the oldest.
-            alike = [path for path in self._own() if _is_suspect(path) == bool(self.suspect)]
+            # What a person asked for is a person's to delete.
+            own = [path for path in self._own() if checkpoints.read_facts(path).get("kind") != "manual"]
+            alike = [path for path in own if _is_suspect(path) == bool(self.suspect)]
             checkpoints.keep(alike, self.policy.keep_last, also=[sealed.path, *self._best()])
         return sealed
 

@@ -106,8 +106,12 @@ class Steering:
         elif self._voice.state == "paused":
             self._answer(command, "applied", "it was paused already")
         else:
-            saved = self._saver.policy is None or self._saver.save("pause") is not None
-            detail = None if saved else f"held without a checkpoint: {self._saver.failure}"
+            detail = None
+            if self._saver.policy is not None:
+                sealed = self._saver.save("pause")
+                detail = (
+                    f"held; saved: {sealed.path}" if sealed else f"held without a checkpoint: {self._saver.failure}"
+                )
             self._hold(command, f"Paused by {_who(command)}", detail)
 
     def _hold(self, command: Command, reason: str, detail: Optional[str] = None) -> None:
@@ -165,15 +169,18 @@ class Steering:
         self.should_stop = True
 
     @property
-    def _stop_detail(self) -> Optional[str]:
-        failed = self.stop_checkpoint and not self.released and self._saver.failure
-        return f"without a final checkpoint: {failed}" if failed else None
+    def _ending_detail(self) -> Optional[str]:
+        if not self.released and not self.stop_checkpoint:
+            return None
+        if self._saver.failure:
+            return f"without a final checkpoint: {self._saver.failure}"
+        return f"saved: {self._saver.saved[-1][1]}" if self._saver.saved else None
 
     def finished(self, state: str) -> None:
         """The attempt has ended in `state`: answer the command that ended it, and those that came too late."""
         if self._ending is not None:
             ended = state in ("cancelled", "released")
-            self._answer(self._ending, "applied" if ended else "rejected", self._stop_detail if ended else state)
+            self._answer(self._ending, "applied" if ended else "rejected", self._ending_detail if ended else state)
         for command in self._heart.accepted:
             met = command.command == "stop" and state == "cancelled"
             self._answer(command, "applied" if met else "rejected", "the training ended first")

@@ -231,6 +231,15 @@ def test_what_was_measured_is_known_again_after_a_resume_and_higher_may_be_bette
     assert street.checkpoints() == ["step-1", "step-4"]
 
 
+def test_what_a_person_asked_for_is_never_deleted_by_rule(street: Street) -> None:
+    run = street.start()
+    run.on("checkpoint", street.save, keep_last=1)
+    for step, kind in enumerate(["manual", "auto", "pause", "auto"]):
+        run.boundary(step)
+        run.save(kind)
+    assert street.checkpoints() == ["step-0", "step-3"]
+
+
 def test_a_save_that_was_killed_leaves_nothing_behind(street: Street) -> None:
     leftover = street.directory.checkpoints / ".saving-step-3-1"
     leftover.mkdir(parents=True)
@@ -573,7 +582,8 @@ def test_weights_that_are_no_numbers_are_marked_and_no_good_checkpoint_makes_way
     run.log({"train/loss": float("nan")}, step=1)
     for step in (1, 2):
         run.boundary(step)
-        run.save("manual")
+        run.save("pause")
+    run.save("manual")
     assert street.checkpoints() == ["step-0", "step-2"], "the newest of either kind"
     assert read_facts(street.directory.checkpoints / "step-2")["suspect"] == "loss is NaN since step 1"
     with pytest.raises(RuntimeError), run:
