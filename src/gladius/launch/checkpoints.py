@@ -6,9 +6,10 @@ and the names of its files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gladius.store.view import RunView
 from pulse_wrapper import safe_read_json
 
 _TRAINER_STATE = "trainer_state.json"
+_NOT_OURS = "is not what this run saved there: another run has put its own in that place"
 _FILES = {
     "model": ("model*.safetensors", "pytorch_model*.bin", "adapter_model.*"),
     "optimizer": ("optimizer.pt", "optimizer.bin"),
@@ -53,6 +55,7 @@ class Told:
     path: Path
     step: int | None
     epoch: float | None = None
+    manifest: str | None = None
 
 
 def choose(view: RunView, wanted: int | str | None) -> Origin | None:
@@ -85,7 +88,12 @@ def _told(view: RunView, everything: bool) -> Iterator[Told]:
             if path in seen or (not everything and bound is not None and isinstance(step, int) and step > bound):
                 continue
             seen.add(path)
-            yield Told(path, step if isinstance(step, int) else None)
+            manifest = event.get("manifest")
+            yield Told(
+                path,
+                step if isinstance(step, int) else None,
+                manifest=manifest if isinstance(manifest, str) else None,
+            )
         resumed = (view.attempt_facts(number).hello or {}).get("resumed_from")
         if resumed is not None:
             bound = resumed["step"] if bound is None else min(bound, resumed["step"])
@@ -101,6 +109,9 @@ def _newest(view: RunView) -> Origin | None:
     unproved: Path | None = None
     for one in told(view):
         if not one.path.is_dir():
+            continue
+        if _replaced(view, one):
+            notes.append(f"{one.path.name} is newer but {_NOT_OURS}; an older one is used.")
             continue
         problem = damage(one.path)
         if problem is None:
@@ -118,9 +129,21 @@ def _newest(view: RunView) -> Origin | None:
     return describe(unproved, (*notes, f"{unproved.name} has no manifest: whether it is whole cannot be told."))
 
 
+def _replaced(view: RunView, one: Told) -> bool:
+    """Whether the folder holds another run's checkpoint by now: where several publish, the last one wins."""
+    if one.manifest is None or read_facts(one.path).get("run_id") == view.run_id:
+        return False
+    try:
+        return hashlib.sha256((one.path / MANIFEST).read_bytes()).hexdigest() != one.manifest
+    except OSError:
+        return False
+
+
 def _by_step(view: RunView, step: int) -> Origin:
     for one in _told(view, everything=True):
         if one.step == step and one.path.is_dir():
+            if _replaced(view, one):
+                raise CheckpointDamaged(f"{one.path} {_NOT_OURS}.", "Choose another checkpoint.")
             return _checked(one.path)
     steps = sorted({one.step for one in _told(view, everything=True) if one.step is not None and one.path.is_dir()})
     there = f"There are those of step {', '.join(map(str, steps))}." if steps else "It has none."
@@ -129,13 +152,15 @@ def _by_step(view: RunView, step: int) -> Origin:
 
 def _by_path(view: RunView, wanted: str) -> Origin:
     path = _absolute(view, wanted)
-    own = path in {one.path for one in _told(view, everything=True)}
+    own = {one.path: one for one in _told(view, everything=True)}
     if not path.is_dir():
         raise CheckpointNotFound(f"There is no folder {path}.", "Give a step, or the folder of a checkpoint.")
-    if not own and not (path / MANIFEST).is_file():
+    if path not in own and not (path / MANIFEST).is_file():
         raise CheckpointNotFound(
             f"{path} is no checkpoint of this run and has no {MANIFEST}.", "Give one that a run has published."
         )
+    if path in own and _replaced(view, own[path]):
+        return replace(_checked(path), notes=(f"{path.name} {_NOT_OURS}.",))
     return _checked(path)
 
 
