@@ -14,6 +14,7 @@ import pytest
 from console_server import ConsoleServer
 from loop_run import LoopRun
 
+from gladius.pulse.checkpoints import verify
 from gladius.pulse.lock import is_held
 
 Loop = Callable[..., LoopRun]
@@ -116,7 +117,13 @@ def test_a_fork_is_a_run_of_its_own_with_its_parent_shown(loop: Loop) -> None:
     steps = run.server.get(f"{child.path}/metrics", name="train/loss")["series"]["train/loss"]["step"]
     assert steps[0] == saved["step"] + 1
     launched = json.loads(child.run.attempt_json(1).read_text())
-    assert launched["checkpoint"] == checkpoint and launched["overrides"] == {"learning_rate": 0.9}
+    own = child.run.checkpoints / f"origin-step-{saved['step']}"
+    assert launched["checkpoint"] == str(own) and launched["overrides"] == {"learning_rate": 0.9}
+    shutil.rmtree(checkpoint)  # as the parent's retention does
+    assert verify(own) == [], "the fork keeps what it began with"
+    child.tell("stop", checkpoint=False)
+    child.wait_for("cancelled")
+    assert child.resume(preview=True).json()["checkpoint"] == str(own)
 
 
 def test_the_preview_says_what_comes_back_and_what_changes(loop: Loop) -> None:

@@ -5,8 +5,9 @@ Everything here works on its own reading of the run's files, so that it may run 
 
 from __future__ import annotations
 
+import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from gladius.launch.changes import changes_of
 from gladius.launch.checkpoints import Origin, choose
 from gladius.launch.config_file import follow_along
 from gladius.launch.continuity import learning_rate
+from gladius.launch.inheritance import inherit
 from gladius.launch.plan import Plan
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
@@ -89,6 +91,11 @@ class Resumer:
         _must_be_startable(view, plan.base_attempt)
         name = request.name or f"{view.run.get('name') or view.run_id} fork"
         child = self._home.new_run(name, _child_of(view, plan.origin, source, self._launcher.name))
+        try:
+            plan = replace(plan, origin=inherit(plan.origin, child))
+        except CheckpointNotFound:
+            shutil.rmtree(child.root, ignore_errors=True)
+            raise
         began = _Launch.of(view, plan.base_attempt, child, 1)
         attempt = began.attempt(plan, asked_by)
         if attempt.config is not None:
