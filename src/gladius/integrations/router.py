@@ -30,7 +30,9 @@ class RouterLoad:
         self._watch = watch
         self._experts = experts or 0
         self._active = active or 0
-        self._counts: Dict[int, Any] = {}
+        self._counts: Dict[Tuple[int, ...], Any] = {}
+        self._pass: Dict[int, Any] = {}
+        self._mask: Optional[Any] = None
         self._hooks: List[Any] = []
         self._weighted: Tuple[Any, Any] = (None, None)
         if self._experts > 1 and self._active >= 1:
@@ -42,13 +44,17 @@ class RouterLoad:
 
     def take(self) -> Dict[str, float]:
         """`moe/load/<layer>/<expert>` over the tokens since the last call; nothing for a layer that routed none."""
+        self._count_pass()
+        hits: Dict[int, List[int]] = {}
+        for layers, counts in self._counts.items():
+            for layer, row in zip(layers, counts.tolist()):  # noqa: B905 (Python 3.9 knows no `strict`)
+                hits[layer] = [sum(pair) for pair in zip(hits[layer], row)] if layer in hits else row  # noqa: B905
         shares: Dict[str, float] = {}
-        for layer, counts in sorted(self._counts.items()):
-            hits = counts.tolist()
-            total = sum(hits)
+        for layer, row in sorted(hits.items()):
+            total = sum(row)
             if total:
-                shares.update({"moe/load/{}/{}".format(layer, expert): hit / total for expert, hit in enumerate(hits)})
-            counts.zero_()
+                shares.update({"moe/load/{}/{}".format(layer, expert): hit / total for expert, hit in enumerate(row)})
+        self._counts = {}
         return shares
 
     def close(self) -> None:
@@ -79,21 +85,45 @@ class RouterLoad:
         return None  # a router of another kind: better no load than a guessed one
 
     def _add(self, layer: int, chosen: Any) -> None:
-        counts = self._counts.get(layer)
+        """Put a layer's decisions by: those of a pass are counted together, which costs less than each by itself."""
+        if layer in self._pass:
+            self._count_pass()
+        self._pass[layer] = chosen
+        self._mask = self._watch.mask
+
+    def _count_pass(self) -> None:
+        groups: Dict[Tuple[Any, ...], List[int]] = {}
+        for layer, chosen in self._pass.items():
+            groups.setdefault((chosen.device, chosen.shape), []).append(layer)
+        for layers in groups.values():
+            self._count_layers(tuple(layers), [self._pass[layer] for layer in layers])
+        self._pass, self._mask = {}, None
+
+    def _count_layers(self, layers: Tuple[int, ...], chosen: List[Any]) -> None:
+        """Add up decisions of one shape, [tokens, active] each; unlike bincount this never waits for a GPU."""
+        import torch
+
+        decisions = torch.stack(chosen).reshape(len(layers), -1)
+        counts = self._counts.get(layers)
         if counts is None:
-            counts = self._counts[layer] = chosen.new_zeros(self._experts, dtype=_long())
-        weight = self._weight_of(self._watch.mask, chosen)
-        counts.scatter_add_(0, chosen.reshape(-1).to(counts.dtype), weight)  # unlike bincount it never waits for a GPU
+            counts = self._counts[layers] = decisions.new_zeros(len(layers), self._experts, dtype=torch.long)
+        weight = self._weight_of(self._mask, chosen[0]).expand(len(layers), -1)
+        counts.scatter_add_(1, decisions.to(torch.long), weight)
 
     def _weight_of(self, mask: Optional[Any], chosen: Any) -> Any:
-        """1 for each decision about a real token, 0 for padding: the same for every layer of a pass, so worked out once."""
-        if mask is None or mask.numel() != chosen.shape[0]:
-            return chosen.new_ones(chosen.numel(), dtype=_long())
+        """1 for each decision about a real token, 0 for padding; kept while the mask, or without one the shape, stays."""
+        import torch
+
+        told = mask if mask is not None and mask.numel() == chosen.shape[0] else None
         known, weight = self._weighted
-        if known is not mask or weight.device != chosen.device:
-            real = mask.to(chosen.device).ne(0).to(_long())
+        if weight is not None and known is told and weight.device == chosen.device and weight.numel() == chosen.numel():
+            return weight
+        if told is None:
+            weight = chosen.new_ones(chosen.numel(), dtype=torch.long)
+        else:
+            real = told.to(chosen.device).ne(0).to(torch.long)
             weight = real.unsqueeze(-1).expand_as(chosen).reshape(-1)
-            self._weighted = (mask, weight)
+        self._weighted = (told, weight)
         return weight
 
 
@@ -116,9 +146,3 @@ def _first_int(config: Any, names: Tuple[str, ...]) -> Optional[int]:
         if isinstance(value, int) and value > 0:
             return value
     return None
-
-
-def _long() -> Any:
-    import torch
-
-    return torch.long
