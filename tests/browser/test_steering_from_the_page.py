@@ -102,6 +102,13 @@ def test_a_held_run_is_saved_verified_and_resumed(steered: Steered, until: Calla
     until(lambda: steered.state == "Paused")
     until(lambda: "paused at step" in steered.text("Controls"))
     held = steered.record["summary"]["step"]
+    left = steered.page.get_by_role("region", name="Progress").locator("dl > div").filter(has_text="left")
+    until(lambda: left.locator("dd").inner_text() == "—")
+    assert steered.button("Ways to pause").count() == 0
+    steered.button("While it is paused").click()
+    assert steered.button("Release the memory").is_enabled()
+    assert steered.button("Hold").count() == 0, "it is held already"
+    steered.page.keyboard.press("Escape")
 
     steered.button("Save checkpoint").click()
     until(lambda: "verified, 45." in steered.text("Controls"))
@@ -140,6 +147,11 @@ def test_a_released_run_goes_on_from_the_checkpoint_that_was_chosen(
     dialog = steered.dialog("Resume training")
     preview = dialog.get_by_role("region", name="Preview")
     until(lambda: "as attempt 2" in preview.inner_text())
+    assert preview.inner_text().count("Nothing is changed") == 1
+    assert "Changed" not in dialog.inner_text().replace("Changed hyperparameters", ""), "a heading over nothing"
+    assert dialog.get_by_role("button", name="Change a value").count() == 1
+    newest = steered.record["checkpoints"][-1]["step"]
+    until(lambda: label_of(dialog, f"The newest whole one (step {newest})") == "")
     dialog.get_by_role("combobox", name="Checkpoint").select_option(label_of(dialog, f"step {first} "))
     until(lambda: f"step {first}," in preview.inner_text())
     shown = preview.inner_text()
@@ -160,6 +172,7 @@ def test_a_hyperparameter_is_checked_set_and_reverted(steered: Steered, until: C
     dialog = steered.dialog("Adjust hyperparameters")
     field = dialog.get_by_role("textbox", name="Peak learning rate")
     setter = dialog.get_by_role("button", name="Set Peak learning rate")
+    assert (field.input_value(), field.get_attribute("placeholder")) == ("", "unchanged")
     field.fill("1.5")
     until(lambda: "Must be from 0 to 1" in dialog.inner_text())
     assert setter.is_disabled()
@@ -208,6 +221,10 @@ def test_only_the_ticked_keys_of_the_file_are_applied(steered: Steered, until: C
     steered.button("Reload config").click()
     dialog = steered.dialog("Reload config")
     until(lambda: "there is nothing to apply" in dialog.inner_text())
+    assert dialog.get_by_role("row").count() == 0
+    dialog.get_by_role("checkbox", name="Show unchanged keys too").check()
+    until(lambda: dialog.get_by_role("row").filter(has_text="train.learning_rate").count() == 1)
+    dialog.get_by_role("checkbox", name="Show unchanged keys too").uncheck()
     dialog.get_by_role("button", name="Edit file").click()
     editor = dialog.get_by_role("textbox", name="Config file")
     text = editor.input_value()
@@ -250,7 +267,7 @@ def test_a_fork_opens_with_its_parent_and_the_parent_lists_it(steered: Steered, 
     steered.button(f"Fork from step {step}").click()
     dialog = steered.dialog("Fork from a checkpoint")
     dialog.get_by_role("textbox", name="Name of the new run").fill("gentler")
-    dialog.get_by_role("button", name="Change another value").click()
+    dialog.get_by_role("button", name="Change a value").click()
     dialog.get_by_role("combobox", name="key").fill("train.learning_rate")
     dialog.get_by_role("textbox", name="value of train.learning_rate").fill("5e-4")
     until(lambda: "5e-4" in dialog.get_by_role("region", name="Preview").inner_text())

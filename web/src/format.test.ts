@@ -6,6 +6,7 @@ import {
   compact,
   duration,
   epochPercent,
+  exact,
   knownProgress,
   loss,
   percent,
@@ -76,6 +77,19 @@ describe('times', () => {
     expect(ago(100, 104.9)).toBe('4 s ago');
     expect(ago(100, 250)).toBe('2 min ago');
     expect(ago(200, 100)).toBe('just now');
+  });
+});
+
+describe('bounds', () => {
+  it('have every digit, grouped so that their size is seen', () => {
+    expect([10_000_000, 0, 0.05, 1e-5, 1e20, 1234.5678901].map(exact)).toEqual([
+      '10,000,000',
+      '0',
+      '0.05',
+      '1e-5',
+      '1e+20',
+      '1,234.5678901',
+    ]);
   });
 });
 

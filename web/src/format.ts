@@ -62,6 +62,14 @@ export function integer(value: Maybe<number>): string {
   return numberFormat({ maximumFractionDigits: 0 }).format(value);
 }
 
+/** Every digit of it, grouped as the locale does; very small and very large ones as 1e-5. */
+export function exact(value: number): string {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value)) return special(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e15)) return value.toExponential();
+  return numberFormat({ maximumFractionDigits: 20 }).format(value);
+}
+
 /** Three significant digits, thousands as k and M: 812, 2.85k, 28.5k. */
 export function compact(value: Maybe<number>): string {
   if (value === null || value === undefined) return UNKNOWN;

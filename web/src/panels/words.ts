@@ -1,8 +1,8 @@
 /** Names of hyperparameters, kinds of checkpoints, ways of taking effect, in the reader's language where there is a word. */
+import { exact } from '../format';
 import { i18n, t, type Key } from '../i18n/index.svelte';
 import type { Tone } from '../state';
 import type { Applies, Objection } from '../stores/adjust';
-import { shownValue } from '../stores/values';
 
 /** The trainer's label says most (`peak learning rate`), in the reader's words where there are some; else the name. */
 export function knobName(name: string, label: string | null): string {
@@ -29,11 +29,11 @@ export const APPLIES: Record<Applies, { key: Key; hint: Key; tone: Tone }> = {
 export function objectionText(objection: Objection): string {
   switch (objection.why) {
     case 'min':
-      return t('adjust.at_least', { min: shownValue(objection.bound) });
+      return t('adjust.at_least', { min: exact(objection.bound) });
     case 'max':
-      return t('adjust.at_most', { max: shownValue(objection.bound) });
+      return t('adjust.at_most', { max: exact(objection.bound) });
     case 'between':
-      return t('adjust.between', { min: shownValue(objection.min), max: shownValue(objection.max) });
+      return t('adjust.between', { min: exact(objection.min), max: exact(objection.max) });
     case 'empty':
     case 'same':
       return '';
@@ -44,9 +44,9 @@ export function objectionText(objection: Objection): string {
 
 /** The bounds as a person reads them; empty when there are none. */
 export function boundsText(min: number | null, max: number | null): string {
-  if (min !== null && max !== null) return t('adjust.bounds', { min: shownValue(min), max: shownValue(max) });
-  if (min !== null) return t('adjust.at_least', { min: shownValue(min) });
-  return max !== null ? t('adjust.at_most', { max: shownValue(max) }) : '';
+  if (min !== null && max !== null) return t('adjust.bounds', { min: exact(min), max: exact(max) });
+  if (min !== null) return t('adjust.at_least', { min: exact(min) });
+  return max !== null ? t('adjust.at_most', { max: exact(max) }) : '';
 }
 
 /** Who did it: the interface, or what the trainer wrote. */

@@ -20,6 +20,7 @@ export class DepartureStore {
   overrides = $state<Override[]>([]);
 
   #preview = $state.raw<ResumePreview | null>(null);
+  #newest = $state<number | null>(null);
   #problem = $state.raw<Error | null>(null);
   #asking = $state(false);
   #leaving = $state(false);
@@ -38,6 +39,11 @@ export class DepartureStore {
 
   get preview(): ResumePreview | null {
     return this.#preview;
+  }
+
+  /** The step of the newest checkpoint that verifies, as the last preview that was left to choose found it. */
+  get newest(): number | null {
+    return this.#newest;
   }
 
   get problem(): Error | null {
@@ -89,9 +95,11 @@ export class DepartureStore {
   async #ask(): Promise<void> {
     const abort = (this.#abort = new AbortController());
     try {
-      const found = await preview(this.runId, this.kind, this.request, abort.signal);
+      const request = this.request;
+      const found = await preview(this.runId, this.kind, request, abort.signal);
       if (abort.signal.aborted) return;
       this.#preview = found;
+      if (request.checkpoint === null) this.#newest = found.step;
       this.#problem = null;
     } catch (error) {
       if (abort.signal.aborted) return;

@@ -11,6 +11,16 @@ describe('what a person types', () => {
     );
   });
 
+  it('is no number where a comma could be of decimals or of thousands', () => {
+    expect(['1,000', '-25,000', '0,125', '1,5', '1,0000'].map(parseNumber)).toEqual([
+      null,
+      null,
+      0.125,
+      1.5,
+      1,
+    ]);
+  });
+
   it('is a word, a truth, null or a list otherwise', () => {
     expect(['cosine', 'true', 'null', '[1, 2]', '[1, 2', ''].map(parseValue)).toEqual([
       'cosine',

@@ -21,8 +21,9 @@ export function parseValue(text: string): Value {
   return trimmed;
 }
 
-/** A finite number as it may be typed, 1e-4 and 0,5 included; null when it is none. */
+/** A finite number as it may be typed, 1e-4 and 0,5 included; null when it is none, or could be two (1,000). */
 export function parseNumber(text: string): number | null {
+  if (/^[+-]?[1-9]\d{0,2},\d{3}$/.test(text.trim())) return null;
   const trimmed = text.trim().replace(/^([+-]?\d*),(\d+(?:e[+-]?\d+)?)$/i, '$1.$2');
   if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(trimmed)) return null;
   const number = Number(trimmed);
