@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import gladius
 from gladius.errors import CheckpointDamaged
 from gladius.launch.checkpoints import choose
 from gladius.pulse.checkpoints import seal
@@ -54,3 +55,23 @@ def test_what_the_run_itself_saved_again_is_still_its_own(home: Home, tmp_path: 
     save(run, tmp_path, 9, told=False)  # as a kill leaves it, between the save and its event
     chosen = choose(RunView(run).load(), None)
     assert chosen is not None and (chosen.path, chosen.notes) == (path, ())
+
+
+def test_weights_that_are_no_numbers_are_passed_over_where_there_are_others(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = home.run("20260101-000000-nan-0001")
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(directory.root))
+    run = gladius.start()
+    run.on("checkpoint", lambda folder: (folder / "weights").write_text("w"))
+    for step, loss in enumerate([1.0, float("nan")]):
+        run.log({"train/loss": loss}, step=step)
+        run.boundary(step)
+        run.save("pause")
+    run.finish()
+    view = RunView(directory).load()
+    chosen = choose(view, None)
+    assert chosen is not None and chosen.step == 0
+    assert chosen.notes == ("step-1 was saved while it was said: loss is NaN since step 1.",)
+    asked = choose(view, 1)
+    assert asked is not None and asked.step == 1

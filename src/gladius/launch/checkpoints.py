@@ -105,11 +105,13 @@ def _told(view: RunView, everything: bool) -> Iterator[Told]:
 
 
 def _newest(view: RunView) -> Origin | None:
-    notes: list[str] = []
+    """The newest that is whole; weights that were saved while the loss was no number only where there are no others."""
+    there = [one for one in told(view) if one.path.is_dir()]
+    suspects = [one for one in there if read_facts(one.path).get("suspect")]
+    trusted = [one for one in there if one not in suspects]
+    notes = [f"{one.path.name} was saved while it was said: {read_facts(one.path)['suspect']}." for one in suspects[:1]]
     unproved: Path | None = None
-    for one in told(view):
-        if not one.path.is_dir():
-            continue
+    for one in [*trusted, *suspects]:
         if _replaced(view, one):
             notes.append(f"{one.path.name} is newer but {_NOT_OURS}; an older one is used.")
             continue
