@@ -186,7 +186,7 @@ def _show(preview: ResumePreview, as_json: bool) -> int:
         return 0 if preview.possible else 1
     facts = [
         ("possible", "yes" if preview.possible else f"no: {preview.reason}"),
-        ("from", preview.checkpoint or "the beginning"),
+        ("from", preview.checkpoint or ("the beginning" if preview.possible else None)),
         ("step", preview.step),
         ("restored", ", ".join(preview.restored).replace("_", " ") or None),
         ("not restored", ", ".join(preview.not_restored).replace("_", " ") or None),
