@@ -262,8 +262,14 @@ class Truth:
     def check_folders(self) -> None:
         """After all is still: what retention keeps is whole, each told once or replaced, and nothing is half-written."""
         names = sorted(path.name for path in self.directory.checkpoints.iterdir())
-        newest = list(dict.fromkeys(event["step"] for event in reversed(self.checkpoints)))[:3]
-        assert names == sorted(f"step-{step}" for step in newest), "the three saved last, and nothing else"
+        kept, asked_for = [], []
+        for event in self.checkpoints:
+            # The last save of a step replaces what was there; those that somebody asked for stay, of the others three.
+            kept = [step for step in kept if step != event["step"]]
+            asked_for = [step for step in asked_for if step != event["step"]]
+            (asked_for if event["kind"] == "manual" else kept).append(event["step"])
+            kept = kept[-3:]
+        assert names == sorted(f"step-{step}" for step in [*kept, *asked_for])
         for name in names:
             assert verify(self.directory.checkpoints / name) == []
 
