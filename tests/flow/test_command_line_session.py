@@ -135,7 +135,8 @@ def hold_save_and_go_on(session: Session) -> None:
     """Hold, save once more while it holds, go on."""
     paused = session.steer("pause")
     held_at, trained = session.events("ack")[-1]["step"], session.step
-    assert paused.out == f"applied at step {held_at}\n"
+    folder = session.run.checkpoints / f"step-{held_at}"
+    assert paused.out == f"applied at step {held_at}: held; saved: {folder}\n"
     assert (session.state, session.last_checkpoint("pause")["step"]) == ("paused", held_at)
     session.until_v1("running", f"Paused at step {held_at}")
     assert session.shown()["summary"]["state"] == "paused"
