@@ -151,6 +151,7 @@ def test_a_server_that_dies_before_it_reads_the_answer_loses_nothing(helm: Helm)
         helm.send("validate", split="test"),
         helm.send("set", name="weight_decay", value=0.5),
     ]
+    helm.until(lambda: [helm.told(sent)["state"] for sent in several] == ["accepted"] * 3)
     # A stopped process reads nothing: so it has not seen what is applied from here on.
     helm.server.process.send_signal(signal.SIGSTOP)
     helm.run.open("step")
