@@ -348,6 +348,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         try:
             controls.offer()
         except Exception:  # noqa: BLE001
+            # A Trainer of a kind that we do not know: what we cannot do with it must not cost its record, or the training.
             controls.close()
             _log.warning("this Trainer cannot be steered but for pause and stop; it is recorded", exc_info=True)
         else:
