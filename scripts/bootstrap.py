@@ -76,7 +76,7 @@ def once(name: str, sources: list[Path], install: Callable[[], object]) -> None:
 def install_gladius() -> None:
     """Install the package as a link to this checkout; its build hook builds the page."""
     say("installing Gladius and building its page (a few minutes the first time)")
-    pip("-e", f"{ROOT}[recipe]" if _has_torch() else str(ROOT))
+    pip("-e", f"{ROOT}[{'recipe,tensorboard' if _has_torch() else 'tensorboard'}]")
 
 
 def install_tools() -> None:

@@ -1,0 +1,2 @@
+/** English: actions, shortcuts and the command palette. */
+export const actions = {} as const satisfies Record<string, string>;

@@ -1,0 +1,2 @@
+/** English: exports. */
+export const exports = {} as const satisfies Record<string, string>;

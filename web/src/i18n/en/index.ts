@@ -1,0 +1,29 @@
+/** English messages: the catalogue that names every key, a file for each part of the page. */
+import { actions } from './actions';
+import { alerts } from './alerts';
+import { charts } from './charts';
+import { common } from './common';
+import { config } from './config';
+import { console } from './console';
+import { exports } from './exports';
+import { overview } from './overview';
+import { settings } from './settings';
+import { steering } from './steering';
+import { terminal } from './terminal';
+
+export const en = {
+  ...actions,
+  ...alerts,
+  ...charts,
+  ...common,
+  ...config,
+  ...console,
+  ...exports,
+  ...overview,
+  ...settings,
+  ...steering,
+  ...terminal,
+} as const;
+
+export type Key = keyof typeof en;
+export type Catalogue = Record<Key, string>;

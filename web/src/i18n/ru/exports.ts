@@ -1,0 +1,4 @@
+/** Russian: exports. */
+import type { exports as english } from '../en/exports';
+
+export const exports: Record<keyof typeof english, string> = {};

@@ -1,0 +1,27 @@
+/** Russian messages. */
+import type { Catalogue } from '../en';
+import { actions } from './actions';
+import { alerts } from './alerts';
+import { charts } from './charts';
+import { common } from './common';
+import { config } from './config';
+import { console } from './console';
+import { exports } from './exports';
+import { overview } from './overview';
+import { settings } from './settings';
+import { steering } from './steering';
+import { terminal } from './terminal';
+
+export const ru: Catalogue = {
+  ...actions,
+  ...alerts,
+  ...charts,
+  ...common,
+  ...config,
+  ...console,
+  ...exports,
+  ...overview,
+  ...settings,
+  ...steering,
+  ...terminal,
+};

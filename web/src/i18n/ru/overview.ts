@@ -1,0 +1,67 @@
+/** Russian: the overview and the history. */
+import type { overview as english } from '../en/overview';
+
+export const overview: Record<keyof typeof english, string> = {
+  'start.title': 'Начать обучение',
+  'start.profile': 'Профиль',
+  'start.dataset': 'Набор данных',
+  'start.epochs': 'Эпохи',
+  'start.button': 'Начать обучение',
+  'start.starting': 'Запускается',
+  'start.choose_profile': 'Выберите профиль',
+  'start.choose_dataset': 'Выберите набор данных',
+  'start.no_dataset': 'Не нужен',
+  'start.missing': 'Чтобы начать: {list}.',
+  'start.need_profile': 'выберите профиль',
+  'start.need_dataset': 'выберите набор данных',
+  'start.need_epochs': 'укажите число эпох от {min} до {max}',
+  'start.cannot': 'Сейчас недоступно: {reason}',
+  'start.no_profiles': 'Профилей пока нет. ‘gladius profile ls’ скажет, где они лежат.',
+  'start.loading': 'Загружаются профили и наборы данных',
+  'start.failed': 'Не удалось начать',
+  'start.records': 'записей: {n}',
+
+  'now.title': 'Сейчас',
+  'now.count': 'идёт: {n}',
+  'now.empty_title': 'Сейчас ничего не обучается',
+  'now.empty': 'Начните обучение выше или наблюдайте за своим скриптом:',
+  'now.first_title': 'Здесь ещё ничего не обучалось',
+  'now.first': 'Выберите выше профиль и набор данных. Или наблюдайте за своим скриптом:',
+
+  'card.open': 'Открыть {name}',
+  'card.loss': 'потери',
+  'card.epoch': 'эпоха {epoch} из {total}',
+  'card.epoch_alone': 'эпоха {epoch}',
+  'card.step': 'шаг {step}',
+  'card.ends': 'конец в {time}',
+  'card.left': 'осталось ≈ {time}',
+
+  'machine.title': 'Машина',
+  'machine.ram': 'ОЗУ',
+  'machine.swap': 'Подкачка',
+  'machine.disk': 'Свободно на диске',
+  'machine.cpu': 'ЦП',
+  'machine.no_gpu': 'Нет GPU',
+  'machine.idle': 'Измеряется, пока идёт запуск.',
+  'machine.of': '{used} из {total}',
+
+  'recent.title': 'Недавние',
+  'recent.all': 'Все запуски',
+
+  'table.run': 'Запуск',
+  'table.profile': 'Профиль',
+  'table.dataset': 'Набор данных',
+  'table.result': 'Итог',
+  'table.loss': 'Потери в конце',
+  'table.duration': 'Длительность',
+  'table.ended': 'Окончен',
+  'table.more': 'Более ранние',
+
+  'runs.empty_title': 'Вы ещё не запускали обучение',
+  'runs.empty': 'Здесь будет каждое обучение и его итог.',
+  'runs.start': 'К запуску обучения',
+
+  'lineage.from': 'Ответвлён от',
+  'lineage.to': 'Ответвления:',
+  'lineage.more': 'и ещё {n}',
+};
