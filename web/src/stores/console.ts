@@ -8,12 +8,17 @@ const LONGEST_QUEUE = 1024 * 1024;
 
 export type Sink = (pieces: Piece[]) => void;
 
+/** A place in the log: a byte of the file, or a step, whose lines begin near where the log stood when its numbers were written. */
+export type LogPlace = { offset: number; step?: number } | { step: number; offset?: undefined };
+
 export class ConsoleFeed {
   #follower = new Follower();
   #queue: Piece[] = [];
   #queued = 0;
   #sink: Sink | null = null;
   #loaded = false;
+  #wish: LogPlace | null = null;
+  #guide: ((place: LogPlace) => void) | null = null;
 
   constructor(readonly runId: string) {}
 
@@ -42,6 +47,22 @@ export class ConsoleFeed {
     frames.request(this.#flush);
     return () => {
       if (this.#sink === sink) this.#sink = null;
+    };
+  }
+
+  /** Take the reader to a place in the log, however far back: a chart's point, a hit, a bookmark. */
+  show(place: LogPlace): void {
+    if (this.#guide) this.#guide(place);
+    else this.#wish = place;
+  }
+
+  /** Who can take the reader there; a wish from before is fulfilled at once. Returns what undoes it. */
+  guide(guide: (place: LogPlace) => void): () => void {
+    this.#guide = guide;
+    if (this.#wish) guide(this.#wish);
+    this.#wish = null;
+    return () => {
+      if (this.#guide === guide) this.#guide = null;
     };
   }
 
