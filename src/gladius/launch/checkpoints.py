@@ -15,6 +15,7 @@ from typing import Any
 
 from gladius.errors import CheckpointDamaged, CheckpointNotFound
 from gladius.pulse.checkpoints import MANIFEST, read_facts, verify
+from gladius.pulse.course import checkpoints_of_the_course
 from gladius.store.view import RunView
 from pulse_wrapper import safe_read_json
 
@@ -77,31 +78,28 @@ def told(view: RunView) -> list[Told]:
 
 def _told(view: RunView, everything: bool) -> Iterator[Told]:
     seen: set[Path] = set()
-    bound: int | None = None
     numbers = sorted({*view.launched, *view.attempts}, reverse=True)
-    for number in numbers:
-        for event in reversed(view.checkpoints):
-            step = event.get("step")
-            if event.get("attempt") != number or event.get("failed") or not isinstance(event.get("path"), str):
-                continue
-            path = _absolute(view, event["path"])
-            if path in seen or (not everything and bound is not None and isinstance(step, int) and step > bound):
-                continue
+    began = {number: None if everything else _origin_step(view, number) for number in numbers}
+    for event in checkpoints_of_the_course(view.checkpoints, began):
+        path = _absolute(view, event["path"])
+        if path not in seen:
             seen.add(path)
-            manifest = event.get("manifest")
+            step, manifest = event.get("step"), event.get("manifest")
             yield Told(
                 path,
                 step if isinstance(step, int) else None,
                 manifest=manifest if isinstance(manifest, str) else None,
             )
-        resumed = (view.attempt_facts(number).hello or {}).get("resumed_from")
-        if resumed is not None:
-            bound = resumed["step"] if bound is None else min(bound, resumed["step"])
     for number in numbers:
-        began = (safe_read_json(view.directory.attempt_json(number)) or {}).get("checkpoint")
-        if isinstance(began, str) and (path := _absolute(view, began)) not in seen:
+        launched_from = (safe_read_json(view.directory.attempt_json(number)) or {}).get("checkpoint")
+        if isinstance(launched_from, str) and (path := _absolute(view, launched_from)) not in seen:
             seen.add(path)
             yield Told(path, None)
+
+
+def _origin_step(view: RunView, attempt: int) -> int | None:
+    resumed = (view.attempt_facts(attempt).hello or {}).get("resumed_from")
+    return None if resumed is None else resumed["step"]
 
 
 def _newest(view: RunView) -> Origin | None:

@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterable, Iterator, Mapping, NoReturn, Optional, T
 
 from gladius.errors import LockHeld
 from gladius.pulse.checkpoints import read_facts, verify
+from gladius.pulse.course import checkpoints_of_the_course
 from gladius.pulse.encode import encode
 from gladius.pulse.events import events_of_type
 from gladius.pulse.lock import FileLock
@@ -217,25 +218,22 @@ def _last_checkpoint(directory: RunDir) -> Optional[str]:
 
 
 def _ways_on(directory: RunDir) -> Iterator[str]:
-    """The checkpoints that led to where this run is, newest first; then those that its attempts were launched from.
+    """The checkpoints that led to where this run is, newest first; then those that its attempts were launched from."""
+    origins = {event["attempt"]: _origin_step(event) for event in events_of_type(directory.events, "hello")}
+    began = {**dict.fromkeys(directory.attempt_numbers()), **origins}
+    for event in checkpoints_of_the_course(list(events_of_type(directory.events, "checkpoint")), began):
+        yield event["path"]
+    for attempt in sorted(began, reverse=True):
+        launched_from = (safe_read_json(directory.attempt_json(attempt)) or {}).get("checkpoint")
+        if isinstance(launched_from, str):
+            yield launched_from
 
-    What an attempt left behind when it went back to an earlier step is none of them.
-    """
-    told = [event for event in events_of_type(directory.events, "checkpoint") if isinstance(event.get("path"), str)]
-    origins = {event["attempt"]: event.get("resumed_from") for event in events_of_type(directory.events, "hello")}
-    attempts = sorted({*directory.attempt_numbers(), *origins}, reverse=True)
-    bound = float("inf")
-    for attempt in attempts:
-        for event in reversed(told):
-            if event["attempt"] == attempt and not event.get("failed") and event.get("step", 0) <= bound:
-                yield event["path"]
-        origin = origins.get(attempt)
-        if isinstance(origin, dict) and isinstance(origin.get("step"), int):
-            bound = min(bound, origin["step"])
-    for attempt in attempts:
-        began = (safe_read_json(directory.attempt_json(attempt)) or {}).get("checkpoint")
-        if isinstance(began, str):
-            yield began
+
+def _origin_step(hello: Mapping[str, Any]) -> Optional[int]:
+    """The step that an attempt says it went on from; None when it began anew."""
+    origin = hello.get("resumed_from")
+    step = origin.get("step") if isinstance(origin, dict) else None
+    return step if isinstance(step, int) else None
 
 
 def _announced_attempt(directory: RunDir) -> Optional[int]:
