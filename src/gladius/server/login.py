@@ -108,6 +108,19 @@ def with_cookie(request: Request, response: Response) -> Response:
     return response
 
 
+def without_cookie(request: Request, response: Response) -> Response:
+    """Take the cookie away again: this browser is signed out, others and programs with the token are not."""
+    credentials = _credentials(request)
+    response.delete_cookie(
+        credentials.cookie_name(request.headers.get("host", "")),
+        path=home_of(request),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
 def home_of(request: Request) -> str:
     """The path of the page's root."""
     return str(request.scope.get("root_path", "")) + "/"

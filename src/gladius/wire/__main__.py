@@ -27,7 +27,7 @@ ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.SystemAnswer, runs.SearchHit,
     runs.EventsAnswer, runs.ConfigAnswer,
     runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
-    catalog.CommandAnswer, catalog.HealthAnswer, catalog.Problem, steering.ResumePreview, steering.ConfigDiff,
+    catalog.CommandAnswer, catalog.HealthAnswer, catalog.SessionAnswer, catalog.Problem, steering.ResumePreview, steering.ConfigDiff,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]

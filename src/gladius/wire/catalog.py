@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -90,6 +90,15 @@ class HealthAnswer(Wire):
     """The answer of `GET /health`."""
 
     status: str
+    version: str
+
+
+class SessionAnswer(Wire):
+    """Who asks, as far as the server knows: it has one token and no users of its own. Trainings run as `account`."""
+
+    by: Literal["cookie", "token"] = Field(description="A browser that was signed in, or a program with the token")
+    account: str | None = Field(description="The account of the machine that the server runs as")
+    machine: str = Field(description="The name of the machine that the server runs on")
     version: str
 
 

@@ -1437,6 +1437,27 @@ export interface SystemSample {
   group: ProcessGroupUse | null;
 }
 /**
+ * Who asks, as far as the server knows: it has one token and no users of its own. Trainings run as `account`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SessionAnswer".
+ */
+export interface SessionAnswer {
+  /**
+   * A browser that was signed in, or a program with the token
+   */
+  by: 'cookie' | 'token';
+  /**
+   * The account of the machine that the server runs as
+   */
+  account: string | null;
+  /**
+   * The name of the machine that the server runs on
+   */
+  machine: string;
+  version: string;
+}
+/**
  * The answer of `POST /runs`, `/resume` and `/fork`.
  *
  * This interface was referenced by `Wire`'s JSON-Schema

@@ -18,12 +18,14 @@ from gladius.server.routes import (
     profiles,
     report,
     runs,
+    session,
     status,
     system,
 )
 
 ROUTERS: list[APIRouter] = [
     health.router,
+    session.router,
     runs.router,
     status.router,
     metrics.router,
