@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
@@ -22,12 +23,14 @@ def build(home: Home) -> Rooms:
     """Build every room of a home; nothing is opened or started yet."""
     launcher = LocalLauncher(home)
     store = Store(home, attach=launcher.adopt)
+    alerts = Watch(home, store)
     profiles = Profiles(home.profiles)
     datasets = Datasets(home.state, roots=[home.datasets])
     return Rooms(
         home=home,
         store=store,
-        hub=Hub(store),
+        alerts=alerts,
+        hub=Hub(store, alerts),
         desk=Desk(store),
         profiles=profiles,
         datasets=datasets,

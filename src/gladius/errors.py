@@ -20,6 +20,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ CommandInvalid             a command that cannot be sent
 │ └ CommandConflict          an id that was given to another command
 ├ CommandNotFound            no command by that id
+├ AlertNotFound              no alert by that id
 ├ SearchInvalid              a pattern that cannot be searched for
 ├ FieldErrors                a request whose fields are wrong
 └ ServerError                the console server
@@ -203,6 +204,16 @@ class CommandNotFound(GladiusError):
     """No command has that id."""
 
     code = "command_not_found"
+
+
+class AlertNotFound(GladiusError):
+    """No alert has that id."""
+
+    code = "alert_not_found"
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(f"No alert '{alert_id}'.", "'gladius alerts' lists them.")
+        self.alert_id = alert_id
 
 
 class SearchInvalid(GladiusError):

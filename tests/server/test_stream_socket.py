@@ -71,13 +71,16 @@ def test_every_run_is_heard_of_when_it_appears(
 
 def test_topics_are_told_apart(serve: Serve, train: Train, listen: Listen, until: Until) -> None:
     run = train()
-    run.order(steps=2, events=[["alert", {"level": "critical", "code": "x", "message": "look"}]])
+    run.order(steps=2)
     server = serve()
     alerts, numbers, rest = (listen(server, [run.run_id], [topic]) for topic in ("alerts", "metrics", "events"))
-    until(lambda: alerts.of("alert"))
     until(lambda: len(numbers.events()) == 2)
+    until(lambda: len(rest.events()) == 2)
+    run.order(events=[["alert", {"level": "critical", "code": "x", "message": "look"}]])
+    until(lambda: alerts.of("alert"))
     until(lambda: len(rest.events()) == 3)
-    assert alerts.of("alert")[0]["alert"]["message"] == "look" and not alerts.of("events")
+    told = alerts.of("alert")[0]["alert"]
+    assert (told["run_id"], told["code"], told["message"]) == (run.run_id, "x", "look") and not alerts.of("events")
     assert [event["type"] for event in rest.events()] == ["hello", "state", "alert"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gladius.hub.frames import (
-    alert_frame,
     console_frame,
     events_frame,
     gap_frame,
@@ -25,7 +24,7 @@ SUMMARY_INTERVAL_S = 0.5
 CONSOLE_BEHIND_MAX = 1 << 20
 CONSOLE_PIECE = 1 << 16
 EVENTS_PIECE = 1 << 19
-_TYPES = {"metrics": "metrics", "system": "system", "alert": "alerts"}
+_TYPES = {"metrics": "metrics", "system": "system"}
 
 
 class Feed:
@@ -152,8 +151,6 @@ def _told(run_id: str, stream: str, lines: list[Line], topics: frozenset[str]) -
     for line in lines:
         if line.type == "system" and "system" in topics and (sample := system_frame(run_id, line)) is not None:
             yield sample
-        elif line.type == "alert" and "alerts" in topics:
-            yield alert_frame(run_id, line)
 
 
 def _line_start(piece: ByteRange) -> int:

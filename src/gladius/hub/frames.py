@@ -9,8 +9,9 @@ from gladius.store.logs import ByteRange
 from gladius.store.stream import Line, decode_event
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
+from gladius.wire.alerts import AlertRecord
 from gladius.wire.base import Wire
-from gladius.wire.messages import Gap, RunMessage, StatusUpdate
+from gladius.wire.messages import AlertMessage, Gap, RunMessage, StatusUpdate
 from gladius.wire.runs import RunSummary, Status, SystemSample
 
 
@@ -25,9 +26,9 @@ def events_frame(run_id: str, stream: str, lines: Iterable[Line]) -> str:
     return f'{{"type":"events","run_id":{json.dumps(run_id)},"stream":"{stream}","events":[{body}]}}'
 
 
-def alert_frame(run_id: str, line: Line) -> str:
-    """One alert event."""
-    return f'{{"type":"alert","run_id":{json.dumps(run_id)},"alert":{line.raw.decode("utf-8", "replace")}}}'
+def alert_frame(alert: AlertRecord) -> str:
+    """One alert as it stands."""
+    return frame(AlertMessage(run_id=alert.run_id, alert=alert))
 
 
 def system_frame(run_id: str, line: Line) -> str | None:

@@ -1,23 +1,27 @@
-"""All clients that listen. Upstream: store. Downstream: the server's socket."""
+"""All clients that listen. Upstream: store, alerts. Downstream: the server's socket."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gladius.alerts.watch import Watch
 from gladius.hub.subscription import Send, Subscription
 from gladius.store.store import Store
+from gladius.wire.alerts import AlertRecord
 
 MAX_SUBSCRIPTIONS = 1000
 
 
 class Hub:
-    """Passes each change in the store on to every client's subscription."""
+    """Passes each change in the store, and each alert, on to every client's subscription."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, alerts: Watch | None = None) -> None:
         self._store = store
         self._subscriptions: set[Subscription] = set()
         store.listen(self._notice)
+        if alerts is not None:
+            alerts.listen(self._alert)
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -40,3 +44,7 @@ class Hub:
     def _notice(self, run_id: str, changed: frozenset[str]) -> None:
         for subscription in self._subscriptions:
             subscription.notice(run_id, changed)
+
+    def _alert(self, alert: AlertRecord) -> None:
+        for subscription in self._subscriptions:
+            subscription.alert(alert)

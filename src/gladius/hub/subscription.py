@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from gladius.errors import GladiusError
 from gladius.hub.feed import Feed
+from gladius.hub.frames import alert_frame, gap_frame
 from gladius.store.store import Store
 from gladius.store.view import RunView
+from gladius.wire.alerts import AlertRecord
 from gladius.wire.messages import Subscribe
 from gladius.wire.runs import Cursors
 
@@ -17,6 +20,7 @@ Send = Callable[[str], Awaitable[None]]
 
 _LOOK_S = 1.0
 _EVERY_RUN = "*"
+_MOST_ALERTS = 256
 
 
 class Subscription:
@@ -25,6 +29,7 @@ class Subscription:
     There is no queue: a wake-up only marks a run, and the next frame is made when the client took the last one. So a
     slow client costs a few cursors, never memory. A run named by the client is told from its cursor on, without one
     from its beginning; `*` means every run: those that come later from their beginning, those known already from now on.
+    Alerts are told from now on, before anything else; of more than 256 that wait, the oldest become a gap.
     """
 
     def __init__(self, store: Store, send: Send) -> None:
@@ -35,6 +40,8 @@ class Subscription:
         self._every = False
         self._known: frozenset[str] = frozenset()
         self._awaited: set[str] = set()
+        self._alerts: deque[AlertRecord] = deque()
+        self._alerts_skipped: dict[str, int] = {}
         self._wake = asyncio.Event()
 
     async def change(self, wanted: Subscribe) -> list[str]:
@@ -80,10 +87,21 @@ class Subscription:
         feed.changed = True
         self._wake.set()
 
+    def alert(self, alert: AlertRecord) -> None:
+        """Have an alert told as soon as the client takes it; cheap, and never waits."""
+        if "alerts" not in self._topics or not (self._every or alert.run_id in self._feeds):
+            return
+        if len(self._alerts) >= _MOST_ALERTS:
+            skipped = self._alerts.popleft().run_id
+            self._alerts_skipped[skipped] = self._alerts_skipped.get(skipped, 0) + 1
+        self._alerts.append(alert)
+        self._wake.set()
+
     async def run(self) -> None:
         """Tell the client for ever; ends with the error that `send` raises when the client is gone."""
         clock = asyncio.get_running_loop().time
         while True:
+            await self._tell_alerts()
             now = clock()
             dues = [(feed.due(self._topics, now), feed) for feed in self._feeds.values()]
             ready = [feed for due, feed in dues if due <= now]
@@ -95,10 +113,19 @@ class Subscription:
                 continue
             wait = min([due - now for due, _ in dues], default=_LOOK_S)
             self._wake.clear()
+            if self._alerts:
+                continue
             # Not `wait_for`, which may swallow the cancellation that comes together with a wake-up: the loop would go on.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(wait, _LOOK_S)):
                     await self._wake.wait()
+
+    async def _tell_alerts(self) -> None:
+        while self._alerts_skipped:
+            run_id, count = self._alerts_skipped.popitem()
+            await self._send(gap_frame(run_id, {"alerts": count}))
+        while self._alerts:
+            await self._send(alert_frame(self._alerts.popleft()))
 
     async def _tell(self, feed: Feed, now: float) -> None:
         try:
@@ -109,6 +136,7 @@ class Subscription:
         for text in feed.frames(view, self._topics, now):
             if text is None:
                 await asyncio.sleep(0)
+                await self._tell_alerts()
             else:
                 await self._send(text)
 

@@ -33,11 +33,13 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        rooms.alerts.open()
         await rooms.store.open()
         try:
             yield
         finally:
             await rooms.store.close()
+            rooms.alerts.close()
 
     app = FastAPI(
         title="Gladius",

@@ -31,6 +31,7 @@ STATUS_OF: dict[str, int] = {
     "lock_held": 409,
     "command_conflict": 409,
     "command_not_found": 404,
+    "alert_not_found": 404,
     "command_invalid": 422,
     "profile_not_found": 404,
     "dataset_not_found": 404,

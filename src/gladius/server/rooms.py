@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
@@ -25,6 +26,7 @@ class Rooms:
 
     home: Home
     store: Store
+    alerts: Watch
     hub: Hub
     desk: Desk
     profiles: Profiles

@@ -60,7 +60,7 @@ class RunFacts:
         elif type_ == "hyperparameters":
             self.hyperparameters.append(event)
         else:
-            self._take_common(event)
+            self._take_common(event, "trainer")
 
     def take_supervisor(self, event: dict[str, Any]) -> None:
         """Take one of the supervisor's events in; what it parsed counts only while the trainer said no hello."""
@@ -87,13 +87,13 @@ class RunFacts:
         elif type_ == "stall":
             facts.stall = well_typed(Stall, event) if event["event"] == "began" else None
         else:
-            self._take_common(event)
+            self._take_common(event, "supervisor")
 
-    def _take_common(self, event: dict[str, Any]) -> None:
+    def _take_common(self, event: dict[str, Any], stream: str) -> None:
         if event["type"] == "ack":
             self.acks.setdefault(event["command_id"], []).append(event)
         elif event["type"] == "alert":
-            self.alerts.append(event)
+            self.alerts.append({**event, "stream": stream})
 
     def _take_hello(self, facts: AttemptFacts, event: dict[str, Any]) -> None:
         if facts.hello is None and facts.metrics_seen:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from gladius.wire.alerts import AlertRecord
 from gladius.wire.base import State, Wire
 from gladius.wire.runs import CommandState, Cursors, RunSummary, Status, SystemSample
 
@@ -96,11 +97,11 @@ class RunMessage(Wire):
 
 
 class AlertMessage(Wire):
-    """A person should know."""
+    """An alert began, changed, ended or was acknowledged: here it is as it stands now."""
 
     type: Literal["alert"] = "alert"
     run_id: str
-    alert: dict[str, Any]
+    alert: AlertRecord
 
 
 class Gap(Wire):

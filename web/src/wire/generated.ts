@@ -116,7 +116,7 @@ export interface Alert {
   };
 }
 /**
- * A person should know.
+ * An alert began, changed, ended or was acknowledged: here it is as it stands now.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "AlertMessage".
@@ -124,9 +124,56 @@ export interface Alert {
 export interface AlertMessage {
   type: 'alert';
   run_id: string;
-  alert: {
+  alert: AlertRecord;
+}
+/**
+ * One alert from its beginning to its end. A notice (level `info`) ends as it begins.
+ *
+ * `code` names the sentence and `data` holds its parameters, for translation; `message` is the sentence in English.
+ * A code that a trainer made up has no sentence but its `message`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AlertRecord".
+ */
+export interface AlertRecord {
+  id: string;
+  run_id: string;
+  code: string;
+  level: 'info' | 'warning' | 'critical';
+  message: string;
+  data: {
     [k: string]: unknown;
   };
+  /**
+   * What was measured: while it lasts, the worst so far
+   */
+  value: {
+    [k: string]: unknown;
+  };
+  threshold: {
+    [k: string]: unknown;
+  };
+  step: number | null;
+  attempt: number;
+  /**
+   * Unix seconds
+   */
+  began_at: number;
+  /**
+   * Unix seconds; None while it lasts
+   */
+  ended_at: number | null;
+  acknowledged_at: number | null;
+  acknowledged_by: string | null;
+}
+/**
+ * Alerts, the newest first.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AlertsAnswer".
+ */
+export interface AlertsAnswer {
+  alerts: AlertRecord[];
 }
 /**
  * A file the run produced.
@@ -1456,6 +1503,99 @@ export interface SessionAnswer {
    */
   machine: string;
   version: string;
+}
+/**
+ * The answer of `GET /settings`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Settings".
+ */
+export interface Settings {
+  alerts: Thresholds;
+  defaults: Thresholds;
+  /**
+   * The home's folder
+   */
+  home: string;
+  /**
+   * The server's version
+   */
+  version: string;
+}
+/**
+ * When alerts begin. Shares are of 1, temperatures in degrees Celsius, times in seconds.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Thresholds".
+ */
+export interface Thresholds {
+  /**
+   * A GPU is hotter than this
+   */
+  gpu_temperature: number;
+  /**
+   * More than this share of the RAM is in use
+   */
+  memory_pressure: number;
+  /**
+   * More than this share of a GPU's memory is in use
+   */
+  gpu_memory: number;
+  /**
+   * Coefficient of variation of the shares in the most uneven layer
+   */
+  expert_imbalance: number;
+  /**
+   * For so long without a break
+   */
+  expert_imbalance_seconds: number;
+  /**
+   * An expert got no token for so long
+   */
+  dead_experts_seconds: number;
+  /**
+   * So much of the last four minutes' average is missing
+   */
+  slow_throughput: number;
+  /**
+   * The time that is compared with it
+   */
+  slow_throughput_seconds: number;
+  /**
+   * No more than this share of the disk is free
+   */
+  disk_free: number;
+  /**
+   * console.log is at least as large
+   */
+  console_log_bytes: number;
+  /**
+   * Every so many epochs are a notice
+   */
+  epoch_milestone: number;
+}
+/**
+ * The body of `PUT /settings`: the whole of what can be changed; what is left out takes its default.
+ *
+ * An answer of `GET /settings` can be sent back as it is.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SettingsUpdate".
+ */
+export interface SettingsUpdate {
+  alerts: Thresholds;
+  /**
+   * Ignored
+   */
+  defaults?: Thresholds | null;
+  /**
+   * Must be as it is: a server stays in its home
+   */
+  home?: string | null;
+  /**
+   * Ignored
+   */
+  version?: string | null;
 }
 /**
  * The answer of `POST /runs`, `/resume` and `/fork`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from gladius.server.routes import (
+    alerts,
     attempts,
     checkpoints,
     commands,
@@ -19,6 +20,7 @@ from gladius.server.routes import (
     report,
     runs,
     session,
+    settings,
     status,
     system,
 )
@@ -40,4 +42,6 @@ ROUTERS: list[APIRouter] = [
     history.router,
     profiles.router,
     datasets.router,
+    alerts.router,
+    settings.router,
 ]
