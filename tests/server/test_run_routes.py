@@ -110,7 +110,35 @@ def test_the_console_is_searched(serve: Serve, train: Train) -> None:
     ]
     assert [hit["line"] for hit in server.get(path, q="^t.*e", regex=True)] == [3]
     assert server.http.get(path, params={"q": "(", "regex": True}).json()["code"] == "search_invalid"
-    assert server.http.get(path, params={"q": "(a+)+b", "regex": True}).json()["code"] == "search_invalid"
+
+
+def test_the_console_is_searched_page_by_page(serve: Serve, train: Train) -> None:
+    run = train()
+    run.order(print="Error one\nfine\nerror two\n")
+    server, path = serve(), f"/runs/{run.run_id}/console/find"
+    page = server.get(path, q="error", limit=1)
+    assert page == {
+        "hits": [{"offset": 0, "line": 1, "text": "Error one"}],
+        "next": {"offset": 10, "line": 2}, "stopped": "limit", "size": 25,
+    }  # fmt: skip
+    rest = server.get(path, q="error", limit=5, **page["next"])
+    assert ([hit["line"] for hit in rest["hits"]], rest["next"], rest["stopped"]) == ([3], None, "end")
+    assert [hit["line"] for hit in server.get(path, q="error", newest=True)["hits"]] == [3, 1]
+    assert [hit["line"] for hit in server.get(path, q="Error", case=True)["hits"]] == [1]
+    assert server.http.get(path, params={"q": "(", "regex": True}).json()["code"] == "search_invalid"
+
+
+def test_a_step_has_its_place_in_the_log(serve: Serve, train: Train, until: Callable[..., object]) -> None:
+    run = train()
+    server = serve()
+    path = f"/runs/{run.run_id}/console/place"
+    assert server.get(path, step=5) == {"step": None, "offset": None}
+    for step, offset in ((3, 70), (9, 200)):
+        numbers = {"values": {"train/loss": 1.0}, "step": step, "epoch": 0.1, "log_offset": offset}
+        run.order(events=[["metrics", numbers]])
+    until(lambda: server.get(path, step=9)["step"] == 9)
+    assert server.get(path, step=5) == {"step": 3, "offset": 70}
+    assert server.get(path, step=1_000) == {"step": 9, "offset": 200}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -100,6 +100,18 @@ class MetricTable:
         series = self.series.get(name)
         return None if series is None else series.last
 
+    def log_place(self, step: int) -> tuple[int, int] | None:
+        """The logged step nearest to `step` and where the log stood then; of several attempts the newest counts."""
+        import numpy as np
+
+        steps, offsets = np.array(self.steps), np.array(self.offsets)
+        known = np.flatnonzero((steps >= 0) & (offsets >= 0))
+        if not len(known):
+            return None
+        away = np.abs(steps[known] - step)
+        row = known[np.flatnonzero(away == away.min())[-1]]
+        return int(steps[row]), int(offsets[row])
+
     def spark(self, name: str, points: int) -> list[float]:
         """At most `points` finite values of a metric, evenly taken, the newest always among them."""
         series = self.series.get(name)

@@ -25,7 +25,7 @@ FRAMES: list[type[Wire]] = [
 ]  # fmt: skip
 ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.SystemAnswer, runs.SearchHit,
-    runs.EventsAnswer, runs.ConfigAnswer,
+    runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer,
     runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
     catalog.CommandAnswer, catalog.HealthAnswer, catalog.SessionAnswer, catalog.Problem, steering.ResumePreview, steering.ConfigDiff,
     alerts.AlertsAnswer, settings.Settings,

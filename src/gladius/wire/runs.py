@@ -243,6 +243,31 @@ class SearchHit(Wire):
     text: str
 
 
+class LinePlace(Wire):
+    """Where a line of console.log begins, in bytes, and its number from 1."""
+
+    offset: int
+    line: int
+
+
+class SearchPage(Wire):
+    """Some hits of a search over a console.log of `size` bytes, and where it goes on."""
+
+    hits: list[SearchHit]
+    next: LinePlace | None = Field(description="Give it as `offset` and `line` to go on; null at the end")
+    stopped: Literal["end", "limit", "time", "pattern"] = Field(
+        description="`time`: the longest time was reached; `pattern`: a line took too long and was left out"
+    )
+    size: int
+
+
+class LogPlace(Wire):
+    """Where console.log stood when the numbers of the step nearest to the wanted one were written; nulls: unknown."""
+
+    step: int | None
+    offset: int | None
+
+
 class HistoryEntry(Wire):
     """One ended attempt, from training_runs.jsonl."""
 

@@ -1046,6 +1046,26 @@ export interface HistoryEntry {
   checkpoint: string | null;
 }
 /**
+ * Where a line of console.log begins, in bytes, and its number from 1.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "LinePlace".
+ */
+export interface LinePlace {
+  offset: number;
+  line: number;
+}
+/**
+ * Where console.log stood when the numbers of the step nearest to the wanted one were written; nulls: unknown.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "LogPlace".
+ */
+export interface LogPlace {
+  step: number | null;
+  offset: number | null;
+}
+/**
  * The names of a run's metrics, sorted.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -1425,6 +1445,24 @@ export interface SearchHit {
   offset: number;
   line: number;
   text: string;
+}
+/**
+ * Some hits of a search over a console.log of `size` bytes, and where it goes on.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SearchPage".
+ */
+export interface SearchPage {
+  hits: SearchHit[];
+  /**
+   * Give it as `offset` and `line` to go on; null at the end
+   */
+  next: LinePlace | null;
+  /**
+   * `time`: the longest time was reached; `pattern`: a line took too long and was left out
+   */
+  stopped: 'end' | 'limit' | 'time' | 'pattern';
+  size: number;
 }
 /**
  * PULSE v1 of a run changed, or 10 s passed without a change.

@@ -1,4 +1,4 @@
-"""The output of a run: raw bytes, and search. Upstream: store.logs. Downstream: log view, client."""
+"""The output of a run: raw bytes, search, and the place of a step. Upstream: store. Downstream: log view, client."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gladius.server.answers import answer_list
+from gladius.server.answers import answer, answer_list
 from gladius.server.rooms import TheRun
-from gladius.store.logs import read_range, search
-from gladius.wire.runs import SearchHit
+from gladius.store.logs import read_range
+from gladius.store.search import search
+from gladius.wire.runs import LinePlace, LogPlace, SearchHit, SearchPage
 
 router = APIRouter(tags=["console"])
 
@@ -45,5 +46,34 @@ async def search_console(
     regex: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """The first lines that hold `q`, over the whole log; plain text is found whatever its case."""
-    return answer_list(await asyncio.to_thread(search, run.directory.console_log, q, regex, limit))
+    """The first lines that hold `q`, over the whole log, as a bare list; plain text is found whatever its case."""
+    page = await asyncio.to_thread(search, run.directory.console_log, q, regex=regex, limit=limit)
+    return answer_list(page.hits)
+
+
+@router.get("/runs/{run_id}/console/find", response_model=SearchPage)
+async def find_in_console(
+    run: TheRun,
+    q: Annotated[str, Query(min_length=1, max_length=500)],
+    regex: bool = False,
+    case: Annotated[bool, Query(description="Capitals matter")] = False,
+    word: Annotated[bool, Query(description="Whole words only")] = False,
+    newest: Annotated[bool, Query(description="From the end backwards")] = False,
+    offset: Annotated[int | None, Query(ge=0, description="Go on from `next` of the page before")] = None,
+    line: Annotated[int, Query(ge=1)] = 1,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """A page of the lines that hold `q`; a request searches for at most two seconds and says where the next goes on."""
+    start = None if offset is None else LinePlace(offset=offset, line=line)
+    log = run.directory.console_log
+    page = await asyncio.to_thread(
+        search, log, q, regex=regex, case=case, word=word, newest=newest, start=start, limit=limit
+    )
+    return answer(page)
+
+
+@router.get("/runs/{run_id}/console/place", response_model=LogPlace)
+async def place_of_step(run: TheRun, step: Annotated[int, Query(ge=0)]) -> Response:
+    """Where the lines of a step are in the log: its own place, else that of the nearest logged step."""
+    place = run.table.log_place(step)
+    return answer(LogPlace(step=place[0], offset=place[1]) if place else LogPlace(step=None, offset=None))
