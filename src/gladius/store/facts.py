@@ -6,8 +6,11 @@ import math
 from collections import deque
 from typing import Any
 
+import numpy as np
+
 from gladius.pulse.control import TRAINER_COMMANDS
 from gladius.store.attempt import AttemptFacts
+from gladius.store.blocks import MetricBlock
 from gladius.store.pace import EpochMeans
 from gladius.store.series import MetricTable, number
 from gladius.store.tolerance import finite, well_typed, whole
@@ -130,6 +133,36 @@ class RunFacts:
             trains = trains or name.startswith("train/")
         if trains:
             facts.pace.metrics(step, epoch, event["time"])
+
+    def take_block(self, block: MetricBlock) -> None:
+        """Take many of the trainer's `metrics` events in at once: what `take_trainer` makes of each."""
+        facts = self.attempt_facts(block.attempt)
+        facts.heard(float(block.times[0]))
+        facts.heard(float(block.times.max()))
+        if not facts.metrics_seen:
+            facts.metrics_seen = True
+            if facts.attempt > 1:
+                self._supersede(facts.attempt, after=max(0, int(block.steps[0])) - 1)
+        self.table.add_block(block)
+        trains = np.zeros(len(block), dtype=bool)
+        for name, rows, values in block.columns:
+            if name == LOSS:
+                facts.nan_since = None
+                self.epochs.add_many(block.epochs[rows], values)
+            elif name == EVAL_LOSS and (self.best_eval is None or values.min() < self.best_eval[0]):
+                lowest = int(values.argmin())
+                epoch = float(block.epochs[rows[lowest]])
+                self.best_eval = (float(values[lowest]), epoch if epoch == epoch else None)
+            if name.startswith("train/"):
+                trains[rows] = True
+        facts.pace.take_block(block, trains)
+
+    def take_parsed_block(self, block: MetricBlock) -> None:
+        """Take many metrics in that the supervisor parsed; they count only while the trainer said no hello."""
+        facts = self.attempt_facts(block.attempt)
+        if not facts.instrumented:
+            facts.pace.resolution = _PARSED_RESOLUTION_S
+            self.take_block(block)
 
     def _take_loss(self, facts: AttemptFacts, step: int | None, epoch: float | None, value: float) -> None:
         if not math.isfinite(value):

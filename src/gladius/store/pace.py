@@ -7,6 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gladius.store.blocks import Floats, MetricBlock
+
 MEDIAN_STEPS = 200
 MIN_STEPS = 20
 
@@ -69,6 +74,30 @@ class Pace:
         self._interrupted = False
         self._mark = (step, time, epoch)
 
+    def take_block(self, block: MetricBlock, trains: NDArray[np.bool_]) -> None:
+        """Note many events, those of `trains` being training steps. Only the last few hundred can still count in a median."""
+        rows = np.flatnonzero(trains & (block.steps > self.step))
+        regular = (
+            self.resolution == 0.0 and np.all(np.diff(block.steps[rows]) > 0) and np.all(np.diff(block.times[rows]) > 0)
+        )
+        if not regular:
+            for step, epoch, time in zip(*_places(block, rows), strict=True):
+                self.metrics(step, epoch if epoch == epoch else None, time)
+            return
+        rows = np.concatenate((rows[:1], rows[1:][-MEDIAN_STEPS - 1 :]))
+        steps, epochs, times = _places(block, rows)
+        for step, epoch, time in zip(steps[:1], epochs, times, strict=False):
+            self.metrics(step, epoch if epoch == epoch else None, time)
+        if len(steps) < 2:
+            return
+        taken = np.diff(block.steps[rows])
+        rates = (np.diff(block.epochs[rows]) / taken).tolist()
+        seconds = (np.diff(block.times[rows]) / taken).tolist()
+        known = (rate if rate == rate else None for rate in rates)
+        self._intervals.extend(zip(taken.tolist(), seconds, known, strict=True))
+        self.step, self._epoch = steps[-1], epochs[-1] if epochs[-1] == epochs[-1] else None
+        self._mark = (self.step, times[-1], self._epoch)
+
     def state(self, state: str, time: float) -> None:
         """Note that the trainer moved: what happens between two states is no step."""
         self._interrupted = True
@@ -125,6 +154,10 @@ class Pace:
         return self.step + max(0.0, total_epochs - self._epoch) / median(rates)
 
 
+def _places(block: MetricBlock, rows: NDArray[np.intp]) -> tuple[list[int], list[float], list[float]]:
+    return block.steps[rows].tolist(), block.epochs[rows].tolist(), block.times[rows].tolist()
+
+
 class EpochMeans:
     """Mean of a metric over each epoch, as it grows."""
 
@@ -136,6 +169,19 @@ class EpochMeans:
         index = max(0, math.ceil(epoch - 1e-9) - 1)
         total, count = self._sums.get(index, (0.0, 0))
         self._sums[index] = (total + value, count + 1)
+
+    def add_many(self, epochs: Floats, values: Floats) -> None:
+        """Note many finite values; those of no known epoch (NaN) belong to none."""
+        known = np.isfinite(epochs)
+        if not known.any():
+            return
+        indices = np.maximum(0, np.ceil(epochs[known] - 1e-9).astype(np.int64) - 1)
+        for index in np.unique(indices).tolist():
+            of_epoch = values[known][indices == index]
+            total, count = self._sums.get(index, (0.0, 0))
+            # One after the other, so that the mean does not depend on how the values were cut into blocks.
+            total = float(np.cumsum(np.concatenate(([total], of_epoch)))[-1])
+            self._sums[index] = (total, count + len(of_epoch))
 
     @property
     def best(self) -> tuple[int, float] | None:

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gladius.store.blocks import MetricBlock
 from gladius.wire.base import NonFinite
 
 _NO_STEP = -1
@@ -75,6 +76,21 @@ class MetricTable:
                 series = self.series[name] = Series()
             series.rows.append(row)
             series.values.append(value)
+
+    def add_block(self, block: MetricBlock) -> None:
+        """Append many events at once."""
+        first = len(self.steps)
+        self.steps.frombytes(block.steps.tobytes())
+        self.epochs.frombytes(block.epochs.tobytes())
+        self.times.frombytes(block.times.tobytes())
+        self.offsets.frombytes(block.log_offsets.tobytes())
+        self.attempts.extend(array("H", [min(block.attempt, 65535)]) * len(block))
+        for name, rows, values in block.columns:
+            series = self.series.get(name)
+            if series is None:
+                series = self.series[name] = Series()
+            series.rows.frombytes((rows + first).astype(series.rows.typecode).tobytes())
+            series.values.frombytes(values.tobytes())
 
     def drop(self, doomed: Callable[[int, int], bool], keep_aside: bool = False) -> None:
         """Leave out every point for which `doomed(attempt, step)` holds; a point without a step has step -1.
@@ -152,15 +168,14 @@ class MetricTable:
     def _column(self, series: Series | None, max_points: int, from_step: int | None, to_step: int | None) -> ColumnDict:
         import numpy as np
 
-        if series is None:
+        if series is None or not len(series):
             return {key: [] for key in ("step", "epoch", "time", "value", "min", "max", "log_offset")}
-        rows = np.array(series.rows, dtype=np.int64)
-        values = np.array(series.values)
-        steps = np.array(self.steps)[rows]
+        # Views of the growing arrays: none of them may outlive this call, or the arrays could not grow.
+        rows = np.frombuffer(series.rows, dtype=series.rows.typecode)
+        values = np.frombuffer(series.values)
+        steps = np.frombuffer(self.steps, dtype=np.int64)[rows]
         if from_step is not None or to_step is not None:
-            inside = (steps >= (from_step or 0)) & (
-                steps <= (to_step if to_step is not None else np.iinfo(np.int64).max)
-            )
+            inside = _between(steps, from_step or 0, to_step)
             rows, values, steps = rows[inside], values[inside], steps[inside]
         picks = _pick(steps, values, max_points)
         if len(picks) == len(values):
@@ -173,13 +188,26 @@ class MetricTable:
         rows = rows[picks]
         return {
             "step": [step if step >= 0 else None for step in steps[picks].tolist()],
-            "epoch": [None if epoch != epoch else epoch for epoch in np.array(self.epochs)[rows].tolist()],
-            "time": np.array(self.times)[rows].tolist(),
+            "epoch": [None if epoch != epoch else epoch for epoch in np.frombuffer(self.epochs)[rows].tolist()],
+            "time": np.frombuffer(self.times)[rows].tolist(),
             "value": spelled(values[picks].tolist()),
             "min": spelled(lows.tolist()),
             "max": spelled(highs.tolist()),
-            "log_offset": [offset if offset >= 0 else None for offset in np.array(self.offsets)[rows].tolist()],
+            "log_offset": [
+                offset if offset >= 0 else None for offset in np.frombuffer(self.offsets, dtype=np.int64)[rows].tolist()
+            ],
         }
+
+
+def _between(steps: Any, first: int, last: int | None) -> Any:
+    """An index of the points from step `first` to `last`: a slice where steps rise, else a mask."""
+    import numpy as np
+
+    if last is None:
+        last = np.iinfo(np.int64).max
+    if bool((steps[1:] >= steps[:-1]).all()):
+        return slice(np.searchsorted(steps, first, "left"), np.searchsorted(steps, last, "right"))
+    return (steps >= first) & (steps <= last)
 
 
 def _pick(steps: Any, values: Any, max_points: int) -> Any:

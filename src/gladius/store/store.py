@@ -14,6 +14,7 @@ from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunNotFound
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.adoption import Adoption, Attach
+from gladius.store.copies import Copies
 from gladius.store.shelf import SummaryShelf
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
@@ -45,6 +46,7 @@ class Store:
         self.home = home
         self._adoption = Adoption(attach)
         self._shelf = SummaryShelf(home.state / "summaries")
+        self._copies = Copies(home.state / "columns")
         self._ids: set[str] = set()
         self._live: dict[str, RunView] = {}
         self._ended: OrderedDict[str, RunView] = OrderedDict()
@@ -64,6 +66,7 @@ class Store:
         self._watcher = open_watcher(self.home.runs, self._on_change)
         self._watcher.add(self.home.runs)
         self._rescan()
+        self._copies.open(self.home.run(run_id) for run_id in self.ids())
         self._ticker = asyncio.create_task(self._tick_for_ever())
 
     async def close(self) -> None:
@@ -75,6 +78,7 @@ class Store:
             self._pump_due.cancel()
         if self._watcher is not None:
             self._watcher.close()
+        await self._copies.close()
 
     def listen(self, listener: OnChange) -> None:
         """Have `listener` called after every change that was taken in."""
@@ -263,7 +267,7 @@ class Store:
     async def _load_in_thread(self, run_id: str) -> RunView:
         try:
             directory = self.home.run(run_id)
-            view = await asyncio.to_thread(lambda: RunView(directory).load())
+            view = await asyncio.to_thread(lambda: RunView(directory).load(self._copies.of(directory).pieces()))
         finally:
             del self._loading[run_id]
         if run_id not in self._ids:
@@ -282,6 +286,7 @@ class Store:
     def _keep_ended(self, view: RunView) -> None:
         self._live.pop(view.run_id, None)
         self._ended[view.run_id] = view
+        self._copies.consider(view.directory)
         self._summaries[view.run_id] = summarize(view)
         if view.current.exited is not None and not view.trainer.behind and not view.supervisor.behind:
             # Only the last word is kept: a view that is behind its files would be taken for one that is not.
@@ -298,6 +303,7 @@ class Store:
         if run_id in self._ids:
             self._ids.discard(run_id)
             self._shelf.drop(run_id)
+            self._copies.drop(run_id)
             self._tell(run_id, frozenset({"gone"}))
 
     # Once a second
@@ -310,6 +316,8 @@ class Store:
                 if time.monotonic() >= rescan_at:
                     rescan_at = time.monotonic() + RESCAN_S
                     self._rescan()
+                    for view in self._live.values():
+                        self._copies.consider(view.directory)
                 for view in list(self._live.values()):
                     self._tick(view)
                 await self._adoption.run_due()

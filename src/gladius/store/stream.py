@@ -5,14 +5,15 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from gladius.pulse.events import LineFollower
+from gladius.store.blocks import MetricBlock, decode_block, groups
 
 _INDEX_EVERY = 256
 _RECENT_LINES = 4096
@@ -27,6 +28,16 @@ class Line(NamedTuple):
     seq: int
     type: str
     raw: bytes
+
+
+class Piece(NamedTuple):
+    """The bytes `begin` to `end` of a stream as a columnar copy has them: a block with its place in the index, or lines."""
+
+    begin: int
+    end: int
+    block: MetricBlock | None = None
+    places: Sequence[tuple[int, int]] = ()
+    lines: Sequence[bytes] = ()
 
 
 class Batch(NamedTuple):
@@ -82,19 +93,30 @@ class EventStream:
         """How often the file was replaced or cut under us; what was built from it must then be built again."""
         return self._follower.restarted
 
-    def read_new(self, limit: int = _CHUNK_BYTES) -> list[dict[str, Any]]:
-        """Return the events that came since the last call, about `limit` bytes of them; lines that are none are counted."""
+    def read_new(self, limit: int = _CHUNK_BYTES) -> list[dict[str, Any] | MetricBlock]:
+        """Return the events that came since the last call, about `limit` bytes of them; lines that are none are counted.
+
+        Many `metrics` events in a row come as a block.
+        """
         restarted, offset = self._follower.restarted, self._follower.offset
         lines = self._follower.read_new(limit)
         if self._follower.restarted != restarted:
             offset = 0
-        events = []
-        for raw in lines:
-            event = self._take(raw, offset)
-            offset += len(raw) + 1
-            if event is not None:
-                events.append(event)
-        return events
+        return self._take_lines(lines, offset)
+
+    def restore(self, piece: Piece) -> list[dict[str, Any] | MetricBlock] | None:
+        """Take in what a columnar copy holds of the lines that follow, as if they had been read; None when it does not."""
+        if piece.begin != self.offset or (piece.block is not None and int(piece.block.seqs[0]) <= self.last_seq):
+            return None
+        self._follower.offset = piece.end
+        if piece.block is None:
+            return self._take_lines(piece.lines, piece.begin)
+        self._index_seqs.extend(seq for seq, _ in piece.places)
+        self._index_offsets.extend(offset for _, offset in piece.places)
+        self._lines += len(piece.block)
+        self.last_seq = int(piece.block.seqs[-1])
+        self._forget_recent()
+        return [piece.block]
 
     def after(
         self,
@@ -122,6 +144,32 @@ class EventStream:
                 size += len(line.raw)
             cursor = line.seq
         return Batch(lines, cursor, False)
+
+    def _take_lines(self, lines: Sequence[bytes], offset: int) -> list[dict[str, Any] | MetricBlock]:
+        found: list[dict[str, Any] | MetricBlock] = []
+        for begin, end, regular in groups(lines):
+            part = lines[begin:end]
+            block = decode_block(part, self.last_seq) if regular else None
+            if block is not None:
+                self._note_block(block, part, offset, followed_by=len(lines) - end)
+                found.append(block)
+            else:
+                places = accumulate((len(raw) + 1 for raw in part), initial=offset)
+                found.extend(event for raw, at in zip(part, places, strict=False) if (event := self._take(raw, at)))
+            offset += sum(map(len, part)) + len(part)
+        return found
+
+    def _note_block(self, block: MetricBlock, lines: Sequence[bytes], offset: int, followed_by: int) -> None:
+        for seq, at in index_of(block, lines, offset):
+            self._index_seqs.append(seq)
+            self._index_offsets.append(at)
+        self._lines += len(lines)
+        self.last_seq = int(block.seqs[-1])
+        if followed_by >= _RECENT_LINES:
+            self._forget_recent()
+            return
+        for seq, raw in zip(block.seqs.tolist(), lines, strict=True):
+            self._remember(Line(seq, "metrics", raw))
 
     def _take(self, raw: bytes, offset: int) -> dict[str, Any] | None:
         if not raw:
@@ -153,6 +201,11 @@ class EventStream:
             self._recent_bytes -= len(old.raw)
             self._evicted_seq = old.seq
 
+    def _forget_recent(self) -> None:
+        self._recent.clear()
+        self._recent_bytes = 0
+        self._evicted_seq = self.last_seq
+
     def _from_memory(self, seq: int) -> Iterable[Line]:
         count = 0
         for line in reversed(self._recent):
@@ -177,3 +230,9 @@ class EventStream:
                 if last < head.seq <= self.last_seq:
                     last = head.seq
                     yield Line(head.seq, head.type, raw)
+
+
+def index_of(block: MetricBlock, lines: Sequence[bytes], offset: int) -> list[tuple[int, int]]:
+    """Seq and offset of the block's first line, and of every 256th after it."""
+    places = list(accumulate((len(raw) + 1 for raw in lines), initial=offset))
+    return [(int(block.seqs[row]), places[row]) for row in range(0, len(lines), _INDEX_EVERY)]

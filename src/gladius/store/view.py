@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, cast
 
 from gladius.errors import InvalidRun
@@ -16,8 +16,9 @@ from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import effective_state
 from gladius.store.attempt import AttemptFacts
+from gladius.store.blocks import MetricBlock
 from gladius.store.facts import RunFacts
-from gladius.store.stream import EventStream
+from gladius.store.stream import EventStream, Piece
 from gladius.store.tolerance import is_event
 from gladius.wire.base import TERMINAL_STATES, State
 from pulse_wrapper import safe_read_json
@@ -83,8 +84,14 @@ class RunView(RunFacts):
             self.launched = self.directory.attempt_numbers()
         return changed
 
-    def load(self) -> RunView:
-        """Read everything there is."""
+    def load(self, pieces: Iterable[Piece] = ()) -> RunView:
+        """Read everything there is; `pieces` are the beginning of the trainer's stream from its columnar copy."""
+        for piece in pieces:
+            events = self.trainer.restore(piece)
+            if events is None:
+                self._forget()
+                break
+            _take(events, self.take_trainer, self.take_block)
         while "more" in self.refresh(limit=4 << 20):
             pass
         self.judge_process()
@@ -104,19 +111,16 @@ class RunView(RunFacts):
     def _refresh_streams(self, limit: int) -> set[str]:
         changed: set[str] = set()
         restarts = (self.trainer.restarted, self.supervisor.restarted)
-        for name, stream, take in (
-            ("trainer", self.trainer, self.take_trainer),
-            ("supervisor", self.supervisor, self.take_supervisor),
+        for name, stream, take, take_block in (
+            ("trainer", self.trainer, self.take_trainer, self.take_block),
+            ("supervisor", self.supervisor, self.take_supervisor, self.take_parsed_block),
         ):
             before = stream.offset
             events = stream.read_new(limit)
             if (self.trainer.restarted, self.supervisor.restarted) != restarts:
                 self._forget()
                 return {"trainer", "supervisor", "more"}
-            for event in filter(is_event, events):
-                # A field that is missing or of another type costs its event, never the run.
-                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-                    take(event)
+            _take(events, take, take_block)
             if events:
                 changed.add(name)
             if stream.offset > before and stream.behind:
@@ -259,3 +263,17 @@ class RunView(RunFacts):
         if status is not None and status["status"] == "running":
             signs.append(float(status["timestamp"]))
         return max((sign for sign in signs if sign is not None), default=None)
+
+
+def _take(
+    events: Iterable[dict[str, Any] | MetricBlock],
+    take: Callable[[dict[str, Any]], None],
+    take_block: Callable[[MetricBlock], None],
+) -> None:
+    for event in events:
+        if isinstance(event, MetricBlock):
+            take_block(event)
+        elif is_event(event):
+            # A field that is missing or of another type costs its event, never the run.
+            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                take(event)
