@@ -24,6 +24,7 @@ export function preferred(stored: string | null, browser: readonly string[]): La
 
 class I18n {
   #language = $state<Language>('en');
+  #asked: Language | null = null;
 
   get language(): Language {
     return this.#language;
@@ -50,7 +51,17 @@ class I18n {
   }
 
   message(key: Key): string {
-    return CATALOGUES[this.#language][key];
+    return CATALOGUES[this.#asked ?? this.#language][key];
+  }
+
+  /** What `words` gives in another language than the chosen one. */
+  within(language: Language, words: () => string): string {
+    this.#asked = language;
+    try {
+      return words();
+    } finally {
+      this.#asked = null;
+    }
   }
 
   has(key: string): key is Key {

@@ -1,0 +1,34 @@
+/** Actions of every page: where to go, how it looks. Upstream: the app. Downstream: the registry. */
+import { i18n, LANGUAGES, t, type Key } from '../i18n/index.svelte';
+import { overlay } from '../stores/overlay.svelte';
+import { router } from '../stores/router.svelte';
+import { theme, THEMES } from '../stores/theme.svelte';
+import type { Action } from './registry.svelte';
+import { keySet } from './shortcut.svelte';
+
+const inUse = (used: boolean): string => (used ? t('keys.in_use') : '');
+
+export const everywhere: readonly Action[] = [
+  { id: 'palette', label: () => t('action.palette'), run: () => overlay.open('palette') },
+  { id: 'help', label: () => t('action.help'), run: () => overlay.open('help') },
+  { id: 'page.overview', label: () => t('page.overview'), run: () => router.go({ page: 'overview' }) },
+  { id: 'page.runs', label: () => t('page.runs'), run: () => router.go({ page: 'runs' }) },
+  ...THEMES.map<Action>(choice => ({
+    id: `view.theme_${choice}`,
+    label: () => t('view.theme', { theme: t(`settings.${choice}`).toLowerCase() }),
+    reason: () => inUse(theme.choice === choice),
+    run: () => theme.choose(choice),
+  })),
+  ...LANGUAGES.map<Action>(({ code, name }) => ({
+    id: `view.language_${code}`,
+    label: () => t('view.language', { language: name }),
+    reason: () => inUse(i18n.language === code),
+    run: () => i18n.choose(code),
+  })),
+  ...(['classic', 'alt'] as const).map<Action>(set => ({
+    id: `view.keys_${set}`,
+    label: () => t(`view.keys_${set}` satisfies Key),
+    reason: () => inUse(keySet.chosen === set),
+    run: () => keySet.choose(set),
+  })),
+];
