@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import callback, footprint, kills, latency, log_call, steering
+from bench import callback, flood, footprint, kills, latency, log_call, page, steering
 from bench.rows import Row, write
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -15,6 +15,8 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "callback": callback.measure,
     "kills": kills.measure,
     "footprint": footprint.measure,
+    "page": page.measure,
+    "flood": flood.measure,
 }
 
 

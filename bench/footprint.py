@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import sync_playwright
 
+from bench.chromium import chromium, signed_in
 from bench.rows import Row
-from bench.server import Server, running_server
+from bench.server import Server, running_server, wait_for_steps
 from gladius.client import Client
 from gladius.client.run import RunHandle
 
 SECONDS = 60
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 def measure() -> list[Row]:
@@ -26,7 +23,7 @@ def measure() -> list[Row]:
         start_up = server.started_in_s
         with Client(url=server.url, token=server.token) as client:
             run = client.start("tiny-moe", "stdlib-docs")
-            _wait_for_steps(run)
+            wait_for_steps(run)
             cpu, memory = _watch(server, run)
             run.stop(checkpoint=False)
             run.wait(timeout=120)
@@ -38,23 +35,12 @@ def measure() -> list[Row]:
     ]
 
 
-def _wait_for_steps(run: RunHandle) -> None:
-    deadline = time.monotonic() + 300
-    while (run.summary().step or 0) < 20:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the demo took no 20 steps within 300 s")
-        time.sleep(1)
-
-
 def _watch(server: Server, run: RunHandle) -> tuple[list[float], list[float]]:
     process = psutil.Process(server.pid)
     cpu: list[float] = []
     memory: list[float] = []
-    with sync_playwright() as playwright:
-        program = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(f"{server.url}/?token={server.token}")
+    with chromium() as browser:
+        page = signed_in(browser, server).new_page()
         page.goto(f"{server.url}/runs/{run.name}")
         page.get_by_role("figure", name="Loss").wait_for()
         process.cpu_percent()
@@ -62,5 +48,4 @@ def _watch(server: Server, run: RunHandle) -> tuple[list[float], list[float]]:
             time.sleep(1)
             cpu.append(process.cpu_percent())
             memory.append(process.memory_info().rss / 1e6)
-        browser.close()
     return cpu, memory

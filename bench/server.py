@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gladius.client.run import RunHandle
+
 
 @dataclass(frozen=True)
 class Server:
@@ -46,3 +48,12 @@ def _wait_for(path: Path, process: subprocess.Popen[bytes]) -> dict[str, str]:
             raise RuntimeError(f"gladius up ended with exit code {process.returncode}")
         time.sleep(0.005)
     raise TimeoutError("gladius up did not answer within 60 s")
+
+
+def wait_for_steps(run: RunHandle, steps: int = 20) -> None:
+    """Wait until a training is under way."""
+    deadline = time.monotonic() + 300
+    while (run.summary().step or 0) < steps:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no {steps} steps within 300 s")
+        time.sleep(1)
