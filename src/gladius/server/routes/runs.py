@@ -17,6 +17,7 @@ from gladius.server.caller import caller
 from gladius.server.rooms import Rooms, TheRooms, TheRun
 from gladius.server.start_check import check_start
 from gladius.store.record import Steering, record
+from gladius.store.view import RunView
 from gladius.wire.base import TERMINAL_STATES
 from gladius.wire.catalog import StartAnswer, StartRequest
 from gladius.wire.runs import RunList, RunRecord, RunSummary
@@ -72,9 +73,13 @@ async def start_run(rooms: TheRooms, request: Request) -> Response:
 @router.get("/runs/{run_id}", response_model=RunRecord)
 async def get_run(run: TheRun, rooms: TheRooms) -> Response:
     """The whole record of a run; its cursors make the socket go on where the record ends."""
+    return answer(await record_of(run, rooms))
+
+
+async def record_of(run: RunView, rooms: Rooms) -> RunRecord:
+    """The record, with what only the rooms above the store can judge."""
     children = await rooms.store.children(run.run_id)
-    steering = Steering(disabled_commands(run), pause_modes(run), splits(run))
-    return answer(record(run, steering, children))
+    return record(run, Steering(disabled_commands(run), pause_modes(run), splits(run)), children)
 
 
 async def _json_body(request: Request) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What leaves a run for other programs: files to take away, and TensorBoard. Upstream: run directories. Downstream: server."""
