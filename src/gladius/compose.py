@@ -9,6 +9,7 @@ from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
+from gladius.exchange.boards import IDLE_S, TensorBoards
 from gladius.hub.hub import Hub
 from gladius.launch.local import LocalLauncher
 from gladius.launch.resume import Resumer
@@ -19,7 +20,7 @@ from gladius.server.serve import DEFAULT_PORT, Address, serve
 from gladius.store.store import Store
 
 
-def build(home: Home) -> Rooms:
+def build(home: Home, tensorboard_idle_s: float = IDLE_S) -> Rooms:
     """Build every room of a home; nothing is opened or started yet."""
     launcher = LocalLauncher(home)
     store = Store(home, attach=launcher.adopt)
@@ -36,6 +37,7 @@ def build(home: Home) -> Rooms:
         datasets=datasets,
         starter=Starter(home, profiles, datasets, launcher),
         resumer=Resumer(home, profiles, launcher),
+        boards=TensorBoards(home, tensorboard_idle_s),
     )
 
 
@@ -46,6 +48,14 @@ def up(
     base_path: str = "",
     public_url: str | None = None,
     on_ready: Callable[[Address], None] | None = None,
+    tensorboard_idle_s: float = IDLE_S,
 ) -> None:
     """Serve a home until SIGINT or SIGTERM, on the default port or `port`; see `server.serve.serve` for the errors."""
-    serve(build(Home(home)), host, DEFAULT_PORT if port is None else port, base_path, public_url, on_ready)
+    serve(
+        build(Home(home), tensorboard_idle_s),
+        host,
+        DEFAULT_PORT if port is None else port,
+        base_path,
+        public_url,
+        on_ready,
+    )

@@ -23,6 +23,8 @@ GladiusError                 code, hint: what happened and what to do next
 ├ AlertNotFound              no alert by that id
 ├ SearchInvalid              a pattern that cannot be searched for
 ├ FieldErrors                a request whose fields are wrong
+├ TensorBoardMissing         a package that is not installed
+├ TensorBoardFailed          a TensorBoard that did not start
 └ ServerError                the console server
   ├ ServerUnreachable        nobody answers
   ├ RequestRejected          it answered no
@@ -231,6 +233,28 @@ class FieldErrors(GladiusError):
         names = ", ".join(str(error["field"]) for error in errors)
         super().__init__(f"Wrong or missing: {names}.", "Mend these fields and send the request again.")
         self.errors = errors
+
+
+class TensorBoardMissing(GladiusError):
+    """TensorBoard is not installed where the console runs."""
+
+    code = "tensorboard_missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "TensorBoard is not installed where this console runs.",
+            "There, type: pip install 'gladius-console[tensorboard]'",
+        )
+
+
+class TensorBoardFailed(GladiusError):
+    """TensorBoard was started and did not come up."""
+
+    code = "tensorboard_failed"
+
+    def __init__(self, reason: str, log: str) -> None:
+        super().__init__(f"TensorBoard did not start: {reason.rstrip('.')}.", f"Its log: {log}")
+        self.log = log
 
 
 class ServerError(GladiusError):

@@ -46,6 +46,8 @@ def test_every_route_but_the_named_ones_needs_the_token(server: ConsoleServer, h
         answer = server.bare.request(method, path)
         if (method.replace("HEAD", "GET"), path) in PUBLIC:
             assert answer.status_code in (200, 401 if path == "/login" and method == "POST" else 200), (method, path)
+        elif method in ("GET", "HEAD") and not path.startswith("/api/"):
+            assert (answer.status_code, answer.headers["location"]) == (303, "/login"), (method, path)
         else:
             assert answer.status_code == 401, (method, path, answer.status_code)
             assert method == "HEAD" or answer.json()["code"] == "not_authenticated"

@@ -38,6 +38,9 @@ def up(
     no_browser: NoBrowser = False,
     base_path: Annotated[str, typer.Option(help="Path prefix behind a proxy.")] = "",
     public_url: Annotated[str | None, typer.Option(help="The URL that a proxy shows to people.")] = None,
+    tensorboard_idle: Annotated[
+        float, typer.Option(min=0.1, help="Minutes after which a TensorBoard that nobody looks at is ended.")
+    ] = 15.0,
 ) -> int:
     """Start the console server; print its URL when it is ready."""
     # The server is half of what there is to import; the other verbs need none of it.
@@ -49,7 +52,7 @@ def up(
 
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            compose.up(home, host, port, base_path, public_url, ready)
+            compose.up(home, host, port, base_path, public_url, ready, 60 * tensorboard_idle)
     except LockHeld:
         address = living_address(Home(home))
         if address is None:

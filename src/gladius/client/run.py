@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+import httpx
+
+from gladius.client.download import save
 from gladius.client.steering import Steering
 from gladius.client.transport import Transport
 from gladius.errors import RunNotFound
+from gladius.wire.exports import ExportFormat
 from gladius.wire.runs import (
     ConfigAnswer,
     EventsAnswer,
@@ -128,6 +134,25 @@ class RunHandle(Steering):
         """The report of the last ended attempt: a dict, or Markdown."""
         answer = self._transport.get_bytes(f"{self._path}/report", {"format": "md" if markdown else "json"})
         return answer.text if markdown else answer.json()
+
+    def export(
+        self, format: ExportFormat = "csv", path: str | os.PathLike[str] | None = None, force: bool = False
+    ) -> Path:
+        """Download the whole run and return the file: every point, in full precision.
+
+        Args:
+            format: `csv` (a row for each step), `json`, `zip` (everything there is), or `log` (the output alone).
+            path: a file, or a folder for a file that the server names; default the current folder.
+            force: replace a file that is there. Without it, FileExistsError is raised.
+
+        """
+        with self._transport.stream(f"{self._path}/export", {"format": format}) as answer:
+            return save(answer, Path(path or "."), force)
+
+    def tensorboard(self) -> str:
+        """Start TensorBoard on the run, or find it, and return its URL; a browser that is signed in can open it."""
+        url = httpx.URL(self._transport.url)
+        return str(url.join(str(self._transport.post(f"{self._path}/tensorboard", {})["url"])))
 
     def wait(self, timeout: float | None = None) -> RunSummary:
         """Wait until the run has ended and return its summary; raises TimeoutError."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -19,6 +20,8 @@ DEFAULT_URL = "http://127.0.0.1:8642"
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 # A run is answered when its supervisor runs, which on a busy machine takes a while.
 _START_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+# The first byte of a long run's export comes when its files were looked over once.
+_STREAM_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
 
 
 def discover(url: str | None, token: str | None, home: Home | None) -> tuple[str, str | None]:
@@ -75,6 +78,18 @@ class Transport:
         if response.is_success:
             return response
         raise _rejected(response)
+
+    @contextlib.contextmanager
+    def stream(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[httpx.Response]:
+        """The raw answer at a path, its body still to be read piece by piece; what breaks off is raised."""
+        try:
+            with self._http.stream("GET", path, params=_known(params), timeout=_STREAM_TIMEOUT) as response:
+                if not response.is_success:
+                    response.read()
+                    raise _rejected(response)
+                yield response
+        except httpx.HTTPError as error:
+            raise ServerUnreachable(self.url, str(error).rstrip(".")) from error
 
     def close(self) -> None:
         """Close the connections."""

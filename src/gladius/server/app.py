@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gladius import __version__
-from gladius.server import login, problems, socket
+from gladius.server import login, problems, socket, tensorboard
 from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
 from gladius.server.pages import ASSETS, Pages
@@ -25,7 +25,7 @@ def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "", asse
     app = build_api(rooms, credentials)
     pages = Pages(assets)
     app.router.default = pages
-    return Guard(app, credentials, base_path, pages.is_asset)
+    return Guard(app, credentials, base_path, pages.is_asset, lambda path: rooms.boards.find(path) is not None)
 
 
 def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
@@ -38,6 +38,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
         try:
             yield
         finally:
+            await rooms.boards.close()
             await rooms.store.close()
             rooms.alerts.close()
 
@@ -57,4 +58,5 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.include_router(socket.router, prefix=PREFIX)
     app.include_router(login.router)
+    app.include_router(tensorboard.router)
     return app

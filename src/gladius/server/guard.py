@@ -9,17 +9,20 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gladius.server.credentials import Credentials, joined
 from gladius.server.problems import problem
 
 API = "/api/"
+BOXED = "/tensorboard/"
+NOBODY = "null"
 PUBLIC = frozenset({"/api/v1/health", "/login"})
 IsAsset = Callable[[str], bool]
 """Whether a path, within the base path, is a file of the page that holds no data."""
-
+HoldsKey = Callable[[str], bool]
+"""Whether a path, within the base path, carries a key that opens it by itself."""
 
 _CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -35,16 +38,37 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+_BOXED_HEADERS = {
+    # A page that is not ours stands at our address: without `allow-same-origin` it is nobody's page, has no cookie and no
+    # storage, and its requests say "Origin: null", which opens nothing but its own path.
+    "content-security-policy": (
+        "sandbox allow-scripts allow-forms allow-modals allow-downloads allow-popups; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "access-control-allow-origin": "null",
+    "access-control-allow-credentials": "true",
+    "cross-origin-resource-policy": "cross-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+_ONCE_MORE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>TensorBoard</title>'
+    '<meta http-equiv="refresh" content="0"></head><body></body></html>'
+)
+"""A sandboxed page is a stranger to us, so that its reload comes without the cookie; a page of ours asks again with it."""
 
 
 class Guard:
     """ASGI middleware: base path, Host, Origin, credentials, security headers."""
 
-    def __init__(self, app: ASGIApp, credentials: Credentials, base_path: str, is_asset: IsAsset) -> None:
+    def __init__(
+        self, app: ASGIApp, credentials: Credentials, base_path: str, is_asset: IsAsset, holds_key: HoldsKey
+    ) -> None:
         self._app = app
         self._credentials = credentials
         self._base = base_path
         self._is_asset = is_asset
+        self._holds_key = holds_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it."""
@@ -59,7 +83,8 @@ class Guard:
             else:
                 await _refuse_socket(refusal, scope, receive, send)
             return
-        guarded = _with_headers(send, private=path.startswith(API))
+        boxed = path.startswith(BOXED) and refusal is None
+        guarded = _boxed(send) if boxed else _with_headers(send, private=path.startswith(API))
         await (refusal or self._app)(scope, receive, guarded)
 
     def _enter_base(self, scope: Scope) -> str:
@@ -83,14 +108,20 @@ class Guard:
             return problem(
                 403, "host_not_allowed", f"This server is not called '{host}'.", "Start it with --public-url."
             )
-        if origin is not None and not self._credentials.origin_allowed(origin, host):
+        keyed = not socket and path.startswith(BOXED) and self._holds_key(path)
+        if origin is not None and not (self._credentials.origin_allowed(origin, host) or (keyed and origin == NOBODY)):
             hint = "Behind a proxy, start the server with --public-url."
             return problem(403, "origin_not_allowed", f"A page of '{origin}' may not ask here.", hint)
         if path in PUBLIC or self._credentials.recognised(headers):
             return None
+        if keyed and not _is_page(path):
+            # The page itself was given to somebody who is signed in; what it loads comes without a cookie.
+            return None
         if not socket and scope["method"] in ("GET", "HEAD"):
             if self._is_asset(path) or (path == "/" and b"token=" in scope["query_string"]):
                 return None
+            if keyed and headers.get("sec-fetch-site") == "cross-site":
+                return HTMLResponse(_ONCE_MORE, headers={"cache-control": "no-store"})
             if not path.startswith(API):
                 return RedirectResponse(f"{self._base}/login", status_code=303)
         return problem(
@@ -100,6 +131,11 @@ class Guard:
             "Send 'Authorization: Bearer TOKEN', or open the URL that 'gladius up' printed.",
             headers={"www-authenticate": "Bearer"},
         )
+
+
+def _is_page(path: str) -> bool:
+    """Whether it is the front page of what stands behind the key: `/tensorboard/RUN/KEY/`."""
+    return path.count("/") <= 4 and path.rpartition("/")[2] in ("", "index.html")
 
 
 async def _refuse_socket(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,6 +153,20 @@ def _with_headers(send: Send, private: bool) -> Send:
                 headers.setdefault(name, value)
             if private:
                 headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return guarded
+
+
+def _boxed(send: Send) -> Send:
+    """Put a page that is not ours into a sandbox, whatever it says of itself."""
+
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _BOXED_HEADERS.items():
+                # A second policy beside its own: a browser obeys both.
+                headers.append(name, value) if name == "content-security-policy" else headers.update({name: value})
         await send(message)
 
     return guarded

@@ -38,6 +38,8 @@ STATUS_OF: dict[str, int] = {
     "config_error": 422,
     "search_invalid": 422,
     "report_not_found": 404,
+    "tensorboard_missing": 409,
+    "tensorboard_failed": 502,
 }
 _CODES = {400: "bad_request", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 _HINTS = {

@@ -12,6 +12,7 @@ from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
+from gladius.exchange.boards import TensorBoards
 from gladius.hub.hub import Hub
 from gladius.launch.resume import Resumer
 from gladius.launch.start import Starter
@@ -33,6 +34,7 @@ class Rooms:
     datasets: Datasets
     starter: Starter
     resumer: Resumer
+    boards: TensorBoards
 
 
 def rooms_of(connection: HTTPConnection) -> Rooms:

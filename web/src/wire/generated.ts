@@ -1674,3 +1674,15 @@ export interface SystemAnswer {
   samples: SystemSample[];
   cursor: number;
 }
+/**
+ * Where a run's TensorBoard is.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TensorBoardAnswer".
+ */
+export interface TensorBoardAnswer {
+  /**
+   * Path on this server. It carries a key of its own: TensorBoard's page has no cookie and cannot use this API
+   */
+  url: string;
+}

@@ -79,7 +79,10 @@ async def get_run(run: TheRun, rooms: TheRooms) -> Response:
 async def record_of(run: RunView, rooms: Rooms) -> RunRecord:
     """The record, with what only the rooms above the store can judge."""
     children = await rooms.store.children(run.run_id)
-    return record(run, Steering(disabled_commands(run), pause_modes(run), splits(run)), children)
+    disabled = disabled_commands(run)
+    if (reason := rooms.boards.reason()) is not None:
+        disabled["tensorboard"] = reason
+    return record(run, Steering(disabled, pause_modes(run), splits(run)), children)
 
 
 async def _json_body(request: Request) -> dict[str, Any]:
