@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from console_fixtures import serve
 from console_server import ConsoleServer
+from steered_run import steer, steered
 
-__all__ = ["serve"]
+__all__ = ["serve", "steer", "steered"]
 
 ASSETS = Path(__file__).parents[2] / "src/gladius/server/assets"
 FLAGS = [

@@ -20,7 +20,7 @@ export async function saveScreenshot(subject: string): Promise<string> {
     timeout: WAITED_MS,
     // The copy is a document of its own: it would give the body a margin, and what is fixed the old window.
     style: { margin: '0', position: 'relative' },
-    onCloneEachNode: lowerToTheEnd,
+    onCloneEachNode: settle,
     filter: node => !(node instanceof Element && node.matches(OVER)),
   });
   const name = nameOf(subject, new Date());
@@ -28,11 +28,22 @@ export async function saveScreenshot(subject: string): Promise<string> {
   return name;
 }
 
-/** What stands at the lower edge of the window stands at the lower edge of the picture. */
-function lowerToTheEnd(copy: Node): void {
-  if (!(copy instanceof HTMLElement) || copy.style.position !== 'fixed') return;
-  copy.style.position = 'absolute';
-  if (copy.style.bottom === '0px') copy.style.top = 'auto';
+/** What the copy of an element needs besides its looks. */
+function settle(copy: Node): void {
+  if (!(copy instanceof HTMLElement)) return;
+  const { style } = copy;
+  // What stands at the lower edge of the window stands at the lower edge of the picture.
+  if (style.position === 'fixed') {
+    style.position = 'absolute';
+    if (style.bottom === '0px')
+      for (const name of ['top', 'inset-block-start']) style.setProperty(name, 'auto');
+  }
+  // What sticks stands where it belongs; nor is it what the fixed ones in it are placed by.
+  if (style.position === 'sticky') style.position = 'static';
+  // A row measured to the pixel would wrap its last item for a hundredth of one.
+  if (style.flexWrap === 'wrap' && style.width.endsWith('px'))
+    for (const name of ['width', 'inline-size'])
+      style.setProperty(name, `${Math.ceil(parseFloat(style.width)) + 1}px`);
 }
 
 /** `tiny-moe-20261122-181502.png`: sorted by time, and a name for any file system. */

@@ -1,0 +1,82 @@
+"""A steerable training before a browser: the script started through a profile of its own, and its console opened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_server import ConsoleServer
+
+from gladius.pulse.rundir import Home
+
+SCRIPT = Path(__file__).with_name("steered_script.py")
+PROFILE = """
+name: Steered
+engine: script
+needs_dataset: false
+default_epochs: 40
+config:
+  train: {{learning_rate: 0.002, weight_decay: 0.01, batch_size: 16, eval_steps: 1000}}
+argv: ["{python}", "{script}", "{{run_dir}}", "{pause}", "{size}"]
+"""
+
+
+class Steered:
+    """A run before a browser: what the page says, and what the server has on record."""
+
+    def __init__(self, server: ConsoleServer, guest: Any, run_id: str) -> None:
+        self.server, self.guest, self.run_id = server, guest, run_id
+        self.page = guest.open(f"/runs/{run_id}")
+
+    @property
+    def record(self) -> Any:
+        return self.server.get(f"/runs/{self.run_id}")
+
+    @property
+    def state(self) -> str:
+        return str(self.guest.state)
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def dialog(self, name: str) -> Any:
+        return self.page.get_by_role("dialog", name=name)
+
+    def text(self, region: str) -> str:
+        return str(self.page.get_by_role("region", name=region).inner_text())
+
+    def live(self, name: str) -> Any:
+        """What the trainer last told of a hyperparameter."""
+        changes = [one for one in self.record["hyperparameters"] if one["name"] == name]
+        return changes[-1]["new"] if changes else self.record["adjustable"][name]["value"]
+
+
+@pytest.fixture
+def steer(
+    home: Home, serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]
+) -> Callable[..., Steered]:
+    """Start the steered script through a profile of its own, and open its console."""
+
+    def start(pause: float = 0.02, size: int = 45_200, script: Path = SCRIPT, **options: Any) -> Steered:
+        text = PROFILE.format(python=sys.executable, script=script, pause=pause, size=size)
+        (home.root / "profiles").mkdir(exist_ok=True)
+        (home.root / "profiles" / "steered.yaml").write_text(text)
+        server = serve()
+        started = server.http.post("/runs", json={"profile_id": "steered", "epochs": 40})
+        assert started.status_code == 201, started.text
+        steered = Steered(server, visit(server, **options), started.json()["run_id"])
+        until(lambda: steered.page.get_by_role("status").count() == 1)
+        return steered
+
+    return start
+
+
+@pytest.fixture
+def steered(steer: Callable[..., Steered], until: Callable[..., Any]) -> Steered:
+    run = steer()
+    until(lambda: run.state == "Training", timeout=40)
+    until(lambda: run.button("Save checkpoint").is_enabled())
+    return run
