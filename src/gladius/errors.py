@@ -14,6 +14,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ LockHeld                   another process is the writer
 ├ ProfileNotFound            no profile by that id
 ├ DatasetNotFound            no dataset by that id
+├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
 │ └ BadRecord                a line of a dataset that cannot be trained on
 ├ LaunchError                a run that could not be started
@@ -170,6 +171,16 @@ class ConfigError(GladiusError):
     def __init__(self, message: str, hint: str = "", field: Optional[str] = None) -> None:
         super().__init__(message, hint)
         self.field = field
+
+
+class ConfigChanged(GladiusError):
+    """The file is another than the one that was edited; nothing was written."""
+
+    code = "config_changed"
+
+    def __init__(self, path: "Union[str, os.PathLike[str]]") -> None:
+        super().__init__(f"{os.fspath(path)} was changed meanwhile.", "Look at it again, then save once more.")
+        self.path = os.fspath(path)
 
 
 class BadRecord(ConfigError):

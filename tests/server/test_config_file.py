@@ -25,7 +25,7 @@ def test_the_file_is_edited_compared_and_reloaded(profiled_loop: Loop) -> None:
     assert not any(one["changed"] for one in began["rows"])
     assert row(began, "train.learning_rate") == {
         "key": "train.learning_rate", "name": "learning_rate", "file": 0.1, "launched": 0.1, "live": 0.1,
-        "applies": "live", "changed": False,
+        "applies": "live", "changed": False, "edited": False,
     }  # fmt: skip
 
     text = (

@@ -76,6 +76,19 @@ def offer_optimizer(settings: LoopSettings, rate: LearningRate, decay: WeightDec
         settings.announce("weight_decay")
 
 
+def optimizer_facts(optimizer: Any) -> Dict[str, Any]:
+    """The optimizer's kind and what it was made with, as far as that is plain numbers."""
+    known = getattr(optimizer, "defaults", None) or {}
+    facts: Dict[str, Any] = {"optimizer": type(optimizer).__name__}
+    for name in ("betas", "eps", "momentum"):
+        value = known.get(name)
+        if isinstance(value, (tuple, list)) and all(isinstance(one, float) for one in value):
+            facts[name] = list(value)
+        elif isinstance(value, (int, float)):
+            facts[name] = value
+    return facts
+
+
 def offer_plan(settings: LoopSettings, loop: Any, batches: Optional[LiveBatches], changed: Callable[[], None]) -> None:
     """Take in the loop's own numbers; `changed` is called when the training has become longer or shorter."""
 

@@ -13,7 +13,7 @@ import torch
 from gladius.errors import ConfigError
 from gladius.integrations.config_file import keys_by_name, read_config
 from gladius.integrations.live_batches import LiveBatches
-from gladius.integrations.loop_settings import LoopSettings, offer_optimizer, offer_plan
+from gladius.integrations.loop_settings import LoopSettings, offer_optimizer, offer_plan, optimizer_facts
 from gladius.integrations.loss_watch import LossWatch
 from gladius.integrations.replayed_batches import ReplayedBatches
 from gladius.integrations.torch_random import restore_random_states
@@ -276,7 +276,8 @@ class TorchLoop:
 
     def _tell_plan(self) -> None:
         told = self._plan()
-        self.run.describe(**told)
+        loop = {**optimizer_facts(self.optimizer), "gradient_accumulation": self._accumulate}
+        self.run.describe(config={"torch_loop": loop}, **told)
         if self._plan() != told:
             # Being ready, the run has applied what was changed for this attempt, such as the batch size.
             self.run.describe(**self._plan())

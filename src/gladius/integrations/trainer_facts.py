@@ -71,6 +71,28 @@ def model_facts(model: Any) -> Dict[str, Any]:
     return {key: value for key, value in facts.items() if value is not None}
 
 
+def config_facts(args: Any, model: Any) -> Dict[str, Any]:
+    """What the Trainer really trains with, defaults included: plain values alone, and nothing that is a secret.
+
+    The model's own type says what is computed in where no mixed precision is asked for.
+    """
+    known = args.to_dict()
+    plain = {key: value for key, value in known.items() if _is_plain(value) and not _is_private(key)}
+    plain["n_gpu"] = max(1, int(getattr(args, "n_gpu", 1) or 1))
+    dtype = str(getattr(model, "dtype", "") or "").rpartition(".")[2]
+    return {"training_arguments": plain, **({"model_dtype": dtype} if dtype else {})}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(isinstance(one, (bool, int, float, str)) for one in value)
+    return isinstance(value, (bool, int, float)) or (isinstance(value, str) and value != "")
+
+
+def _is_private(key: str) -> bool:
+    return key.startswith(("_", "hub_", "push_to_hub")) or "token" in key or "api_key" in key
+
+
 def _length(sized: Any) -> Optional[int]:
     try:
         return len(sized)

@@ -20,7 +20,7 @@ from gladius.integrations.batches import BatchWatch
 from gladius.integrations.router import RouterLoad
 from gladius.integrations.samples import Given
 from gladius.integrations.trainer_controls import TrainerControls, Wishes
-from gladius.integrations.trainer_facts import metric_values, model_facts, plan_facts
+from gladius.integrations.trainer_facts import config_facts, metric_values, model_facts, plan_facts
 from gladius.pulse import checkpoints
 from gladius.pulse.checkpoints import Sealed
 from gladius.pulse.reporter import Run
@@ -134,7 +134,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             facts.update(world_size=args.world_size, mode="distributed", capabilities=[])
         else:
             self._take_controls(found_trainer.find(state))
-        self._run.describe(first_step=1, model=model_facts(model), **facts)
+        self._run.describe(first_step=1, model=model_facts(model), config=config_facts(args, model), **facts)
         if self._controls is not None:
             self._controls.log_what_was_due()
         self._steps_per_epoch = facts["steps_per_epoch"]

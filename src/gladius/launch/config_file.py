@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -12,19 +13,15 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gladius.catalog.effective import settings_for
 from gladius.catalog.profiles import line_of, plain
+from gladius.catalog.schema import json_schema
 from gladius.catalog.settings import Settings, flatten, nest
-from gladius.errors import ConfigError, FieldErrors
+from gladius.errors import ConfigChanged, ConfigError, FieldErrors
 from gladius.launch.attempt import CONFIG_FILE, write_text
 from gladius.pulse.rundir import RunDir
 from gladius.store.record import config, live_values
 from gladius.store.view import RunView
+from gladius.wire.config import ConfigSchema
 from gladius.wire.steering import Applies, ConfigDiff, ConfigRow
-
-
-def config_path(view: RunView) -> Path | None:
-    """The editable file that run.json names, else the one that the trainer reads; None where neither is known."""
-    source = view.run.get("config_source") or view.hello.get("config_file")
-    return view.directory.root / source if isinstance(source, str) and source else None
 
 
 def _is_the_scripts_own(view: RunView) -> bool:
@@ -35,10 +32,11 @@ def _is_the_scripts_own(view: RunView) -> bool:
 def diff(view: RunView) -> ConfigDiff:
     """The file, what was launched, and what is live, key by key; `problem` says why the file cannot be used."""
     launched = flatten(config(view, view.attempt))
-    path = config_path(view)
-    text, problem, filed = None, None, None
+    path = view.config_path
+    text, problem, filed, modified = None, None, None, None
     if path is not None:
         try:
+            modified = path.stat().st_mtime
             text = path.read_text(encoding="utf-8")
             filed = flatten(check(view, text, path.name))
         except OSError as error:
@@ -48,19 +46,47 @@ def diff(view: RunView) -> ConfigDiff:
         except FieldErrors as error:
             problem = " ".join(str(one["message"]) for one in error.errors)
     return ConfigDiff(
-        file=str(path) if path is not None else None, text=text, problem=problem, rows=_rows(view, launched, filed)
+        file=str(path) if path is not None else None,
+        editable=path is not None and not _is_the_scripts_own(view),
+        text=text,
+        version=None if text is None else version_of(text),
+        modified=modified,
+        problem=problem,
+        rows=_rows(view, launched, filed),
     )
 
 
-def save(view: RunView, text: str) -> None:
-    """Write the file as given, comments included; raises FieldErrors that name line and key, ConfigError without a file."""
-    path = config_path(view)
+def version_of(text: str) -> str:
+    """A name for this text of a file, the same wherever it is read."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+
+
+def save(view: RunView, text: str, version: str | None = None) -> None:
+    """Write the file as given, comments included.
+
+    Raises FieldErrors that name line and key, ConfigError without a file, and ConfigChanged when the file is not that
+    `version` any more.
+    """
+    path = view.config_path
     if path is None:
         raise ConfigError("This run has no configuration file.", "Its script knows its own settings.")
     if _is_the_scripts_own(view):
         raise ConfigError(f"{path} is the script's own.", "Edit it there; reloading takes it over.")
     check(view, text, path.name)
+    with contextlib.suppress(FileNotFoundError):
+        if version is not None and version_of(path.read_text(encoding="utf-8", errors="replace")) != version:
+            raise ConfigChanged(path)
     write_text(path, text)
+
+
+def rules(view: RunView) -> ConfigSchema:
+    """What the file may say, as a JSON Schema; none where only the script knows."""
+    engine = view.run.get("engine")
+    told = engine if isinstance(engine, str) else None
+    if view.config_path is None or _is_the_scripts_own(view):
+        return ConfigSchema(engine=told)
+    settings = settings_for(str(engine), config(view, view.attempt))
+    return ConfigSchema(engine=told, rules=json_schema(settings))
 
 
 def check(view: RunView, text: str, name: str) -> dict[str, Any]:
@@ -142,6 +168,7 @@ def _row(
         live=None if name is None else live.get(name),
         applies=applies,
         changed=filed is not None and key in filed and not _same(filed[key], in_force),
+        edited=filed is not None and key in filed and not _same(filed[key], launched.get(key)),
     )
 
 

@@ -42,10 +42,11 @@ class Plan:
         self.config_file: Optional[str] = None
 
     def complete(self, facts: Mapping[str, Any]) -> None:
-        """Take in what became known later; of the model, what was said first stays."""
+        """Take in what became known later; of the model and the configuration, what was said first stays."""
         for name, value in facts.items():
             if value is not None:
-                setattr(self, name, {**value, **(self.model or {})} if name == "model" else value)
+                first = getattr(self, name) if name in ("model", "config") else None
+                setattr(self, name, {**value, **first} if first else value)
 
     @property
     def shared(self) -> bool:

@@ -36,6 +36,7 @@ STATUS_OF: dict[str, int] = {
     "profile_not_found": 404,
     "dataset_not_found": 404,
     "config_error": 422,
+    "config_changed": 409,
     "search_invalid": 422,
     "report_not_found": 404,
     "tensorboard_missing": 409,

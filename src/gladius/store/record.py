@@ -21,6 +21,9 @@ from pulse_wrapper import safe_read_json
 
 T = TypeVar("T", bound=Wire)
 
+TOLD = frozenset({"training_arguments", "model_dtype", "torch_loop"})
+"""Parts of `hello.config` in which a framework says what it trains with; nobody launched it with these words."""
+
 
 @dataclass(frozen=True)
 class Steering:
@@ -110,8 +113,10 @@ def config(view: RunView, attempt: int) -> dict[str, Any]:
         return load_yaml(path)
     facts = safe_read_json(view.directory.attempt_json(attempt)) if attempt else None
     hello = view.attempts[attempt].hello if attempt in view.attempts else None
-    found = (facts or {}).get("config") or (hello or {}).get("config")
-    return found if isinstance(found, dict) else {}
+    given, announced = (facts or {}).get("config"), (hello or {}).get("config")
+    if isinstance(given, dict) and given:
+        return given
+    return {key: value for key, value in announced.items() if key not in TOLD} if isinstance(announced, dict) else {}
 
 
 def load_yaml(path: Path) -> dict[str, Any]:

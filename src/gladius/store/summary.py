@@ -56,6 +56,7 @@ def summarize(view: RunView, now: float | None = None) -> RunSummary:
         elapsed=max(0.0, end - started) if started is not None and end is not None else None,
         last_sign=view.last_sign,
         last_checkpoint=_last_checkpoint(view),
+        config_modified=view.config_time,
         host=facts.host,
         spark=view.table.spark(LOSS, _SPARK_POINTS),
     )

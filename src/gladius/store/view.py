@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Set
+from pathlib import Path
 from typing import Any, cast
 
 from gladius.errors import InvalidRun
@@ -41,6 +42,7 @@ class RunView(RunFacts):
         self.read_facts()
         self.console_size = 0
         self.console_time: float | None = None
+        self.config_time: float | None = None
         self.alive: bool | None = None
         self.suspended = False
         self._forget()
@@ -64,7 +66,7 @@ class RunView(RunFacts):
     def refresh(self, names: Set[str] | None = None, limit: int = 1 << 18) -> set[str]:
         """Read what is new in the files called `names`, or in all, about `limit` bytes a stream.
 
-        Returns what changed: `status`, `trainer`, `supervisor`, `console`, `commands`, `facts`, and `more` when a stream
+        Returns what changed: `status`, `trainer`, `supervisor`, `console`, `config`, `commands`, `facts`, and `more` when a stream
         has more to read at once.
         """
         everything = names is None
@@ -78,6 +80,8 @@ class RunView(RunFacts):
             changed.add("status")
         if everything or "console.log" in names:
             changed |= self._refresh_console()
+        if everything or ((path := self.config_path) is not None and path.name in names):
+            changed |= self._refresh_config()
         if everything or not names.isdisjoint(("control", "supervisor")):
             changed |= self._refresh_commands()
         if everything or "attempts" in names or "supervisor" in changed:
@@ -136,6 +140,21 @@ class RunView(RunFacts):
             return set()
         self.console_size, self.console_time = info.st_size, info.st_mtime
         return {"console"}
+
+    def _refresh_config(self) -> set[str]:
+        """When the editable file was last written; what stands in it is read when somebody asks."""
+        before, path = self.config_time, self.config_path
+        try:
+            self.config_time = path.stat().st_mtime if path is not None else None
+        except OSError:
+            self.config_time = None
+        return {"config"} if self.config_time != before else set()
+
+    @property
+    def config_path(self) -> Path | None:
+        """The editable file that run.json names, else the one that the trainer reads; None where neither is known."""
+        source = self.run.get("config_source") or self.hello.get("config_file")
+        return self.directory.root / source if isinstance(source, str) and source else None
 
     # Judging
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from gladius.wire import alerts, catalog, events, exports, messages, runs, settings, steering
+from gladius.wire import alerts, catalog, config, events, exports, messages, runs, settings, steering
 from gladius.wire.base import Wire
 
 Mode = Literal["serialization", "validation"]
@@ -25,7 +25,7 @@ FRAMES: list[type[Wire]] = [
 ]  # fmt: skip
 ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.SystemAnswer, runs.SearchHit,
-    runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer,
+    runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer, config.ConfigSchema,
     runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
     catalog.CommandAnswer, catalog.HealthAnswer, catalog.SessionAnswer, catalog.Problem, steering.ResumePreview, steering.ConfigDiff,
     alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
@@ -89,7 +89,7 @@ def _sent_whole() -> list[str]:
     """Models that a server always sends with every field. Events are passed on as their writer wrote them."""
     parts = [
         model
-        for module in (runs, catalog, steering, alerts, settings, exports)
+        for module in (runs, catalog, config, steering, alerts, settings, exports)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, Wire) and model.__module__ == module.__name__
     ]

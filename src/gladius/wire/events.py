@@ -82,7 +82,9 @@ class Hello(EventBase):
     pause_modes: list[PauseMode] | None = Field(default=None, description="None: not announced, both are asked for")
     splits: list[Split] | None = Field(default=None, description="None: not announced")
     adjustable: dict[str, Adjustable] = Field(default_factory=dict)
-    config: dict[str, Any] | None = Field(default=None, description="What a script under a launcher gave to `start`")
+    config: dict[str, Any] | None = Field(default=None, description=(
+        "What a script under a launcher gave to `start`, and what its framework says it trains with"
+    ))  # fmt: skip
     config_file: str | None = Field(default=None, description="The file that `reload_config` reads")
     resumed_from: ResumedFrom | None = None
 

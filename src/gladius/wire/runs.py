@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gladius.wire.base import Number, State, Wire
+from gladius.wire.config import ConfigSnapshot
 from gladius.wire.events import (
     Ack,
     Adjustable,
@@ -85,6 +86,9 @@ class RunSummary(Wire):
     elapsed: float | None = Field(default=None, description="Seconds from the attempt's start until now or its end")
     last_sign: float | None = Field(default=None, description="Unix seconds of the trainer's last sign of life")
     last_checkpoint: CheckpointEvent | None = None
+    config_modified: float | None = Field(
+        default=None, description="Unix seconds of the last change of the config file"
+    )
     host: str | None = None
     spark: list[float] = Field(default_factory=list, description="At most 60 training losses, oldest first")
 
@@ -296,9 +300,16 @@ class EventsAnswer(Wire):
 
 
 class ConfigAnswer(Wire):
-    """The effective configuration of one attempt; `text` is its YAML as written, comments included."""
+    """The effective configuration of one attempt; `text` is its YAML as written, comments included.
+
+    `launched` is that text, or YAML made of what a script gave; `resolved` YAML of all that the trainer says it trains
+    with, defaults included. The snapshot is of the newest attempt.
+    """
 
     attempt: int
     config: dict[str, Any]
     text: str | None = None
     source: str | None = Field(default=None, description="The user's own file")
+    launched: str | None = None
+    resolved: str | None = None
+    snapshot: ConfigSnapshot

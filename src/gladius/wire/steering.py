@@ -64,6 +64,7 @@ class ConfigUpdate(Wire):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str = Field(max_length=1 << 19)
+    version: str | None = Field(default=None, description="Of the file that was edited: 409 when it is another by now")
 
 
 class Change(Wire):
@@ -116,12 +117,16 @@ class ConfigRow(Wire):
     live: Any = None
     applies: Applies
     changed: bool = Field(description="The file says something else than what is in force")
+    edited: bool = Field(default=False, description="The file says something else than what was launched")
 
 
 class ConfigDiff(Wire):
     """The editable file against what was launched and what is live. `problem` says why the file cannot be used."""
 
     file: str | None
+    editable: bool = Field(default=False, description="Whether `PUT /runs/{id}/config` may write it")
     text: str | None = Field(default=None, description="The file as it is now, comments included")
+    version: str | None = Field(default=None, description="Names this text of the file")
+    modified: float | None = Field(default=None, description="Unix seconds")
     problem: str | None = None
     rows: list[ConfigRow] = Field(default_factory=list)

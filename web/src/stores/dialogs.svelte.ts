@@ -5,6 +5,7 @@ export type Asked =
   | { dialog: 'stop' }
   | { dialog: 'adjust' }
   | { dialog: 'reload' }
+  | { dialog: 'config_view' }
   | {
       dialog: 'depart';
       kind: Departure;

@@ -308,6 +308,36 @@ export interface CheckpointEvent {
   failed?: string | null;
 }
 /**
+ * How often it is saved and evaluated; 0 is never, None is not known.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CheckpointingFacts".
+ */
+export interface CheckpointingFacts {
+  every_minutes: ConfigValue;
+  every_steps: ConfigValue;
+  each_epoch: ConfigValue;
+  validation_steps: ConfigValue;
+  validation_each_epoch: ConfigValue;
+}
+/**
+ * One setting. `value` None is not known. `was` and `step` tell of a change while it trained.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigValue".
+ */
+export interface ConfigValue {
+  value: boolean | number | string | number[] | null;
+  source: ('live' | 'trainer' | 'launched' | 'derived') | null;
+  /**
+   * Where it stands: `train.learning_rate`
+   */
+  key: string | null;
+  changed: boolean;
+  was: boolean | number | string | number[] | null;
+  step: number | null;
+}
+/**
  * What the client wants to hear; sent again, it replaces the last one.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -428,6 +458,9 @@ export interface CommandRequest {
 /**
  * The effective configuration of one attempt; `text` is its YAML as written, comments included.
  *
+ * `launched` is that text, or YAML made of what a script gave; `resolved` YAML of all that the trainer says it trains
+ * with, defaults included. The snapshot is of the newest attempt.
+ *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ConfigAnswer".
  */
@@ -441,6 +474,89 @@ export interface ConfigAnswer {
    * The user's own file
    */
   source: string | null;
+  launched: string | null;
+  resolved: string | null;
+  snapshot: ConfigSnapshot;
+}
+/**
+ * The settings that people ask for first, whichever trainer runs, each with where it came from.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigSnapshot".
+ */
+export interface ConfigSnapshot {
+  file: ConfigFile | null;
+  /**
+   * Settings that were changed since this attempt began
+   */
+  live_changes: number;
+  model: ModelConfigFacts;
+  training: TrainingConfigFacts;
+  optimization: OptimizationFacts;
+  checkpointing: CheckpointingFacts;
+}
+/**
+ * The file that people edit. `edited`: it says something else than what was launched.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigFile".
+ */
+export interface ConfigFile {
+  path: string;
+  name: string;
+  /**
+   * Unix seconds; None when it cannot be read
+   */
+  modified: number | null;
+  /**
+   * Whether `PUT /runs/{id}/config` may write it
+   */
+  editable: boolean;
+  edited: boolean;
+  problem: string | null;
+}
+/**
+ * What is trained.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ModelConfigFacts".
+ */
+export interface ModelConfigFacts {
+  name: ConfigValue;
+  parameters: ConfigValue;
+  experts: ConfigValue;
+  active_experts: ConfigValue;
+}
+/**
+ * How much at a time. A batch is per device; effective is batch x accumulation x devices.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TrainingConfigFacts".
+ */
+export interface TrainingConfigFacts {
+  batch_size: ConfigValue;
+  gradient_accumulation: ConfigValue;
+  world_size: ConfigValue;
+  effective_batch: ConfigValue;
+  max_length: ConfigValue;
+  precision: ConfigValue;
+  seed: ConfigValue;
+}
+/**
+ * How it learns. The learning rate is the schedule's peak.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "OptimizationFacts".
+ */
+export interface OptimizationFacts {
+  learning_rate: ConfigValue;
+  schedule: ConfigValue;
+  warmup_steps: ConfigValue;
+  warmup_ratio: ConfigValue;
+  optimizer: ConfigValue;
+  betas: ConfigValue;
+  epsilon: ConfigValue;
+  weight_decay: ConfigValue;
 }
 /**
  * The editable file against what was launched and what is live. `problem` says why the file cannot be used.
@@ -451,9 +567,21 @@ export interface ConfigAnswer {
 export interface ConfigDiff {
   file: string | null;
   /**
+   * Whether `PUT /runs/{id}/config` may write it
+   */
+  editable: boolean;
+  /**
    * The file as it is now, comments included
    */
   text: string | null;
+  /**
+   * Names this text of the file
+   */
+  version: string | null;
+  /**
+   * Unix seconds
+   */
+  modified: number | null;
   problem: string | null;
   rows: ConfigRow[];
 }
@@ -482,6 +610,22 @@ export interface ConfigRow {
    * The file says something else than what is in force
    */
   changed: boolean;
+  /**
+   * The file says something else than what was launched
+   */
+  edited: boolean;
+}
+/**
+ * What the configuration file of a run may say. `rules` is a JSON Schema; None: only its script knows.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ConfigSchema".
+ */
+export interface ConfigSchema {
+  engine: string | null;
+  rules: {
+    [k: string]: unknown;
+  } | null;
 }
 /**
  * The body of `PUT /runs/{id}/config`: the whole file as text, comments included.
@@ -491,6 +635,10 @@ export interface ConfigRow {
  */
 export interface ConfigUpdate {
   text: string;
+  /**
+   * Of the file that was edited: 409 when it is another by now
+   */
+  version?: string | null;
 }
 /**
  * A piece of console.log: `length` raw bytes from `offset`, as UTF-8 with invalid bytes replaced.
@@ -611,7 +759,7 @@ export interface Hello {
     [k: string]: Adjustable;
   };
   /**
-   * What a script under a launcher gave to `start`
+   * What a script under a launcher gave to `start`, and what its framework says it trains with
    */
   config?: {
     [k: string]: unknown;
@@ -1329,6 +1477,10 @@ export interface RunSummary {
    */
   last_sign: number | null;
   last_checkpoint: CheckpointEvent | null;
+  /**
+   * Unix seconds of the last change of the config file
+   */
+  config_modified: number | null;
   host: string | null;
   /**
    * At most 60 training losses, oldest first

@@ -8,11 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gladius.launch.config_file import diff, save
+from gladius.launch.config_file import diff, rules, save
+from gladius.launch.snapshot import as_yaml, resolved, snapshot
 from gladius.server.answers import answer
 from gladius.server.rooms import TheRun
 from gladius.store.record import config, config_file
 from gladius.store.view import RunView
+from gladius.wire.config import ConfigSchema
 from gladius.wire.runs import ConfigAnswer
 from gladius.wire.steering import ConfigDiff, ConfigUpdate
 
@@ -28,7 +30,7 @@ async def get_config(run: TheRun, attempt: Annotated[int | None, Query(ge=1)] = 
 @router.put("/runs/{run_id}/config", response_model=ConfigDiff)
 async def put_config(run: TheRun, body: ConfigUpdate) -> Response:
     """Write the editable file; 422 names line and key. Nothing of it is in force before `reload_config` or a resume."""
-    await asyncio.to_thread(save, run, body.text)
+    await asyncio.to_thread(save, run, body.text, body.version)
     return answer(diff(run))
 
 
@@ -38,8 +40,17 @@ async def get_diff(run: TheRun) -> Response:
     return answer(diff(run))
 
 
+@router.get("/runs/{run_id}/config/schema", response_model=ConfigSchema)
+async def get_schema(run: TheRun) -> Response:
+    """What the file may say, for an editor that checks while somebody types."""
+    return answer(await asyncio.to_thread(rules, run))
+
+
 def _read(run: RunView, attempt: int) -> ConfigAnswer:
     path = config_file(run, attempt)
     text = path.read_text(encoding="utf-8") if path.exists() else None
-    source = run.run.get("config_source")
-    return ConfigAnswer(attempt=attempt, config=config(run, attempt), text=text, source=source)
+    source, settings = run.run.get("config_source"), config(run, attempt)
+    return ConfigAnswer(
+        attempt=attempt, config=settings, text=text, source=source, snapshot=snapshot(run), resolved=resolved(run),
+        launched=text if text is not None else as_yaml(settings) if settings else None,
+    )  # fmt: skip
