@@ -199,7 +199,7 @@ def _precision(known: _Known) -> ConfigValue:
             return ConfigValue(value="bf16", source="launched", key="pure_bf16")
         dtype = ask("model_dtype", kind=_text)
         if dtype.value is not None:
-            return ConfigValue(value=_FLOATS.get(dtype.value, dtype.value), source=dtype.source, key=dtype.key)
+            return ConfigValue(value=_FLOATS.get(str(dtype.value), dtype.value), source=dtype.source, key=dtype.key)
     said = known.launched(*_PRECISION, kind=_text)
     return said if said.value != "auto" else _DASH
 

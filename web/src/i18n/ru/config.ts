@@ -43,10 +43,10 @@ export const config: Record<keyof typeof english, string> = {
   'config.tokens': 'токенов: {n}',
   'config.precision': 'Точность',
   'config.seed': 'Зерно',
-  'config.checkpoint': 'Точка',
+  'config.checkpoint': 'Контр. точка',
   'config.validation': 'Проверка',
-  'config.every_steps': 'раз в {n} шаг.',
-  'config.every_minutes': 'раз в {n} мин',
+  'config.every_steps': 'каждые {n} шагов',
+  'config.every_minutes': 'каждые {n} мин',
   'config.each_epoch': 'каждую эпоху',
   'config.never': 'никогда',
 
