@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,21 @@ class Book:
         if torn:
             self._write(b"\n")
 
+    @property
+    def touched_at(self) -> float | None:
+        """When a server was last here, by the file's own time; None before the first."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return None
+
+    def touch(self) -> None:
+        """Say that a server is here."""
+        try:
+            os.utime(self.path)
+        except OSError as error:
+            self._warn(error)
+
     def close(self) -> None:
         """Append nothing any more."""
         if self._fd >= 0:
@@ -96,10 +111,12 @@ class Book:
 
     # Writing
 
-    def begin(self, alert: AlertRecord) -> None:
-        """Enter a new alert."""
-        self._keep(alert)
-        self._append({"op": "begin", "alert": alert.model_dump(mode="json")})
+    def begin(self, alert: AlertRecord) -> bool:
+        """Enter a new alert; False where it would be the first to go."""
+        kept = self._keep(alert)
+        if kept:
+            self._append({"op": "begin", "alert": alert.model_dump(mode="json")})
+        return kept
 
     def update(self, op: str, id_: str, **fields: Any) -> AlertRecord:
         """Note what is new of an alert: `change`, `end` or `ack`; returns it as it stands now."""
@@ -114,7 +131,7 @@ class Book:
             self._drop_run(run_id)
             self._append({"op": "drop", "run_id": run_id})
 
-    def _keep(self, alert: AlertRecord) -> None:
+    def _keep(self, alert: AlertRecord) -> bool:
         new = alert.id not in self._records
         self._records[alert.id] = alert
         ids = self._of_run.setdefault(alert.run_id, set())
@@ -123,6 +140,7 @@ class Book:
             self._drop(_least(self._records[id_] for id_ in ids))
         if new and len(self._records) > MOST:
             self._drop(_least(self._records.values()))
+        return alert.id in self._records
 
     def _drop(self, alert: AlertRecord) -> None:
         del self._records[alert.id]
@@ -184,11 +202,11 @@ class Book:
             _log.warning("cannot write %s: %s; alerts are kept in memory only", self.path, error.strerror)
 
 
-def _newest_first(alerts: Iterator[AlertRecord] | Any) -> list[AlertRecord]:
+def _newest_first(alerts: Iterable[AlertRecord]) -> list[AlertRecord]:
     return sorted(alerts, key=lambda one: (one.began_at, one.id), reverse=True)
 
 
-def _least(alerts: Iterator[AlertRecord] | Any) -> AlertRecord:
-    """The one to go first: the oldest that has ended, else the oldest."""
-    found: AlertRecord = min(alerts, key=lambda one: (one.ended_at is None, one.began_at, one.id))
+def _least(alerts: Iterable[AlertRecord]) -> AlertRecord:
+    """The one to go first: the oldest notice, then the oldest that has ended, then the oldest."""
+    found: AlertRecord = min(alerts, key=lambda one: (one.ended_at is None, one.level != "info", one.began_at, one.id))
     return found

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 
 from gladius.alerts.book import Book
 from gladius.alerts.settings import SettingsFile
-from gladius.errors import AlertNotFound
+from gladius.alerts.tracker import Tracker
+from gladius.errors import AlertNotFound, GladiusError
 from gladius.pulse.rundir import Home
-from gladius.store.store import Store
+from gladius.store.store import ENDED_IN_MEMORY, Store
 from gladius.store.view import RunView
 from gladius.wire.alerts import AlertRecord
 
@@ -19,8 +21,12 @@ _log = logging.getLogger("gladius.alerts")
 OnAlert = Callable[[AlertRecord], None]
 """Called with an alert as it stands each time one begins, changes, ends or is acknowledged."""
 
+TOUCH_S = 60.0
+"""How often the book's file says that a server watches."""
 FRESH_S = 60.0
 """What happened longer ago than this is past, whenever it is read: it enters the book and rings no more."""
+
+_TELLING = frozenset({"loaded", "trainer", "supervisor", "status", "commands", "tick"})
 
 
 class Watch:
@@ -29,19 +35,25 @@ class Watch:
     def __init__(self, home: Home, store: Store) -> None:
         self.settings = SettingsFile(home.state / "settings.json")
         self.book = Book(home.state / "alerts.jsonl")
-        self._opened_at = 0.0
-        self._listeners: list[OnAlert] = []
+        self._home = home
         self._store = store
+        self._trackers: dict[str, Tracker] = {}
+        self._listeners: list[OnAlert] = []
+        self._opened_at = 0.0
+        self._last_watched: float | None = None
+        self._touch_at = 0.0
         store.listen(self._notice)
 
     def open(self) -> None:
         """Read settings and book; to be called before the store is opened."""
         self._opened_at = time.time()
+        self._last_watched = self.book.touched_at
         self.settings.read()
         self.book.open()
 
     def close(self) -> None:
         """Write nothing any more."""
+        self.book.touch()
         self.book.close()
 
     def listen(self, listener: OnAlert) -> None:
@@ -64,26 +76,45 @@ class Watch:
         self._tell(alert)
         return alert
 
+    async def catch_up(self) -> None:
+        """Read the runs that ended while no server ran, so that what they had to tell is in the book; the newest 24."""
+        since, missed = self._last_watched, []
+        if since is None:
+            return
+        for run_id in self._store.ids():
+            with contextlib.suppress(OSError):
+                if self._home.run(run_id).report_json.stat().st_mtime >= since - TOUCH_S:
+                    missed.append(run_id)
+        for run_id in missed[:ENDED_IN_MEMORY]:
+            with contextlib.suppress(GladiusError):
+                await self._store.view(run_id)
+
     def _notice(self, run_id: str, changed: frozenset[str]) -> None:
         if "gone" in changed:
+            self._trackers.pop(run_id, None)
             self.book.drop_run(run_id)
             return
         view = self._store.loaded(run_id)
-        if view is not None and not changed.isdisjoint(("trainer", "supervisor", "loaded")):
-            self._take_told(view)
+        if view is None or changed.isdisjoint(_TELLING):
+            return
+        try:
+            self._judge(view)
+        except Exception:  # noqa: BLE001
+            # An edge: a defect of a rule must cost neither the store its tick nor the clients their events.
+            _log.exception("the alerts of %s could not be judged", run_id)
+        if "tick" in changed and time.monotonic() >= self._touch_at:
+            self._touch_at = time.monotonic() + TOUCH_S
+            self.book.touch()
 
-    def _take_told(self, view: RunView) -> None:
-        for event in view.alerts:
-            id_ = f"{view.run_id}~{event['stream']}~{event['seq']}"
-            if self.book.get(id_) is None:
-                alert = AlertRecord(
-                    id=id_, run_id=view.run_id, code=event["code"], level=event["level"], message=event["message"],
-                    value=event.get("value"), threshold=event.get("threshold"), attempt=event["attempt"],
-                    began_at=event["time"], ended_at=event["time"],
-                )  # fmt: skip
-                self.book.begin(alert)
-                if self._is_fresh(alert.began_at):
-                    self._tell(alert)
+    def _judge(self, view: RunView) -> None:
+        tracker = self._trackers.get(view.run_id)
+        first = tracker is None or not tracker.follows(view)
+        if tracker is None or first:
+            self._trackers = {id_: one for id_, one in self._trackers.items() if not one.is_orphan}
+            tracker = self._trackers[view.run_id] = Tracker(view, self.book)
+        for alert in tracker.read(view, self.settings.thresholds):
+            if not first or self._is_fresh(alert.ended_at or alert.began_at):
+                self._tell(alert)
 
     def _is_fresh(self, at: float) -> bool:
         return at >= self._opened_at and time.time() - at < FRESH_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,9 +36,11 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         rooms.alerts.open()
         await rooms.store.open()
+        catching_up = asyncio.create_task(rooms.alerts.catch_up())
         try:
             yield
         finally:
+            catching_up.cancel()
             await rooms.boards.close()
             await rooms.store.close()
             rooms.alerts.close()

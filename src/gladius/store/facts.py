@@ -11,6 +11,7 @@ import numpy as np
 from gladius.pulse.control import TRAINER_COMMANDS
 from gladius.store.attempt import AttemptFacts
 from gladius.store.blocks import MetricBlock
+from gladius.store.experts import Experts
 from gladius.store.pace import EpochMeans
 from gladius.store.series import MetricTable, number
 from gladius.store.tolerance import finite, well_typed, whole
@@ -29,6 +30,7 @@ class RunFacts:
     def __init__(self) -> None:
         self.attempts: dict[int, AttemptFacts] = {}
         self.table = MetricTable()
+        self.experts = Experts(self.table)
         self.epochs = EpochMeans()
         self.best_eval: tuple[float, float | None] | None = None
         self.checkpoints: list[dict[str, Any]] = []
