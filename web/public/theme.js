@@ -1,11 +1,21 @@
-// Sets the theme before the first paint; a file of its own, so that no inline script is needed.
+// Sets theme, contrast and motion before the first paint; a file of its own, so that no inline script is needed.
 (() => {
-  let choice = 'dark';
-  try {
-    choice = localStorage.getItem('gladius_theme') || 'dark';
-  } catch {
-    // Storage may be forbidden; the default theme stays.
-  }
-  const light = choice === 'system' && matchMedia('(prefers-color-scheme: light)').matches;
-  document.documentElement.dataset.theme = choice === 'system' ? (light ? 'light' : 'dark') : choice;
+  const chosen = key => {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null; // Storage may be forbidden; the defaults stay.
+    }
+  };
+  const asks = query => matchMedia(query).matches;
+  const theme = chosen('gladius_theme') || 'dark';
+  const contrast = chosen('gladius_contrast') || 'system';
+  const motion = chosen('gladius_motion') || 'system';
+  const more = contrast === 'system' ? asks('(prefers-contrast: more)') : contrast === 'more';
+  const reduce = motion === 'system' ? asks('(prefers-reduced-motion: reduce)') : motion === 'reduce';
+  const light = theme === 'system' ? asks('(prefers-color-scheme: light)') : theme === 'light';
+  const { dataset } = document.documentElement;
+  dataset.theme = light ? 'light' : 'dark';
+  dataset.contrast = more ? 'more' : 'standard';
+  dataset.motion = reduce ? 'reduce' : 'full';
 })();

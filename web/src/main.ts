@@ -2,10 +2,12 @@ import { mount } from 'svelte';
 import App from './App.svelte';
 import './app.css';
 import { i18n } from './i18n/index.svelte';
+import { alerts } from './stores/alerts.svelte';
 import { live } from './stores/live.svelte';
 import { router } from './stores/router.svelte';
 
 i18n.detect();
 router.start();
+alerts.start();
 live.start();
 mount(App, { target: document.getElementById('app')! });

@@ -5,6 +5,7 @@ describe('routes', () => {
   it('name their pages', () => {
     expect(matchRoute('/', '/')).toEqual({ page: 'overview' });
     expect(matchRoute('/runs', '/')).toEqual({ page: 'runs' });
+    expect(matchRoute('/settings', '/')).toEqual({ page: 'settings' });
     expect(matchRoute('/runs/', '/')).toEqual({ page: 'runs' });
     expect(matchRoute('/runs/20261121-a%20b', '/')).toEqual({ page: 'run', id: '20261121-a b' });
     expect(matchRoute('/flows', '/')).toEqual({ page: 'missing', path: '/flows' });

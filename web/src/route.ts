@@ -1,6 +1,10 @@
 /** Paths to pages and back, relative to the base path. */
 export type Route =
-  { page: 'overview' } | { page: 'runs' } | { page: 'run'; id: string } | { page: 'missing'; path: string };
+  | { page: 'overview' }
+  | { page: 'runs' }
+  | { page: 'run'; id: string }
+  | { page: 'settings' }
+  | { page: 'missing'; path: string };
 
 /** The page that `pathname` names when the site lives at `base` (a path that ends with a slash). */
 export function matchRoute(pathname: string, base: string): Route {
@@ -10,6 +14,7 @@ export function matchRoute(pathname: string, base: string): Route {
   const parts = inside.split('/').filter(Boolean);
   if (parts.length === 0 || (parts.length === 1 && parts[0] === 'index.html')) return { page: 'overview' };
   if (parts[0] === 'runs' && parts.length === 1) return { page: 'runs' };
+  if (parts[0] === 'settings' && parts.length === 1) return { page: 'settings' };
   if (parts[0] === 'runs' && parts.length === 2) return { page: 'run', id: decode(parts[1]!) };
   return { page: 'missing', path: `/${parts.join('/')}` };
 }
@@ -29,6 +34,8 @@ export function pathOf(route: Exclude<Route, { page: 'missing' }>): string {
       return '';
     case 'runs':
       return 'runs';
+    case 'settings':
+      return 'settings';
     case 'run':
       return `runs/${encodeURIComponent(route.id)}`;
   }

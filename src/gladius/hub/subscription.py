@@ -29,7 +29,8 @@ class Subscription:
     There is no queue: a wake-up only marks a run, and the next frame is made when the client took the last one. So a
     slow client costs a few cursors, never memory. A run named by the client is told from its cursor on, without one
     from its beginning; `*` means every run: those that come later from their beginning, those known already from now on.
-    Alerts are told from now on, before anything else; of more than 256 that wait, the oldest become a gap.
+    Alerts are told from now on, before anything else, of every run where they are wanted everywhere; of more than 256
+    that wait, the oldest become a gap.
     """
 
     def __init__(self, store: Store, send: Send) -> None:
@@ -37,6 +38,7 @@ class Subscription:
         self._send = send
         self._feeds: dict[str, Feed] = {}
         self._topics: frozenset[str] = frozenset()
+        self._everywhere: frozenset[str] = frozenset()
         self._every = False
         self._known: frozenset[str] = frozenset()
         self._awaited: set[str] = set()
@@ -66,6 +68,7 @@ class Subscription:
                 begin = Cursors() if run_id in named else _end_of(await self._store.view(run_id))
                 feeds[run_id] = Feed(run_id, begin, run_id in named)
         self._topics = frozenset(wanted.topics)
+        self._everywhere = frozenset(wanted.everywhere)
         self._every = every
         self._known = frozenset(self._store.ids())
         self._awaited = set(unknown)
@@ -89,7 +92,8 @@ class Subscription:
 
     def alert(self, alert: AlertRecord) -> None:
         """Have an alert told as soon as the client takes it; cheap, and never waits."""
-        if "alerts" not in self._topics or not (self._every or alert.run_id in self._feeds):
+        of_those_runs = "alerts" in self._topics and (self._every or alert.run_id in self._feeds)
+        if not of_those_runs and "alerts" not in self._everywhere:
             return
         if len(self._alerts) >= _MOST_ALERTS:
             skipped = self._alerts.popleft().run_id

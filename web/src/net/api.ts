@@ -95,6 +95,12 @@ export function put<T>(path: string, body: unknown): Promise<T> {
   return write<T>('PUT', path, body);
 }
 
+/** Take this browser's cookie away, then show where one signs in. */
+export async function signOut(): Promise<void> {
+  await send(apiUrl('session'), { method: 'DELETE' });
+  location.assign(new URL('login', baseUrl()));
+}
+
 export interface Bytes {
   data: Uint8Array;
   /** Offset of the first byte in the whole file. */

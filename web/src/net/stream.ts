@@ -21,7 +21,9 @@ export type Connection =
   /** `retryAt`: milliseconds of `Timers.now`; null while a try is under way. */
   | { state: 'lost'; retryAt: number | null };
 
-export type Subscription = Pick<Subscribe, 'runs' | 'topics'> & { cursors: () => Subscribe['cursors'] };
+export type Subscription = Pick<Subscribe, 'runs' | 'topics' | 'everywhere'> & {
+  cursors: () => Subscribe['cursors'];
+};
 
 const FIRST_DELAY = 400;
 const LONGEST_DELAY = 10_000;
@@ -118,8 +120,8 @@ export class Stream {
 
   #sendSubscription(): void {
     if (!this.#subscription) return;
-    const { runs, topics, cursors } = this.#subscription;
-    this.#send({ type: 'subscribe', runs, topics, cursors: cursors() });
+    const { cursors, ...asked } = this.#subscription;
+    this.#send({ type: 'subscribe', ...asked, cursors: cursors() });
   }
 
   #send(message: ClientMessage): void {

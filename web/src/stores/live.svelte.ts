@@ -1,19 +1,26 @@
-/** The one socket of the page, its state, and who hears its messages. */
+/** The one socket of the page, its state, and who hears its messages. Upstream: net/stream. Downstream: stores. */
 import { socketUrl } from '../net/base';
 import { Stream, type Connection, type SocketLike, type Subscription } from '../net/stream';
-import type { ServerMessage } from '../wire/generated';
+import type { ServerMessage, Subscribe } from '../wire/generated';
 
 type Listener = (message: ServerMessage) => void;
+type Everywhere = NonNullable<Subscribe['everywhere']>[number];
+
+/** What no page asked for: a page that has none of its own hears only what is heard everywhere. */
+const NOTHING: Subscription = { runs: [], topics: [], cursors: () => ({}) };
 
 class Live {
   #connection = $state.raw<Connection>({ state: 'connecting' });
   #version = $state<string | null>(null);
-  #listener: Listener | null = null;
+  /** What the open page listens to, and who hears it there. */
+  #page: { subscription: Subscription; listener: Listener } | null = null;
+  #everywhere = new Map<Everywhere, Listener>();
   #stream = new Stream({
     open: () => new WebSocket(socketUrl()) as SocketLike,
     onMessage: message => {
       if (message.type === 'hello') this.#version = message.server_version;
-      this.#listener?.(message);
+      for (const listener of this.#everywhere.values()) listener(message);
+      this.#page?.listener(message);
     },
     onConnection: connection => (this.#connection = connection),
   });
@@ -44,11 +51,25 @@ class Live {
 
   /** Hear these messages until the returned function is called. One page listens at a time. */
   listen(subscription: Subscription, listener: Listener): () => void {
-    this.#listener = listener;
-    this.#stream.subscribe(subscription);
+    const page = { subscription, listener };
+    this.#page = page;
+    this.#subscribe();
     return () => {
-      if (this.#listener === listener) this.#listener = null;
+      if (this.#page !== page) return;
+      this.#page = null;
+      this.#subscribe();
     };
+  }
+
+  /** Hear a topic of every run on every page, beside what the page itself listens to; it is never asked to stop. */
+  hearEverywhere(topic: Everywhere, listener: Listener): void {
+    this.#everywhere.set(topic, listener);
+    this.#subscribe();
+  }
+
+  #subscribe(): void {
+    const { runs, topics, cursors } = this.#page?.subscription ?? NOTHING;
+    this.#stream.subscribe({ runs, topics, everywhere: [...this.#everywhere.keys()], cursors });
   }
 }
 

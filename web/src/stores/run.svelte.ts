@@ -22,7 +22,7 @@ import { live } from './live.svelte';
 import { Orders } from './orders.svelte';
 import { isCharted, SeriesBook } from './series';
 
-const TOPICS = ['status', 'metrics', 'events', 'console', 'system', 'runs', 'alerts'] as const;
+const TOPICS = ['status', 'metrics', 'events', 'console', 'system', 'runs'] as const;
 /** More points than this are fetched again in fewer. */
 const MOST_POINTS = 20_000;
 const NAMES_PER_REQUEST = 60;

@@ -1,39 +1,95 @@
-/** Dark, light, or as the system; kept in localStorage and set before the first paint by theme.js. */
+/** How the page looks to this person: theme, contrast, motion. Kept in localStorage, set before the first paint by theme.js. */
 export const THEMES = ['dark', 'light', 'system'] as const;
+export const CONTRASTS = ['system', 'more', 'standard'] as const;
+export const MOTIONS = ['system', 'reduce', 'full'] as const;
 export type Theme = (typeof THEMES)[number];
+export type Contrast = (typeof CONTRASTS)[number];
+export type Motion = (typeof MOTIONS)[number];
 
-const STORED = 'gladius_theme';
+const STORED = { theme: 'gladius_theme', contrast: 'gladius_contrast', motion: 'gladius_motion' } as const;
+const ASKED = {
+  light: '(prefers-color-scheme: light)',
+  contrast: '(prefers-contrast: more)',
+  forced: '(forced-colors: active)',
+  reduce: '(prefers-reduced-motion: reduce)',
+} as const;
+
+function stored<T extends string>(key: string, choices: readonly T[], otherwise: T): T {
+  const found = localStorage.getItem(key) as T;
+  return choices.includes(found) ? found : otherwise;
+}
 
 class ThemeStore {
-  #choice = $state<Theme>('dark');
-  #systemLight = $state(false);
-  readonly shown = $derived<'dark' | 'light'>(
-    this.#choice === 'system' ? (this.#systemLight ? 'light' : 'dark') : this.#choice,
-  );
+  #theme = $state<Theme>(stored(STORED.theme, THEMES, 'dark'));
+  #contrast = $state<Contrast>(stored(STORED.contrast, CONTRASTS, 'system'));
+  #motion = $state<Motion>(stored(STORED.motion, MOTIONS, 'system'));
+  /** What the system asks for. */
+  #system = $state({ light: false, contrast: false, forced: false, reduce: false });
 
   constructor() {
-    const stored = localStorage.getItem(STORED);
-    if (THEMES.includes(stored as Theme)) this.#choice = stored as Theme;
-    const query = matchMedia('(prefers-color-scheme: light)');
-    this.#systemLight = query.matches;
-    query.addEventListener('change', event => {
-      this.#systemLight = event.matches;
-      this.#show();
-    });
+    for (const [name, query] of Object.entries(ASKED)) {
+      const asked = matchMedia(query);
+      this.#system[name as keyof typeof ASKED] = asked.matches;
+      asked.addEventListener('change', event => {
+        this.#system[name as keyof typeof ASKED] = event.matches;
+        this.#show();
+      });
+    }
   }
 
   get choice(): Theme {
-    return this.#choice;
+    return this.#theme;
+  }
+
+  get contrast(): Contrast {
+    return this.#contrast;
+  }
+
+  get motion(): Motion {
+    return this.#motion;
+  }
+
+  /** A getter and no derived value: what draws by it draws again when only the contrast changed. */
+  get shown(): 'dark' | 'light' {
+    void this.highContrast;
+    void this.#system.forced;
+    return this.#theme === 'system' ? (this.#system.light ? 'light' : 'dark') : this.#theme;
+  }
+
+  get highContrast(): boolean {
+    return this.#contrast === 'system' ? this.#system.contrast : this.#contrast === 'more';
+  }
+
+  get reducedMotion(): boolean {
+    return this.#motion === 'system' ? this.#system.reduce : this.#motion === 'reduce';
   }
 
   choose(theme: Theme): void {
-    this.#choice = theme;
-    localStorage.setItem(STORED, theme);
+    this.#theme = theme;
+    this.#keep(STORED.theme, theme);
+  }
+
+  chooseContrast(contrast: Contrast): void {
+    this.#contrast = contrast;
+    this.#keep(STORED.contrast, contrast);
+  }
+
+  chooseMotion(motion: Motion): void {
+    this.#motion = motion;
+    this.#keep(STORED.motion, motion);
+  }
+
+  #keep(key: string, value: string): void {
+    localStorage.setItem(key, value);
     this.#show();
   }
 
+  /** At once, so that whoever draws by `shown` finds the new colours. */
   #show(): void {
-    document.documentElement.dataset.theme = this.shown;
+    const { dataset } = document.documentElement;
+    dataset.theme = this.shown;
+    dataset.contrast = this.highContrast ? 'more' : 'standard';
+    dataset.motion = this.reducedMotion ? 'reduce' : 'full';
   }
 }
 

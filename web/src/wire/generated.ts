@@ -347,6 +347,10 @@ export interface Subscribe {
   type: 'subscribe';
   runs?: string[];
   topics: ('status' | 'metrics' | 'events' | 'console' | 'system' | 'runs' | 'alerts')[];
+  /**
+   * Topics to hear of every run, whichever `runs` names
+   */
+  everywhere?: 'alerts'[];
   cursors?: {
     [k: string]: Cursors;
   };
