@@ -1,5 +1,6 @@
 /** Actions of every page: where to go, how it looks. Upstream: the app. Downstream: the registry. */
 import { i18n, LANGUAGES, t, type Key } from '../i18n/index.svelte';
+import { alerts } from '../stores/alerts.svelte';
 import { overlay } from '../stores/overlay.svelte';
 import { router } from '../stores/router.svelte';
 import { theme, THEMES } from '../stores/theme.svelte';
@@ -13,6 +14,8 @@ export const everywhere: readonly Action[] = [
   { id: 'help', label: () => t('action.help'), run: () => overlay.open('help') },
   { id: 'page.overview', label: () => t('page.overview'), run: () => router.go({ page: 'overview' }) },
   { id: 'page.runs', label: () => t('page.runs'), run: () => router.go({ page: 'runs' }) },
+  { id: 'page.settings', label: () => t('settings.open'), run: () => overlay.open('settings') },
+  { id: 'page.alerts', label: () => t('alerts.title'), run: () => alerts.list(true) },
   ...THEMES.map<Action>(choice => ({
     id: `view.theme_${choice}`,
     label: () => t('view.theme', { theme: t(`settings.${choice}`).toLowerCase() }),

@@ -1,6 +1,6 @@
-/** What lies over any page: the command palette or the list of shortcuts. Upstream: keys, buttons. Downstream: the overlays. */
+/** What lies over any page: the command palette the list of shortcuts, or the settings. Upstream: keys, buttons. Downstream: the overlays. */
 
-export type Over = 'palette' | 'help';
+export type Over = 'palette' | 'help' | 'settings';
 
 class Overlay {
   #shown = $state<Over | null>(null);

@@ -5,15 +5,9 @@ import type { SessionAnswer, Settings, Thresholds } from '../wire/generated';
 export type Field = keyof Thresholds;
 
 class SettingsStore {
-  #shown = $state(false);
   #answer = $state.raw<Settings | null>(null);
   #session = $state.raw<SessionAnswer | null>(null);
   #problem = $state.raw<Error | null>(null);
-
-  /** Whether the overlay is open. */
-  get shown(): boolean {
-    return this.#shown;
-  }
 
   get answer(): Settings | null {
     return this.#answer;
@@ -26,14 +20,6 @@ class SettingsStore {
 
   get problem(): Error | null {
     return this.#problem;
-  }
-
-  show(): void {
-    this.#shown = true;
-  }
-
-  hide(): void {
-    this.#shown = false;
   }
 
   /** Another browser may have changed them: they are read each time they are shown. */
