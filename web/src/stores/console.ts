@@ -1,12 +1,23 @@
 /** A run's console.log on its way to the terminal. The queue is bounded: what the screen cannot follow is skipped, and said so. */
 import { getBytes } from '../net/api';
-import { Follower, type Piece } from '../terminal/follow';
+import { cut, Follower, type Piece } from '../terminal/follow';
 import { frames } from './frames';
 
 const FIRST_BYTES = 256 * 1024;
 const LONGEST_QUEUE = 1024 * 1024;
+/** No more than this is handed over at once: it is composed and drawn within a frame. */
+const MOST_AT_ONCE = 96 * 1024;
 
-export type Sink = (pieces: Piece[]) => void;
+/** Takes pieces, and says when they are drawn: until then the next ones wait in the queue. */
+export type Sink = (pieces: Piece[], done: () => void) => void;
+
+/** A part of the file in whole lines (as far as they fit), from byte `from` to byte `to` of `total`. */
+export interface Part {
+  pieces: Piece[];
+  from: number;
+  to: number;
+  total: number;
+}
 
 /** A place in the log: a byte of the file, or a step, whose lines begin near where the log stood when its numbers were written. */
 export type LogPlace = { offset: number; step?: number } | { step: number; offset?: undefined };
@@ -17,6 +28,9 @@ export class ConsoleFeed {
   #queued = 0;
   #sink: Sink | null = null;
   #loaded = false;
+  #waiting = false;
+  /** Messages that came while the end of the log was fetched again. */
+  #meanwhile: { offset: number; length: number; text: string }[] | null = null;
   #wish: LogPlace | null = null;
   #guide: ((place: LogPlace) => void) | null = null;
 
@@ -30,20 +44,57 @@ export class ConsoleFeed {
   /** Show the end of the log, once however often the page is opened anew; the socket goes on from `cursor`. */
   async load(signal: AbortSignal): Promise<void> {
     if (this.#loaded) return;
-    const path = `runs/${encodeURIComponent(this.runId)}/console`;
-    const { data, offset } = await getBytes(path, { offset: -FIRST_BYTES, limit: FIRST_BYTES }, signal);
+    const { data, offset } = await this.#fetch(-FIRST_BYTES, FIRST_BYTES, signal);
     if (this.#loaded) return;
     this.#loaded = true;
     this.#push(this.#follower.begin(data, offset));
   }
 
+  /** The end of the log anew, in place of all that waits; what comes from now on follows it without gap or repetition. */
+  async again(): Promise<Piece[]> {
+    this.#meanwhile ??= [];
+    try {
+      const { data, offset } = await this.#fetch(-FIRST_BYTES, FIRST_BYTES);
+      this.#follower = new Follower();
+      this.#queue = [];
+      this.#queued = 0;
+      return this.#follower.begin(data, offset);
+    } finally {
+      const messages = this.#meanwhile;
+      this.#meanwhile = null;
+      for (const message of messages) this.take(message);
+    }
+  }
+
+  /** Whole lines of the file from about byte `from` on. */
+  async part(from: number, limit: number): Promise<Part> {
+    const begin = Math.max(0, from);
+    const { data, offset, total } = await this.#fetch(begin, limit);
+    let first = 0;
+    // Where a line is longer than all that was fetched, a part of it is better than nothing.
+    if (offset > 0) first = data.indexOf(0x0a) + 1;
+    const last = offset + data.length < total ? data.lastIndexOf(0x0a) + 1 : data.length;
+    const end = last > first ? last : data.length;
+    const pieces = cut(new TextDecoder(), data.subarray(first, end), offset + first);
+    return { pieces, from: offset + first, to: offset + end, total };
+  }
+
+  #fetch(offset: number, limit: number, signal?: AbortSignal): ReturnType<typeof getBytes> {
+    return getBytes(`runs/${encodeURIComponent(this.runId)}/console`, { offset, limit }, signal);
+  }
+
   take(message: { offset: number; length: number; text: string }): void {
+    if (this.#meanwhile) {
+      this.#meanwhile.push(message);
+      return;
+    }
     this.#push(this.#follower.take(message.offset, message.length, message.text));
   }
 
   /** Give everything, from now on, to `sink`; returns what undoes it. */
   attach(sink: Sink): () => void {
     this.#sink = sink;
+    this.#waiting = false;
     frames.request(this.#flush);
     return () => {
       if (this.#sink === sink) this.#sink = null;
@@ -82,11 +133,19 @@ export class ConsoleFeed {
   }
 
   #flush = (): void => {
-    if (!this.#sink || !this.#queue.length) return;
-    const pieces = this.#queue;
-    this.#queue = [];
-    this.#queued = 0;
-    this.#sink(pieces);
+    const sink = this.#sink;
+    if (!sink || this.#waiting || !this.#queue.length) return;
+    let count = 0;
+    for (let taken = 0; count < this.#queue.length && taken < MOST_AT_ONCE; count++)
+      taken += size(this.#queue[count]!);
+    const pieces = this.#queue.splice(0, count);
+    for (const piece of pieces) this.#queued -= size(piece);
+    this.#waiting = true;
+    sink(pieces, () => {
+      if (this.#sink !== sink) return;
+      this.#waiting = false;
+      if (this.#queue.length) frames.request(this.#flush);
+    });
   };
 }
 
@@ -95,5 +154,5 @@ function size(piece: Piece): number {
 }
 
 function skippedBytes(piece: Piece): number {
-  return 'text' in piece ? new TextEncoder().encode(piece.text).length : piece.skipped;
+  return 'text' in piece ? piece.length : piece.skipped;
 }

@@ -1,6 +1,9 @@
 /** Where the console stands in console.log: raw bytes in, text and skipped spans out. Upstream: HTTP and socket. */
 
-export type Piece = { text: string } | { skipped: number };
+/** Text with the place of its bytes in the file, or a number of bytes that are not shown. */
+export type Piece = { text: string; at: number; length: number } | { skipped: number };
+
+const PIECE_BYTES = 32 * 1024;
 
 /** The number of bytes at the end of `bytes` that begin a UTF-8 character without ending it. */
 export function openTail(bytes: Uint8Array): number {
@@ -29,7 +32,7 @@ export class Follower {
     this.next = offset + whole;
     const pieces: Piece[] = [];
     if (offset + from > 0) pieces.push({ skipped: offset + from });
-    if (whole > from) pieces.push({ text: this.#decoder.decode(bytes.subarray(from, whole)) });
+    if (whole > from) pieces.push(...cut(this.#decoder, bytes.subarray(from, whole), offset + from));
     return pieces;
   }
 
@@ -39,10 +42,23 @@ export class Follower {
     if (end <= this.next) return [];
     const pieces: Piece[] = [];
     if (offset > this.next) pieces.push({ skipped: offset - this.next });
-    pieces.push({ text: offset < this.next ? lastBytes(text, end - this.next) : text });
+    if (offset >= this.next) pieces.push({ text, at: offset, length });
+    else pieces.push({ text: lastBytes(text, end - this.next), at: this.next, length: end - this.next });
     this.next = end;
     return pieces;
   }
+}
+
+/** Whole characters of a part of the file, in pieces that are each drawn within a frame. */
+export function cut(decoder: TextDecoder, bytes: Uint8Array, offset: number): Piece[] {
+  const pieces: Piece[] = [];
+  for (let from = 0; from < bytes.length;) {
+    let part = bytes.subarray(from, from + PIECE_BYTES);
+    if (from + part.length < bytes.length) part = part.subarray(0, part.length - openTail(part));
+    pieces.push({ text: decoder.decode(part), at: offset + from, length: part.length });
+    from += part.length;
+  }
+  return pieces;
 }
 
 /** The part of `text` that its last `count` bytes encode. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { highlight, Sanitizer } from './sanitize';
+import { Sanitizer } from './sanitize';
 
 const clean = (text: string) => new Sanitizer().push(text);
 
@@ -60,10 +60,54 @@ describe('a sequence that never ends', () => {
   it('can be followed by another', () => expect(clean('\x1b[1\x1b[31mred')).toBe('\x1b[31mred'));
 });
 
-describe('level tags', () => {
-  it('are coloured and leave no colour behind', () => {
-    expect(highlight('[INFO] a [WARN] b')).toBe('\x1b[34m[INFO]\x1b[22;39m a \x1b[33m[WARN]\x1b[22;39m b');
+describe('names that mislead', () => {
+  it('show where they turn the text around', () =>
+    expect(clean('photo\u202egnp.exe \u2066x\u2069')).toBe('photo\ufffdgnp.exe \ufffdx\ufffd'));
+  it('are no reason to touch text that runs from right to left', () =>
+    expect(clean('שלום\u200f مرحبا')).toBe('שלום\u200f مرحبا'));
+});
+
+describe('whatever comes', () => {
+  const PARTS = [
+    '\x1b', '\x1b[', '\x1b]', '\x1bP', '\x1b_', '\x1b^', '\x1bX', '\x1b(', '\x1b#', '\x9b', '\x9d', '\x90', '\x98', '\x9c', '\x9e', '\x9f',
+    '\x1b\\', '\x07', '\0', '\x05', '\x0e', '\x0f', '\x0b', '\x0c', '\x7f', '\x18', '\x1a', '\r', '\n', '\b', '\t',
+    '\x1b[31m', '\x1b[0m', '\x1b[?1049h', '\x1b[?25l', '\x1b[2J', '\x1b[H', '\x1b[9A', '\x1b[9B', '\x1b[6n', '\x1b[c', '\x1b[>c', '\x1b[K', '\x1b[5C', '\x1b[3G',
+    '\x1b]52;c;eA==\x07', '\x1b]0;t\x1b\\', '\x1b]8;;javascript:x\x07', '\x1bP+q544e\x1b\\', '\x1b[1;2;3', ';', '?', '>', '!', '$', ' ', 'm', 'h', 'c', '7',
+    'text', 'потеря', '損失', '🙂', 'e\u0301', '\u202e', '9'.repeat(70),
+  ]; // prettier-ignore
+  /** The same numbers each time: a failure can be looked at. */
+  function numbers(seed: number): (below: number) => number {
+    let state = seed;
+    return below => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+  }
+  // eslint-disable-next-line no-control-regex -- what may come out, and nothing else
+  const HARMLESS =
+    /^(?:[^\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|[\b\t\n\r]|\x1b\[[0-9;:]{0,64}[mKCDG])*$/;
+
+  it('only text, colours and movement within the line come out, every newline does, and cuts change nothing', () => {
+    const next = numbers(20261122);
+    for (let round = 0; round < 3000; round++) {
+      const parts = Array.from({ length: 1 + next(24) }, () =>
+        next(8) ? PARTS[next(PARTS.length)]! : String.fromCharCode(next(0x2100)),
+      );
+      const text = parts.join('');
+      const expected = clean(text);
+      expect(expected).toMatch(HARMLESS);
+      expect(expected.split('\n').length).toBe(text.split('\n').length);
+      const inTwo = new Sanitizer();
+      const cut = next(text.length);
+      expect(inTwo.push(text.slice(0, cut)) + inTwo.push(text.slice(cut))).toBe(expected);
+      const inMany = new Sanitizer();
+      let out = '';
+      for (let at = 0; at < text.length;) {
+        const size = 1 + next(4);
+        out += inMany.push(text.slice(at, at + size));
+        at += size;
+      }
+      expect(out).toBe(expected);
+    }
   });
-  it('are known words only', () =>
-    expect(highlight('[info] [Epoch 3] [INFORMATION]')).toBe('[info] [Epoch 3] [INFORMATION]'));
 });

@@ -1,6 +1,7 @@
 /**
- * What of a log may reach the terminal: text, colours (SGR) and movement within the line. Everything else is dropped: no log can
- * write to the clipboard, set a title, move about the screen, or make the terminal answer.
+ * What of a log may be shown: text, colours (SGR) and movement within the line. Everything else is dropped: no log can write to
+ * the clipboard, set a title, move about the screen, or make the terminal answer. Every newline of the log comes out, whatever
+ * it stands in, so that lines can be counted. Upstream: follow. Downstream: lines.
  */
 
 // A parser state survives between chunks, for a sequence may be cut anywhere.
@@ -10,6 +11,8 @@ const LONGEST_SEQUENCE = 64;
 /** CSI finals that stay: SGR, erase in line, cursor forward, back, to column. */
 const FINALS = new Set(['m', 'K', 'C', 'D', 'G']);
 const PARAMETERS = /^[0-9;:]*$/;
+/** Embeddings, overrides and isolates: with them a file's name can be made to read as another one. */
+const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
 
 export class Sanitizer {
   #mode: Mode = 'text';
@@ -33,7 +36,8 @@ export class Sanitizer {
       out += this.#inside(chunk[i]!, code);
       plain = i + 1;
     }
-    return this.#mode === 'text' ? out + chunk.slice(plain) : out;
+    if (this.#mode === 'text') out += chunk.slice(plain);
+    return out.replace(BIDI, '\ufffd');
   }
 
   #begin(mode: Mode): void {
@@ -45,14 +49,14 @@ export class Sanitizer {
   #inside(char: string, code: number): string {
     switch (this.#mode) {
       case 'escape':
+        if (code === 0x0a) return this.#leave('\n');
         if (char === '[') this.#begin('csi');
         else if (']PX^_'.includes(char)) this.#mode = 'string';
         else if ('()*+-./ #%'.includes(char)) this.#mode = 'charset';
         else if (code !== 0x1b) this.#mode = 'text';
         return '';
       case 'charset':
-        this.#mode = 'text';
-        return '';
+        return this.#leave(code === 0x0a ? '\n' : '');
       case 'csi':
         return this.#csi(char, code);
       case 'string':
@@ -101,22 +105,4 @@ function isPlain(code: number): boolean {
 /** The one-byte forms of DCS, SOS, OSC, PM and APC. */
 function isStringStart(code: number): boolean {
   return code === 0x90 || code === 0x98 || (code >= 0x9d && code <= 0x9f);
-}
-
-const LEVELS: Record<string, string> = {
-  DEBUG: '90',
-  INFO: '34',
-  WARN: '33',
-  WARNING: '33',
-  ERROR: '31',
-  CRITICAL: '1;31',
-  SUCCESS: '32',
-};
-
-/** Colour the level tags of sanitized text: [INFO], [WARN], [ERROR], [SUCCESS]. Only the foreground is set back after them. */
-export function highlight(text: string): string {
-  return text.replace(
-    /\[(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|SUCCESS)\]/g,
-    (tag, level: string) => `\x1b[${LEVELS[level]}m${tag}\x1b[22;39m`,
-  );
 }

@@ -1,141 +1,455 @@
-/** The xterm.js of the console page; a chunk of its own, loaded when a run is opened. */
+/** The xterm.js of the console page; a chunk of its own, loaded when a run is opened. Upstream: lines. Downstream: the reader of a log. */
 import { FitAddon } from '@xterm/addon-fit';
-import { Terminal, type ITheme } from '@xterm/xterm';
+import { SearchAddon } from '@xterm/addon-search';
+import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
+import { colours } from './colours';
+import { searchOptions, type Found, type Query } from './find';
 import type { Piece } from './follow';
-import { highlight, Sanitizer } from './sanitize';
+import { LineComposer } from './lines';
+import { webLinks } from './links';
+import { Marks } from './marks';
+import { RowBook } from './rows';
+import { TouchScroll } from './touch';
+import { unicode } from './width';
 
-const SCROLLBACK = 20_000;
-/** Trainers are told this width; a narrower screen scrolls sideways, so that progress bars stay on their line. */
-const FEWEST_COLUMNS = 120;
+export const SCROLLBACK = 20_000;
+const FEWEST_COLUMNS = 20;
+/** Ours, never the log's: everything away, the scrollback too, in one go with what follows. */
+const WIPE = '\x1b[0m\x1b[3J\x1b[2J\x1b[H';
 
-export interface LogView {
-  write(pieces: Piece[]): void;
-  setTheme(): void;
-  setAutoScroll(on: boolean): void;
-  dispose(): void;
+/** What the reader of a log sees of its terminal. */
+export interface ViewState {
+  following: boolean;
+  /** Lines that came since the person left the end. */
+  below: number;
+  atTop: boolean;
+  /** The byte at which the first line begins that can still be scrolled to. */
+  firstOffset: number | null;
+  selected: boolean;
 }
 
 export interface LogViewOptions {
   box: HTMLElement;
   label: string;
-  /** The person scrolled away from the end (false), or back to it (true). */
-  onFollow: (following: boolean) => void;
+  onState: (state: ViewState) => void;
+  onFound: (found: Found) => void;
+  /** The wheel turns on although the first or last row is shown. */
+  onEdge: (direction: 1 | -1) => void;
+  onBookmark: (offset: number, text: string) => void;
   describeSkipped: (bytes: number) => string;
+  describeDropped: (characters: number) => string;
+  /** The tooltip of a web address. */
+  describeLink: () => string;
 }
 
-export async function openLogView({
-  box,
-  label,
-  onFollow,
-  describeSkipped,
-}: LogViewOptions): Promise<LogView> {
-  await document.fonts.load('12px "JetBrains Mono"').catch(() => undefined);
-  const terminal = new Terminal({
-    convertEol: true,
-    disableStdin: true,
-    scrollback: SCROLLBACK,
-    fontFamily: '"JetBrains Mono", ui-monospace, "DejaVu Sans Mono", monospace',
-    fontSize: 12,
-    lineHeight: 1.35,
-    cursorStyle: 'bar',
-    cursorInactiveStyle: 'none',
-    allowProposedApi: false,
-    minimumContrastRatio: 4.5,
-    theme: colours(),
-  });
-  const fit = new FitAddon();
-  terminal.loadAddon(fit);
-  terminal.open(box);
-  // Nothing may be typed into a log; Tab goes on to the next control.
-  terminal.attachCustomKeyEventHandler(event => event.key !== 'Tab');
-  terminal.textarea?.setAttribute('aria-label', label);
-  terminal.textarea?.setAttribute('readonly', '');
+interface Job {
+  text: () => string;
+  done?: () => void;
+}
 
-  const sanitizer = new Sanitizer();
-  let following = true;
-  let disposed = false;
+export class LogView {
+  readonly terminal: Terminal;
+  #fit = new FitAddon();
+  #search = new SearchAddon({ highlightLimit: 1000 });
+  #rows = new RowBook(SCROLLBACK + 2000);
+  #marks: Marks;
+  #composer: LineComposer;
+  /** How the unfinished line was drawn. */
+  #drawn = '';
+  #jobs: Job[] = [];
+  #busy = false;
+  #disposed = false;
+  #following = true;
+  /** The byte after the last one that is shown, and the spans before it that are not. */
+  #end = 0;
+  #gaps: [number, number][] = [];
+  #lines = 0;
+  #linesAtLeaving = 0;
+  #heldRow = 0;
+  #bookmarks: readonly number[] = [];
+  #listening = new AbortController();
+  #resize: ResizeObserver;
 
-  const follow = () => {
-    if (following && !disposed) terminal.scrollToBottom();
+  constructor(private readonly options: LogViewOptions) {
+    const { box, label } = options;
+    this.#composer = new LineComposer(options.describeDropped);
+    this.terminal = new Terminal({
+      disableStdin: true,
+      scrollback: SCROLLBACK,
+      fontFamily: '"JetBrains Mono", ui-monospace, "DejaVu Sans Mono", monospace',
+      fontSize: 12,
+      lineHeight: 1.35,
+      cursorStyle: 'bar',
+      cursorInactiveStyle: 'none',
+      // Decorations and the widths of characters count as proposed.
+      allowProposedApi: true,
+      minimumContrastRatio: 4.5,
+      reflowCursorLine: true,
+      overviewRuler: { width: 12 },
+      theme: colours(),
+    });
+    const { terminal } = this;
+    terminal.loadAddon(this.#fit);
+    terminal.loadAddon(this.#search);
+    terminal.unicode.register(unicode);
+    terminal.unicode.activeVersion = unicode.version;
+    terminal.open(box);
+    this.#marks = new Marks(terminal, this.#rows);
+    // Nothing may be typed into a log; keys are the page's.
+    terminal.attachCustomKeyEventHandler(() => false);
+    terminal.textarea?.setAttribute('aria-label', label);
+    terminal.textarea?.setAttribute('readonly', '');
+    terminal.registerLinkProvider(webLinks(terminal, options.describeLink));
+    terminal.onSelectionChange(() => this.#tell());
+    this.#search.onDidChangeResults(({ resultIndex, resultCount }) =>
+      options.onFound({ index: resultIndex, count: resultCount }),
+    );
+    this.#listen(box);
+    this.#resize = new ResizeObserver(() => this.#refit());
+    this.#resize.observe(box);
+  }
+
+  get hasSelection(): boolean {
+    return this.terminal.hasSelection();
+  }
+
+  get selection(): string {
+    return this.terminal.getSelection();
+  }
+
+  get firstOffset(): number | null {
+    return this.#rows.firstOffset;
+  }
+
+  /** Go on with these; `done` when they are drawn: more should wait for it. */
+  write(pieces: Piece[], done?: () => void): void {
+    this.#add({
+      text: () => this.#compose(pieces),
+      done: () => {
+        this.#hold();
+        this.#marks.show(this.#bookmarks);
+        done?.();
+      },
+    });
+  }
+
+  /** Show these in place of everything; then go to the line of byte `offset`, or to the end. */
+  replace(pieces: Piece[], offset: number | null, point = offset !== null): Promise<void> {
+    return new Promise(resolve =>
+      this.#add({
+        text: () => {
+          this.#forget();
+          return WIPE + this.#compose(pieces);
+        },
+        done: () => {
+          if (offset === null) this.toEnd();
+          else this.reveal(offset, point);
+          this.#marks.show(this.#bookmarks);
+          resolve();
+        },
+      }),
+    );
+  }
+
+  /** Nothing is shown of what came until now. */
+  clear(): void {
+    this.#add({
+      text: () => {
+        const { begins } = this.#composer;
+        this.#forget();
+        this.#rows.open(begins);
+        return WIPE;
+      },
+      done: () => this.toEnd(),
+    });
+  }
+
+  /** Scroll to the line that holds byte `offset`, and point at it; false when it is not in the terminal. */
+  reveal(offset: number, point = true): boolean {
+    const { terminal } = this;
+    const first = this.#rows.firstOffset;
+    if (first === null || offset < first || offset >= Math.max(this.#end, 1)) return false;
+    if (this.#gaps.some(([from, to]) => offset >= from && offset < to)) return false;
+    const place = this.#rows.rowOf(terminal.buffer.active, offset);
+    if (!place) return false;
+    terminal.scrollToLine(Math.max(0, place.row - (point ? Math.floor(terminal.rows / 3) : 0)));
+    this.#marks.point(point ? place.row : null, place.height);
+    this.#judge();
+    return true;
+  }
+
+  setBookmarks(offsets: readonly number[]): void {
+    this.#bookmarks = offsets;
+    this.#marks.show(offsets);
+  }
+
+  setAutoScroll(on: boolean): void {
+    if (on) return this.toEnd();
+    this.#leave();
+    // The terminal follows by itself while it is at the end: one line away from it, it stays.
+    this.terminal.scrollLines(-1);
+    this.#heldRow = this.terminal.buffer.active.viewportY;
+    this.#tell();
+  }
+
+  /** Where the first line begins that is seen. */
+  get topOffset(): number | null {
+    const { active } = this.terminal.buffer;
+    return this.#rows.lineAt(active, active.viewportY)?.offset ?? null;
+  }
+
+  get isAtTop(): boolean {
+    return this.terminal.buffer.active.viewportY === 0;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#atEnd;
+  }
+
+  toEnd(): void {
+    if (this.#disposed) return;
+    this.terminal.scrollToBottom();
+    this.#following = true;
+    this.#marks.point(null);
+    this.#tell();
+  }
+
+  scroll(lines: number): void {
+    this.terminal.scrollLines(lines);
+    this.#judge();
+  }
+
+  page(pages: number): void {
+    this.terminal.scrollPages(pages);
+    this.#judge();
+  }
+
+  toTop(): void {
+    this.terminal.scrollToTop();
+    this.#judge();
+  }
+
+  selectAll(): void {
+    this.terminal.selectAll();
+  }
+
+  focus(): void {
+    this.terminal.focus();
+  }
+
+  /** Find in what is shown; false when the pattern cannot be used. */
+  find(query: Query, direction: 1 | -1, typing = false): boolean {
+    const options = { ...searchOptions(query), incremental: typing && direction > 0 };
+    try {
+      if (direction > 0) this.#search.findNext(query.text, options);
+      else this.#search.findPrevious(query.text, options);
+    } catch {
+      this.#search.clearDecorations();
+      return false;
+    }
+    this.#judge();
+    return true;
+  }
+
+  endFind(): void {
+    this.#search.clearDecorations();
+  }
+
+  setScreenReader(on: boolean): void {
+    this.terminal.options.screenReaderMode = on;
+  }
+
+  setTheme(): void {
+    this.terminal.options.theme = colours();
+    this.#marks.clear();
+    this.#marks.show(this.#bookmarks);
+  }
+
+  /** The line under the pointer, or (without one) the selection's, or the first that is seen. */
+  lineAt(event: MouseEvent | null): { offset: number; text: string } | null {
+    const { active } = this.terminal.buffer;
+    let row = this.terminal.getSelectionPosition()?.start.y ?? active.viewportY;
+    if (event) {
+      const screen = this.terminal.element!.querySelector('.xterm-screen')!.getBoundingClientRect();
+      row =
+        active.viewportY + Math.floor(((event.clientY - screen.top) / screen.height) * this.terminal.rows);
+    }
+    const line = this.#rows.lineAt(active, row);
+    return line && { offset: line.offset, text: this.#textOf(line.row) };
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#listening.abort();
+    this.#resize.disconnect();
+    this.terminal.dispose();
+  }
+
+  #textOf(row: number): string {
+    const { active } = this.terminal.buffer;
+    let text = active.getLine(row)?.translateToString(true) ?? '';
+    for (let next = row + 1; active.getLine(next)?.isWrapped; next++)
+      text += active.getLine(next)!.translateToString(true);
+    return text;
+  }
+
+  #forget(): void {
+    this.#composer = new LineComposer(this.options.describeDropped);
+    this.#rows.clear();
+    this.#marks.clear();
+    this.#drawn = '';
+    this.#gaps = [];
+    this.#lines = 0;
+    this.#linesAtLeaving = 0;
+  }
+
+  /** One after the other: each looks at where the cursor is when those before it are drawn. */
+  #add(job: Job): void {
+    this.#jobs.push(job);
+    if (!this.#busy) this.#next();
+  }
+
+  #next(): void {
+    const job = this.#jobs.shift();
+    if (!job || this.#disposed) return;
+    this.#busy = true;
+    this.#heldRow = this.terminal.buffer.active.viewportY;
+    this.terminal.write(job.text(), () => {
+      this.#busy = false;
+      if (this.#disposed) return;
+      job.done?.();
+      this.#next();
+    });
+  }
+
+  #compose(pieces: Piece[]): string {
+    let lines = '';
+    for (const piece of pieces) {
+      if ('skipped' in piece) {
+        lines += this.#ended(this.#composer.breakOff());
+        lines += `\x1b[2m··· ${this.options.describeSkipped(piece.skipped)} ···\x1b[0m\r\n`;
+        const to = this.#end + piece.skipped;
+        this.#gaps.push([this.#end, to]);
+        this.#rows.line(to, to);
+        this.#lines++;
+      } else {
+        this.#end = piece.at + piece.length;
+        lines += this.#ended(this.#composer.push(piece.text, piece.at, piece.length));
+      }
+    }
+    this.#rows.open(this.#composer.begins);
+    const { cols, rows } = this.terminal;
+    const open = this.#composer.open(cols * Math.max(1, rows - 1));
+    const before = this.#drawn;
+    this.#drawn = open;
+    if (!lines && open.startsWith(before)) return open.slice(before.length);
+    return (before ? this.#erase() : '') + lines + open;
+  }
+
+  #ended(lines: ReturnType<LineComposer['push']>): string {
+    let out = '';
+    lines.forEach((line, i) => {
+      this.#rows.line(line.offset, lines[i + 1]?.offset ?? this.#composer.begins);
+      out += line.text + '\r\n';
+    });
+    this.#lines += lines.length;
+    return out;
+  }
+
+  /** Take the unfinished line away, in all the rows that it fills. */
+  #erase(): string {
+    const { active } = this.terminal.buffer;
+    let up = 0;
+    while (up < active.cursorY && active.getLine(active.baseY + active.cursorY - up)?.isWrapped) up++;
+    return `\r${up ? `\x1b[${up}A` : ''}\x1b[J`;
+  }
+
+  get #atEnd(): boolean {
+    const { active } = this.terminal.buffer;
+    return active.viewportY >= active.baseY;
+  }
+
+  /** After a write: who reads further up stays there, also when the log was too short to scroll until now. */
+  #hold(): void {
+    if (!this.#following && this.#atEnd && this.terminal.buffer.active.baseY > this.#heldRow)
+      this.terminal.scrollToLine(this.#heldRow);
+    this.#tell();
+  }
+
+  #leave(): void {
+    if (this.#following) this.#linesAtLeaving = this.#lines;
+    this.#following = false;
+  }
+
+  /** Only a person's own scrolling counts: the buffer moves by itself while lines come in. */
+  #judge = (): void => {
+    if (this.#disposed) return;
+    if (!this.#atEnd) this.#leave();
+    else if (this.terminal.buffer.active.baseY > 0) this.#following = true;
+    this.#tell();
   };
-  const atEnd = () => terminal.buffer.active.viewportY >= terminal.buffer.active.baseY;
-  const judge = () => {
-    if (disposed || atEnd() === following) return;
-    following = !following;
-    onFollow(following);
-  };
-  // Only a person's own scrolling counts: the buffer moves by itself while lines come in.
-  const judgeSoon = () => requestAnimationFrame(judge);
-  // Caught on the way in: the terminal keeps these events to itself.
-  const byHand = ['wheel', 'touchmove', 'keyup', 'pointerup'] as const;
-  for (const name of byHand) box.addEventListener(name, judgeSoon, { passive: true, capture: true });
 
-  const resize = new ResizeObserver(() => {
-    if (disposed || !box.clientWidth || !box.clientHeight) return;
-    const room = fit.proposeDimensions();
+  #tell(): void {
+    if (this.#disposed) return;
+    this.options.onState({
+      following: this.#following,
+      below: this.#following ? 0 : this.#lines - this.#linesAtLeaving,
+      atTop: this.terminal.buffer.active.viewportY === 0,
+      firstOffset: this.#rows.firstOffset,
+      selected: this.terminal.hasSelection(),
+    });
+  }
+
+  #listen(box: HTMLElement): void {
+    const { signal } = this.#listening;
+    const soon = () => requestAnimationFrame(this.#judge);
+    // Caught on the way in: the terminal keeps these events to itself.
+    for (const name of ['wheel', 'keyup', 'pointerup'] as const)
+      box.addEventListener(name, soon, { passive: true, capture: true, signal });
+    // The scrollbar's handle, while it is held.
+    box.addEventListener('pointermove', event => event.buttons && soon(), { capture: true, signal });
+    new TouchScroll(box, lines => this.#touched(lines), signal);
+    box.addEventListener('wheel', event => this.#atEdge(Math.sign(event.deltaY)), { passive: true, signal });
+    box.addEventListener(
+      'dblclick',
+      event => {
+        if (event.target instanceof Element && event.target.closest('.scrollbar')) return;
+        const line = this.lineAt(event);
+        if (line) this.options.onBookmark(line.offset, line.text);
+      },
+      { signal },
+    );
+  }
+
+  /** Scrolled by finger; whether there was anything to scroll. */
+  #touched(lines: number): boolean {
+    const { active } = this.terminal.buffer;
+    if (lines < 0 ? active.viewportY === 0 : this.#atEnd) return false;
+    if (lines) this.scroll(lines);
+    return true;
+  }
+
+  #atEdge(direction: number): void {
+    if (direction < 0 && this.terminal.buffer.active.viewportY === 0) this.options.onEdge(-1);
+    if (direction > 0 && this.#atEnd) this.options.onEdge(1);
+  }
+
+  #refit(): void {
+    const { box } = this.options;
+    if (this.#disposed || !box.clientWidth || !box.clientHeight) return;
+    const room = this.#fit.proposeDimensions();
     if (!room?.rows) return;
-    terminal.resize(Math.max(FEWEST_COLUMNS, room.cols || 0), room.rows);
-    follow();
-  });
-  resize.observe(box);
-
-  return {
-    write(pieces) {
-      const text = pieces
-        .map(piece =>
-          'text' in piece
-            ? highlight(sanitizer.push(piece.text))
-            : `\x1b[0m\x1b[2m\r\n··· ${describeSkipped(piece.skipped)} ···\x1b[0m\r\n`,
-        )
-        .join('');
-      terminal.write(text, follow);
-    },
-    setTheme() {
-      terminal.options.theme = colours();
-    },
-    setAutoScroll(on) {
-      following = on;
-      // The terminal follows by itself while it is at the end: one line away from it, it stays.
-      if (on) terminal.scrollToBottom();
-      else terminal.scrollLines(-1);
-    },
-    dispose() {
-      disposed = true;
-      resize.disconnect();
-      for (const name of byHand) box.removeEventListener(name, judgeSoon, { capture: true });
-      terminal.dispose();
-    },
-  };
+    const columns = Math.max(FEWEST_COLUMNS, room.cols || 0);
+    if (columns === this.terminal.cols && room.rows === this.terminal.rows) return;
+    this.#marks.clear();
+    this.terminal.resize(columns, room.rows);
+    if (this.#following) this.terminal.scrollToBottom();
+    this.#marks.show(this.#bookmarks);
+  }
 }
 
-function colours(): ITheme {
-  const style = getComputedStyle(document.documentElement);
-  const token = (name: string) => style.getPropertyValue(name).trim();
-  const light = document.documentElement.dataset.theme === 'light';
-  return {
-    background: token('--sunken'),
-    foreground: token('--text'),
-    cursor: token('--sunken'),
-    scrollbarSliderBackground: token('--line'),
-    scrollbarSliderHoverBackground: token('--line-strong'),
-    scrollbarSliderActiveBackground: token('--line-strong'),
-    selectionBackground: light ? '#2a5bd740' : '#7aa2ff50',
-    black: light ? '#171c25' : '#3a4453',
-    red: token('--bad'),
-    green: token('--good'),
-    yellow: token('--warn'),
-    blue: token('--accent'),
-    magenta: light ? '#8a3fb0' : '#c58af0',
-    cyan: light ? '#0b7285' : '#5cc4d6',
-    white: light ? '#4a5565' : '#d4dae4',
-    brightBlack: token('--faint'),
-    brightRed: token('--bad'),
-    brightGreen: token('--good'),
-    brightYellow: token('--warn'),
-    brightBlue: token('--accent'),
-    brightMagenta: light ? '#8a3fb0' : '#d3a2f5',
-    brightCyan: light ? '#0b7285' : '#7cd5e4',
-    brightWhite: token('--text'),
-  };
+export async function openLogView(options: LogViewOptions): Promise<LogView> {
+  await document.fonts.load('12px "JetBrains Mono"').catch(() => undefined);
+  return new LogView(options);
 }
