@@ -101,6 +101,11 @@ export async function signOut(): Promise<void> {
   location.assign(new URL('login', baseUrl()));
 }
 
+/** The answer itself, its body still to be read. */
+export function fetchAnswer(url: URL, init: RequestInit): Promise<Response> {
+  return send(url, init);
+}
+
 export interface Bytes {
   data: Uint8Array;
   /** Offset of the first byte in the whole file. */

@@ -6,6 +6,7 @@ export type Asked =
   | { dialog: 'adjust' }
   | { dialog: 'reload' }
   | { dialog: 'config_view' }
+  | { dialog: 'export' }
   | {
       dialog: 'depart';
       kind: Departure;

@@ -1,2 +1,33 @@
 /** English: exports. */
-export const exports = {} as const satisfies Record<string, string>;
+export const exports = {
+  'export.title': 'Export metrics',
+  'export.what': 'What to export',
+  'export.all': 'Everything, in one ZIP',
+  'export.all_text':
+    'Metrics as CSV and JSON, configuration, report, events and log as written, and the charts on this page',
+  'export.csv': 'Metrics, CSV',
+  'export.csv_text': 'A row for each step, a column for each metric: every point in full precision',
+  'export.json': 'Metrics, JSON',
+  'export.json_text': 'Every series, with the configuration, changes, checkpoints and commands of the run',
+  'export.charts': 'Charts',
+  'export.charts_text': 'As they are on this page now: {n}, in one ZIP',
+  'export.log': 'Log',
+  'export.log_text': 'console.log as written, {size}',
+  'export.kinds': 'Charts as',
+  'export.no_charts': 'There is no chart on this page yet',
+  'export.no_kind': 'Choose PNG, SVG or both',
+  'export.large': 'The log holds {size}: the browser downloads it by itself, and shows how far it is.',
+  'export.large_all':
+    'The log holds {size}: the browser downloads the ZIP by itself, and the charts come as a second file.',
+  'export.large_place': 'A file of this size is left to the browser’s own downloads',
+  'export.download': 'Download',
+  'export.save_as': 'Save as…',
+  'export.cancel': 'Cancel',
+  'export.making': 'Being put together…',
+  'export.fetched': '{size} received…',
+  'export.saved': 'Saved: {name}, {size}',
+  'export.left': 'The browser is downloading the file.',
+  'export.left_charts': 'The browser is downloading the ZIP. The charts: {name}',
+  'export.failed': 'The export failed',
+  'tensorboard.starting': 'TensorBoard is starting…',
+} as const satisfies Record<string, string>;
