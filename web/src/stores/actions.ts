@@ -1,6 +1,7 @@
 /** Which commands can be given now, why another cannot, and what is told of those that were given. Downstream: the helm. */
 import { accuracy, bytes, loss } from '../format';
 import { i18n, t, type Key } from '../i18n/index.svelte';
+import { told } from '../i18n/told';
 import { isLive, isPaused } from '../state';
 import type { Checkpoint, RunRecord, RunSummary } from '../wire/generated';
 import { isOpen, latest, stateAt, type CommandState, type CommandView, type Group } from './commands';
@@ -42,10 +43,10 @@ export function reasonAgainst(command: Steering, situation: Situation, way?: str
   if (!summary || !record) return t('console.loading');
   if (!connected) return t('controls.disconnected');
   if (command === 'resume' && needsNewAttempt(summary))
-    return record.resumable.possible ? '' : (record.resumable.reason ?? t('controls.ended'));
+    return record.resumable.possible ? '' : told(record.resumable.reason ?? '') || t('controls.ended');
   if (needsNewAttempt(summary)) return t('controls.ended');
   const unsupported = record.disabled[command] ?? (way && record.disabled[`${command}:${way}`]);
-  if (unsupported) return unsupported;
+  if (unsupported) return told(unsupported);
   if (summary.state === 'stopping') return t('controls.stopping');
   if (!isLive(summary)) return t('controls.not_started');
   if (isOpen(latest(commands, GROUP_OF[command]), now)) return t('controls.waiting');

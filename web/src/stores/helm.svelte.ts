@@ -1,4 +1,5 @@
 /** What the buttons of a run do, say and refuse. Upstream: the run's store. Downstream: controls, header, dialogs. */
+import { told } from '../i18n/told';
 import { isPaused } from '../state';
 import {
   needsNewAttempt,
@@ -35,7 +36,7 @@ export class Helm {
     const resumable = this.run.record?.resumable;
     // A run that cannot go on has its pause button grey; what would help is said there.
     if (command === 'pause' && this.ended && resumable && !resumable.possible && resumable.reason)
-      return resumable.reason;
+      return told(resumable.reason);
     return reason;
   }
 
