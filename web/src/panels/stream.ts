@@ -4,7 +4,7 @@ import { shortcutOf } from '../actions/shortcut.svelte';
 import { t } from '../i18n/index.svelte';
 import type { LogDesk } from '../stores/logdesk.svelte';
 import { logPrefs } from '../stores/logprefs.svelte';
-import type { MenuItem } from '../ui/Menu.svelte';
+import type { MenuItem } from '../ui/menu';
 
 const FEW_LINES = 5;
 

@@ -26,7 +26,8 @@ export class LogReader {
   /** The step whose place was not known. */
   #unknownStep = $state<number | null>(null);
 
-  #listeners = new Set<() => void>();
+  /** The panel, which brings itself into sight. */
+  #shown = (): void => {};
 
   constructor(private readonly feed: ConsoleFeed) {}
 
@@ -69,7 +70,7 @@ export class LogReader {
     this.#view = view;
     this.#follow();
     const unguide = this.feed.guide(place => {
-      for (const listener of this.#listeners) listener();
+      this.#shown();
       void this.show(place);
     });
     return () => {
@@ -81,8 +82,8 @@ export class LogReader {
 
   /** Hear when somebody else asked for a place. */
   onShown(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#shown = listener;
+    return () => (this.#shown = () => {});
   }
 
   #follow(): void {

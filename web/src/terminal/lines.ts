@@ -19,7 +19,6 @@ export interface Line {
 export const LONGEST_LINE = 16_384;
 const LONGEST_CLUSTER = 16;
 const TAB = 8;
-// eslint-disable-next-line no-control-regex -- escape sequences are what this is about
 const CONTROL = /[\r\b\t]|\x1b\[([0-9;:]*)([mKCDG])/g;
 /** The second half of a wide character. */
 const HALF = '';

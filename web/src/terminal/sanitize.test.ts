@@ -83,7 +83,6 @@ describe('whatever comes', () => {
       return Math.floor((state / 2 ** 32) * below);
     };
   }
-  // eslint-disable-next-line no-control-regex -- what may come out, and nothing else
   const HARMLESS =
     /^(?:[^\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|[\b\t\n\r]|\x1b\[[0-9;:]{0,64}[mKCDG])*$/;
 

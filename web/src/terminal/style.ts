@@ -91,13 +91,20 @@ function changed(
       const taken = part.includes(':') ? part : extended(parts.slice(i, i + 5));
       if (!part.includes(':')) i += taken ? taken.split(';').length - 1 : parts.length;
       if (taken) slots[EXTENDED[code]!] = taken;
-    } else if (part === '4:0') delete slots.underline;
+    } else if (part === '4:0') slots = without(slots, ['underline']);
     else if (code in ON) slots[ON[code]!] = part;
-    else if (code in OFF) for (const slot of OFF[code]!) delete slots[slot];
+    else if (code in OFF) slots = without(slots, OFF[code]!);
     else if ((code >= 30 && code <= 37) || (code >= 90 && code <= 97)) slots.fg = String(code);
     else if ((code >= 40 && code <= 47) || (code >= 100 && code <= 107)) slots.bg = String(code);
   }
   return slots;
+}
+
+function without(
+  slots: Partial<Record<Slot, string>>,
+  gone: readonly string[],
+): Partial<Record<Slot, string>> {
+  return Object.fromEntries(Object.entries(slots).filter(([slot]) => !gone.includes(slot)));
 }
 
 /** `38;5;n` or `38;2;r;g;b` where it is whole. */
