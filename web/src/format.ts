@@ -132,6 +132,23 @@ export function duration(seconds: Maybe<number>): string {
     .join(' ');
 }
 
+/** Seconds as a clock counts them up, for axes: 0:42, 3:12, 1:05:00, 2 d 4:00. */
+export function spanOf(seconds: Maybe<number>): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return UNKNOWN;
+  const size = Math.abs(seconds);
+  if (size > 0 && size < 1) return t('time.s', { n: fixed(seconds, 2) });
+  const whole = Math.round(size);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const [days, hours, minutes] = [
+    Math.floor(whole / 86400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+  ];
+  const clock =
+    hours || days ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  return (seconds < 0 ? '−' : '') + (days ? `${t('time.d', { n: days })} ${hours}:${two(minutes)}` : clock);
+}
+
 /** An estimate in one unit, two for hours: nobody knows the seconds of a span of minutes. */
 export function about(seconds: Maybe<number>): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return UNKNOWN;

@@ -24,8 +24,8 @@ FRAMES: list[type[Wire]] = [
     messages.CommandMessage, messages.ErrorMessage,
 ]  # fmt: skip
 ANSWERS: list[type[Wire]] = [
-    runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.SystemAnswer, runs.SearchHit,
-    runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer, config.ConfigSchema,
+    runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.LatestAnswer, runs.SystemAnswer,
+    runs.SearchHit, runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer, config.ConfigSchema,
     runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
     catalog.CommandAnswer, catalog.HealthAnswer, catalog.SessionAnswer, catalog.Problem, steering.ResumePreview, steering.ConfigDiff,
     alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,

@@ -218,6 +218,14 @@ class MetricNames(Wire):
     names: list[str]
 
 
+class LatestAnswer(Wire):
+    """The newest value of every metric; `cursor` and `supervisor` are the last event seqs that it knows."""
+
+    values: dict[str, Number]
+    cursor: int
+    supervisor: int = -1
+
+
 class SystemSample(Wire):
     """A machine sample, see `wire.events.System`."""
 

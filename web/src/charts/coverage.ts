@@ -10,18 +10,44 @@ export interface Coverage {
   mean: (number | null)[];
   /** The layer with the least covered expert, and that expert's coverage in 0..1. */
   worst: { layer: number; expert: number; coverage: number } | null;
+  /** Mean over the experts of `mean`; null unknown. */
+  average: number | null;
   /** Experts, over all layers, that got no token in the window. */
   dead: number;
   /** Coefficient of variation of the shares in the most unequal layer. */
   imbalance: { layer: number; value: number } | null;
 }
 
+export type Fill = 'good' | 'fair' | 'low' | 'unknown';
+
+/** 80 to 100 % is good, 60 to 79 % acceptable, less is low. */
+export function fillOf(coverage: number | null): Fill {
+  if (coverage === null) return 'unknown';
+  const percent = Math.round(coverage * 100);
+  return percent >= 80 ? 'good' : percent >= 60 ? 'fair' : 'low';
+}
+
 const NAME = /^moe\/load\/(\d+)\/(\d+)$/;
 
-export function parseLoadName(name: string): { layer: number; expert: number } | null {
-  const found = NAME.exec(name);
-  return found ? { layer: Number(found[1]), expert: Number(found[2]) } : null;
+interface Place {
+  layer: number;
+  expert: number;
 }
+
+/** Thousands of names come again and again: each is read once. */
+const places = new Map<string, Place | null>();
+
+export function parseLoadName(name: string): Place | null {
+  let place = places.get(name);
+  if (place === undefined) {
+    const found = NAME.exec(name);
+    place = found ? { layer: Number(found[1]), expert: Number(found[2]) } : null;
+    places.set(name, place);
+  }
+  return place;
+}
+
+export const loadName = (layer: number, expert: number): string => `moe/load/${layer}/${expert}`;
 
 /** `shares` maps `moe/load/<layer>/<expert>` to the last share; `experts` is the model's own count where it is known. */
 export function coverage(shares: ReadonlyMap<string, number>, experts: number | null): Coverage | null {
@@ -44,11 +70,15 @@ export function coverage(shares: ReadonlyMap<string, number>, experts: number | 
       return share === undefined ? null : share * count;
     }),
   );
+  const means = Array.from({ length: count }, (_, expert) =>
+    mean(ratios.map(row => capped(row[expert] ?? null))),
+  );
   return {
     layers,
     experts: count,
     ratios,
-    mean: Array.from({ length: count }, (_, expert) => mean(ratios.map(row => capped(row[expert] ?? null)))),
+    mean: means,
+    average: mean(means),
     worst: worstOf(layers, ratios),
     dead: ratios.flat().filter(ratio => ratio === 0).length,
     imbalance: imbalanceOf(layers, ratios),

@@ -15,7 +15,15 @@ export interface Look {
   bad: string;
   panel: string;
   font: string;
+  face: string;
+  /** For several courses in one chart, told apart in both themes; the first is the accent. */
+  palette: readonly string[];
 }
+
+const PALETTES = {
+  dark: ['#7aa2ff', '#f0a35e', '#53c7b8', '#e78fd0', '#c9ae52', '#b79cf7', '#8fbf5f', '#f08d8d'],
+  light: ['#2a5bd7', '#b4560b', '#0b766b', '#a83289', '#7a6200', '#6a45c4', '#4a7314', '#b83a3a'],
+} as const;
 
 export function readLook(): Look {
   const style = getComputedStyle(document.documentElement);
@@ -32,6 +40,8 @@ export function readLook(): Look {
     warn: token('--warn'),
     bad: token('--bad'),
     panel: token('--panel'),
+    palette: PALETTES[document.documentElement.dataset.theme === 'light' ? 'light' : 'dark'],
+    face: token('--sans'),
     font: `11px ${token('--sans')}`,
   };
 }

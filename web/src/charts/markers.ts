@@ -1,10 +1,12 @@
 /** What happened along a curve: changed hyperparameters and checkpoints, as marks on its x axis. */
 import type uPlot from 'uplot';
 import type { Checkpoint, HyperparameterChange } from '../wire/generated';
+import { paintShape } from './raster';
+import type { Shape } from './scene';
 import type { Look } from './look';
 
 export interface Marker {
-  kind: 'change' | 'checkpoint';
+  kind: 'change' | 'checkpoint' | 'alert';
   step: number;
   /** Unix seconds. */
   time: number;
@@ -18,11 +20,19 @@ const SLACK = 1;
 /** Pixels of the pointer's distance within which a marker tells what it is. */
 export const NEAR = 6;
 
+/** An alert as a chart marks it: at its step, else at the step that the course had reached then. */
+export interface AlertMark {
+  step: number | null;
+  time: number;
+  line: string;
+}
+
 /** Markers of a course, by step; what happened at the same step shares one. A checkpoint that failed is none. */
 export function markersOf(
   changes: readonly HyperparameterChange[],
   checkpoints: readonly Checkpoint[],
   words: { change: (one: HyperparameterChange) => string; checkpoint: (one: Checkpoint) => string },
+  alerts: readonly AlertMark[] = [],
 ): Marker[] {
   const found = new Map<string, Marker>();
   const add = (kind: Marker['kind'], step: number, time: number, line: string) => {
@@ -36,6 +46,7 @@ export function markersOf(
     if (!one.failed) add('checkpoint', one.step, one.time, words.checkpoint(one));
   for (const one of changes)
     if (one.step !== null && one.step !== undefined) add('change', one.step, one.time, words.change(one));
+  for (const one of alerts) if (one.step !== null) add('alert', one.step, one.time, one.line);
   return [...found.values()].sort((a, b) => a.step - b.step);
 }
 
@@ -69,36 +80,52 @@ export function placeOf(step: number, steps: ArrayLike<number>, xs: ArrayLike<nu
   return xs[low]! + share * (xs[high]! - xs[low]!);
 }
 
-/** Draw changes as dashed lines with a flag at the top, checkpoints as ticks at the bottom. */
+interface Frame {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** Changes are dashed lines with a flag at the top, alerts flags with a stem, checkpoints ticks at the bottom. */
+export function marksOf(look: Look, kind: Marker['kind'], x: number, frame: Frame): Shape[] {
+  const bottom = frame.top + frame.height;
+  switch (kind) {
+    case 'checkpoint':
+      return [{ kind: 'patch', points: [x - 3.5, bottom, x + 3.5, bottom, x, bottom - 6], fill: look.faint }];
+    case 'change':
+      return [
+        { kind: 'stroke', pieces: [[x, frame.top, x, bottom]], colour: look.warn, width: 1, dash: [3, 3] },
+        { kind: 'patch', points: [x - 4, frame.top, x + 4, frame.top, x, frame.top + 6], fill: look.warn },
+      ];
+    case 'alert':
+      return [
+        { kind: 'stroke', pieces: [[x, frame.top, x, bottom]], colour: look.bad, width: 1, opacity: 0.5 },
+        {
+          kind: 'patch',
+          points: [x, frame.top, x + 9, frame.top + 4, x, frame.top + 8],
+          fill: look.bad,
+        },
+      ];
+  }
+}
+
+/** Draw them over a plot. */
 export function drawMarkers(plot: uPlot, look: Look, placed: readonly (Marker & { x: number })[]): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
+  const frame = {
+    left: bbox.left / ratio,
+    top: bbox.top / ratio,
+    width: bbox.width / ratio,
+    height: bbox.height / ratio,
+  };
   ctx.save();
+  ctx.scale(ratio, ratio);
   for (const { kind, x } of placed) {
-    const at = Math.round(plot.valToPos(x, 'x', true));
-    if (at < bbox.left - 1 || at > bbox.left + bbox.width + 1) continue;
-    ctx.beginPath();
-    if (kind === 'change') {
-      ctx.strokeStyle = look.warn;
-      ctx.lineWidth = ratio;
-      ctx.setLineDash([3 * ratio, 3 * ratio]);
-      ctx.moveTo(at + 0.5, bbox.top);
-      ctx.lineTo(at + 0.5, bbox.top + bbox.height);
-      ctx.stroke();
-      ctx.beginPath();
-      ctx.fillStyle = look.warn;
-      ctx.moveTo(at - 4 * ratio, bbox.top);
-      ctx.lineTo(at + 4 * ratio, bbox.top);
-      ctx.lineTo(at, bbox.top + 6 * ratio);
-      ctx.fill();
-    } else {
-      const bottom = bbox.top + bbox.height;
-      ctx.fillStyle = look.faint;
-      ctx.moveTo(at - 3.5 * ratio, bottom);
-      ctx.lineTo(at + 3.5 * ratio, bottom);
-      ctx.lineTo(at, bottom - 6 * ratio);
-      ctx.fill();
-    }
+    const at = Math.round(plot.valToPos(x, 'x', true) / ratio) + 0.5;
+    if (at < frame.left - 1 || at > frame.left + frame.width + 1) continue;
+    for (const shape of marksOf(look, kind, at, frame)) paintShape(ctx, shape, look.font);
   }
   ctx.restore();
 }

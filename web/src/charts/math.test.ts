@@ -1,25 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { coverage } from './coverage';
-import { ema } from './ema';
-import { patience, paceOf, rollingWindow } from './throughput';
+import { Series } from '../stores/series';
+import { Trend } from './trend';
+import { patience, paceOf, rollingWindow, spanShown } from './throughput';
 
-describe('trend line', () => {
-  it('changes nothing without smoothing', () => expect(ema([3, 1, 2], 0)).toEqual([3, 1, 2]));
-  it('has no start-up bias', () => {
-    const trend = ema([5, 5, 5, 5], 0.9);
-    for (const value of trend) expect(value).toBeCloseTo(5, 12);
-  });
-  it('follows a step slowly', () => {
-    const trend = ema([0, 0, 0, 10], 0.5) as number[];
-    expect(trend[3]).toBeGreaterThan(5);
-    expect(trend[3]).toBeLessThan(6);
-  });
-  it('leaves a gap where the loss is no number, and goes on after it', () => {
-    const trend = ema([2, NaN, null, 2], 0.8);
-    expect(trend.slice(1, 3)).toEqual([null, null]);
-    expect(trend[3]).toBeCloseTo(2, 12);
-  });
-});
+function seriesOf(values: number[]): Series {
+  const series = new Series();
+  values.forEach((value, i) => series.append(i, i, i, value));
+  return series;
+}
 
 const shares = (rows: Record<number, number[]>) =>
   new Map(
@@ -27,6 +16,37 @@ const shares = (rows: Record<number, number[]>) =>
       row.map((share, e) => [`moe/load/${layer}/${e}`, share] as const),
     ),
   );
+
+describe('trend line', () => {
+  const ema = (values: number[], weight: number) => [...new Trend().of(seriesOf(values), weight)];
+
+  it('changes nothing without smoothing', () => expect(ema([3, 1, 2], 0)).toEqual([3, 1, 2]));
+  it('has no start-up bias', () => {
+    const trend = ema([5, 5, 5, 5], 0.9);
+    for (const value of trend) expect(value).toBeCloseTo(5, 12);
+  });
+  it('follows a step slowly', () => {
+    const trend = ema([0, 0, 0, 10], 0.5);
+    expect(trend[3]).toBeGreaterThan(5);
+    expect(trend[3]).toBeLessThan(6);
+  });
+  it('leaves a gap where the loss is no number, and goes on after it', () => {
+    const trend = ema([2, NaN, Infinity, 2], 0.8);
+    expect(trend.slice(1, 3)).toEqual([NaN, NaN]);
+    expect(trend[3]).toBeCloseTo(2, 12);
+  });
+  it('grows with its course, and is the same as if it were made anew', () => {
+    const series = seriesOf([3, 1]);
+    const grown = new Trend();
+    grown.of(series, 0.7);
+    for (let i = 2; i < 20_000; i++) {
+      series.append(i, i, i, Math.sin(i));
+      if (i % 1000 === 0) grown.of(series, 0.7);
+    }
+    expect([...grown.of(series, 0.7)]).toEqual([...new Trend().of(series, 0.7)]);
+    expect([...grown.of(series, 0.2)]).toEqual([...new Trend().of(series, 0.2)]);
+  });
+});
 
 describe('expert coverage', () => {
   it('is full when every expert has its fair share', () => {
@@ -63,6 +83,21 @@ describe('expert coverage', () => {
 });
 
 describe('throughput', () => {
+  it('is counted over all values, whatever is drawn of them', () => {
+    const times = Array.from({ length: 40_000 }, (_, i) => i * 0.006);
+    const values = times.map((_, i) => (i === 20_000 ? 999 : i % 2 ? 30 : 10));
+    const window = rollingWindow(times, values, 240, true, 300);
+    expect(window.times.length).toBeLessThan(1000);
+    expect(window.peak).toBe(999);
+    expect(window.average).toBeCloseTo(values.reduce((sum, one) => sum + one, 0) / values.length, 9);
+  });
+
+  it('of a young run is not pressed to the edge', () => {
+    expect(spanShown(null, 100)).toBe(20);
+    expect(spanShown(40, 100)).toBe(60);
+    expect(spanShown(0, 1000)).toBe(240);
+  });
+
   it('is judged against the window', () => {
     expect(paceOf(80, 100)).toBe('good');
     expect(paceOf(79, 100)).toBe('slow');

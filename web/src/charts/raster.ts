@@ -10,7 +10,7 @@ export function toPng(scene: Scene, scale: number): Promise<Blob> {
   pen.scale(scale, scale);
   pen.fillStyle = scene.ground;
   pen.fillRect(0, 0, scene.width, scene.height);
-  for (const shape of scene.shapes) paint(pen, shape, scene.face ?? 'sans-serif');
+  for (const shape of scene.shapes) paintShape(pen, shape, scene.face ?? 'sans-serif');
   return new Promise((resolve, reject) =>
     canvas.toBlob(
       blob => (blob ? resolve(blob) : reject(new Error('the picture is too large'))),
@@ -19,7 +19,8 @@ export function toPng(scene: Scene, scale: number): Promise<Blob> {
   );
 }
 
-function paint(pen: CanvasRenderingContext2D, shape: Shape, face: string): void {
+/** One shape on a canvas. */
+export function paintShape(pen: CanvasRenderingContext2D, shape: Shape, face: string): void {
   pen.globalAlpha = 'opacity' in shape ? (shape.opacity ?? 1) : 1;
   switch (shape.kind) {
     case 'text':

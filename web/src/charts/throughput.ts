@@ -1,6 +1,9 @@
 /** The health of throughput, defined once: against the average of a rolling window. */
 
-export const WINDOW_SECONDS = 240;
+import { RECENT_SECONDS } from '../stores/recent';
+import { firstFrom, pickExtremes } from '../stores/thin';
+
+export const WINDOW_SECONDS = RECENT_SECONDS;
 export type Pace = 'good' | 'slow' | 'stalled';
 
 export interface Window {
@@ -22,39 +25,62 @@ export function paceOf(value: number, average: number): Pace {
   return value >= 0.5 * average ? 'slow' : 'stalled';
 }
 
-/** Three expected log intervals (their median in the window), at least 10 s. */
-export function patience(times: readonly number[]): number {
-  const gaps = times.slice(1).map((time, index) => time - times[index]!);
+/** So many of the last intervals tell how long the next may take. */
+const INTERVALS = 200;
+
+/** Three expected log intervals (the median of the last ones), at least 10 s. */
+export function patience(times: ArrayLike<number>): number {
+  const gaps: number[] = [];
+  for (let i = Math.max(1, times.length - INTERVALS); i < times.length; i++)
+    gaps.push(times[i]! - times[i - 1]!);
   gaps.sort((a, b) => a - b);
   return Math.max(10, 3 * (gaps[Math.floor(gaps.length / 2)] ?? 0));
 }
 
-/** The points of the last four minutes before `now`; `live` tells whether values are still expected. */
+/** The last four minutes before `now`: counted over all values, in points for about `pixels`. `live`: values are still expected. */
 export function rollingWindow(
   times: ArrayLike<number>,
   values: ArrayLike<number>,
   now: number,
   live: boolean,
+  pixels = 600,
 ): Window {
-  const kept: [number, number][] = [];
-  for (let i = times.length - 1; i >= 0 && times[i]! >= now - WINDOW_SECONDS; i--)
-    if (Number.isFinite(values[i]!)) kept.push([times[i]!, values[i]!]);
-  kept.reverse();
-  const shown = kept.map(([, value]) => value);
-  const average = shown.length ? shown.reduce((sum, value) => sum + value, 0) / shown.length : null;
+  const begin = firstFrom(times, now - WINDOW_SECONDS);
+  let sum = 0;
+  let count = 0;
+  let peak = -Infinity;
+  for (let i = begin; i < times.length; i++) {
+    const value = values[i]!;
+    if (!Number.isFinite(value)) continue;
+    sum += value;
+    count++;
+    if (value > peak) peak = value;
+  }
+  const average = count ? sum / count : null;
+  const picks = [...pickExtremes(times, values, begin, times.length, pixels)].filter(i =>
+    Number.isFinite(values[i]!),
+  );
+  const shown = picks.map(i => values[i]!);
   const last = times.length ? times[times.length - 1]! : null;
   const silence = last === null ? null : Math.max(0, now - last);
-  const keptTimes = kept.map(([time]) => time);
   const paces = shown.map(value => paceOf(value, average!));
-  const silent = live && silence !== null && silence > patience(keptTimes);
+  const silent = live && silence !== null && silence > patience(times);
   return {
-    times: keptTimes,
+    times: picks.map(i => times[i]!),
     values: shown,
     paces,
     current: values.length ? values[values.length - 1]! : null,
     average,
-    peak: shown.length ? Math.max(...shown) : null,
+    peak: count ? peak : null,
     silence,
     pace: silent ? 'stalled' : (paces.at(-1) ?? null),
   };
+}
+
+/** At least so much of time is shown, however young the run is. */
+const SHORTEST = 20;
+
+/** Seconds that the axis shows: up to four minutes, and no more than there is: a young run is not pressed to the edge. */
+export function spanShown(first: number | null, now: number): number {
+  return Math.min(WINDOW_SECONDS, Math.max(SHORTEST, first === null ? 0 : now - first));
 }

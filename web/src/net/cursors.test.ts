@@ -23,23 +23,6 @@ describe('CursorBook', () => {
     expect(book.now).toMatchObject({ events: 7, supervisor: 3 });
   });
 
-  it('drops points that the metrics answer held, but not other events of that span', () => {
-    const book = new CursorBook();
-    book.saw({ events: 10, supervisor: 4, console: 100 });
-    book.sawPoints(13, 4);
-    expect(book.fresh('trainer', [metrics(11), state(12), metrics(13), metrics(14)])).toEqual([
-      state(12),
-      metrics(14),
-    ]);
-    expect(book.now.events).toBe(14);
-  });
-
-  it('does the same for points that the supervisor read from the output', () => {
-    const book = new CursorBook();
-    book.sawPoints(-1, 6);
-    expect(book.fresh('supervisor', [metrics(5), state(6), metrics(7)])).toEqual([state(6), metrics(7)]);
-  });
-
   it('survives a lost line: a gap in seq is no reason to wait', () => {
     const book = new CursorBook();
     expect(book.fresh('trainer', [metrics(0), metrics(5)])).toHaveLength(2);

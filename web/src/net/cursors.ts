@@ -7,8 +7,6 @@ const FIELD = { trainer: 'events', supervisor: 'supervisor' } as const;
 
 export class CursorBook {
   #seen = { events: -1, supervisor: -1, console: 0 };
-  /** Points that an HTTP answer held already, although the socket was asked from an earlier event on. */
-  #points = { events: -1, supervisor: -1 };
 
   /** What an answer over HTTP included. Cursors never go back. */
   saw(cursors: Cursors): void {
@@ -19,27 +17,13 @@ export class CursorBook {
     };
   }
 
-  /** A metrics answer held the points up to these events of the trainer and the supervisor. */
-  sawPoints(trainer: number, supervisor: number): void {
-    this.#points = {
-      events: Math.max(this.#points.events, trainer),
-      supervisor: Math.max(this.#points.supervisor, supervisor),
-    };
-  }
-
-  /** Whether an answer held this point already. */
-  hasPoint(stream: StreamName, seq: number): boolean {
-    return seq <= this.#points[FIELD[stream]];
-  }
-
   /** The events not seen before, in order; marks them as seen. */
-  fresh<E extends { seq: number; type: string }>(stream: StreamName, events: readonly E[]): E[] {
+  fresh<E extends { seq: number }>(stream: StreamName, events: readonly E[]): E[] {
     const field = FIELD[stream];
     const kept: E[] = [];
     for (const event of events) {
       if (event.seq <= this.#seen[field]) continue;
       this.#seen[field] = event.seq;
-      if (event.type === 'metrics' && this.hasPoint(stream, event.seq)) continue;
       kept.push(event);
     }
     return kept;

@@ -1,18 +1,27 @@
 /** The bars of the memory figure. Amber and red only near failure: a training fills its GPU on purpose. */
-import { bytes, percent } from '../format';
+import type { Look } from '../charts/look';
+import type { Scene, Shape } from '../charts/scene';
+import { bytes, percent, UNKNOWN } from '../format';
 import { t } from '../i18n/index.svelte';
 import type { GpuSample, MemoryUse, SystemSample } from '../wire/generated';
 
+/** Bytes, or percent for the processor. `mine` is null where nobody knows whose it is. */
+export interface Use {
+  used: number;
+  mine: number | null;
+  total: number;
+}
+
 export interface Bar {
+  id: string;
   label: string;
-  /** Parts of the whole, 0..1. */
-  run: number;
-  others: number;
-  /** null: there is no such thing here, `text` says so. */
-  total: number | null;
+  /** null: there is no such thing here, or nobody can tell; `text` says which. */
+  use: Use | null;
   tone: '' | 'warn' | 'bad';
   text: string;
   detail: string;
+  /** The same of another sample. */
+  of: (sample: SystemSample) => Use | null;
 }
 
 const RAM_LIMITS = { warn: 0.7, bad: 0.85 };
@@ -24,63 +33,137 @@ export function toneOfUse(part: number, limits: { warn: number; bad: number }): 
 }
 
 export function machineRows(sample: SystemSample): Bar[] {
-  const gpus = sample.gpus?.length ? sample.gpus.map(gpuBar) : [absent('GPU', t('memory.no_gpu'))];
-  return [
-    ...gpus,
-    memoryBar(t('machine.ram'), sample.ram, sample.group?.rss ?? 0, true),
-    sample.swap.total > 0
-      ? memoryBar(t('machine.swap'), sample.swap, 0, false)
-      : absent(t('machine.swap'), '—'),
-    cpuBar(sample),
-  ];
+  const gpus = sample.gpus?.length ? sample.gpus.map(gpuBar) : [absent('gpu', 'GPU', t('memory.no_gpu'))];
+  return [...gpus, ramBar(sample), swapBar(sample), cpuBar(sample)];
+}
+
+export function gpuUse(gpu: GpuSample | undefined): Use | null {
+  if (gpu?.memory_total == null || gpu.memory_run == null) return null;
+  const used = gpu.memory_run + (gpu.memory_others ?? 0);
+  return { used, mine: gpu.memory_run, total: gpu.memory_total };
+}
+
+function memoryUse(use: MemoryUse, mine: number | null): Use | null {
+  if (!(use.total > 0)) return null;
+  return { used: use.used, mine: mine === null ? null : Math.min(mine, use.used), total: use.total };
 }
 
 function gpuBar(gpu: GpuSample): Bar {
   const label = t('memory.gpu', { index: gpu.index });
-  if (gpu.memory_total == null) return absent(label, '—');
-  const mine = gpu.memory_run ?? 0;
-  const others = gpu.memory_others ?? 0;
-  const total = gpu.memory_total;
+  const use = gpuUse(gpu);
+  const of = (sample: SystemSample) => gpuUse(sample.gpus?.find(one => one.index === gpu.index));
+  if (!use) return { ...absent(`gpu${gpu.index}`, label, UNKNOWN), of };
   return {
+    id: `gpu${gpu.index}`,
     label,
-    run: mine / total,
-    others: others / total,
-    total,
-    tone: toneOfUse((mine + others) / total, GPU_LIMITS),
-    text: t('memory.value', { used: bytes(mine + others), total: bytes(total) }),
-    detail: `${gpu.name}: ${t('memory.this_run')} ${bytes(gpu.memory_run)}, ${t('memory.others')} ${bytes(gpu.memory_others)}`,
+    use,
+    tone: toneOfUse(use.used / use.total, GPU_LIMITS),
+    text: t('memory.value', { used: bytes(use.used), total: bytes(use.total) }),
+    detail: `${gpu.name}: ${partsOf(use)}`,
+    of,
   };
 }
 
-function memoryBar(label: string, use: MemoryUse, mine: number, judged: boolean): Bar {
-  const own = Math.min(mine, use.used);
+function ramBar(sample: SystemSample): Bar {
+  const of = (one: SystemSample) => memoryUse(one.ram, one.group?.rss ?? null);
+  return memoryBar('ram', t('machine.ram'), of, sample, true);
+}
+
+function swapBar(sample: SystemSample): Bar {
+  const of = (one: SystemSample) => memoryUse(one.swap, null);
+  return memoryBar('swap', t('machine.swap'), of, sample, false);
+}
+
+function memoryBar(id: string, label: string, of: Bar['of'], sample: SystemSample, judged: boolean): Bar {
+  const use = of(sample);
+  if (!use) return { ...absent(id, label, id === 'swap' ? t('memory.no_swap') : UNKNOWN), of };
   return {
+    id,
     label,
-    run: own / use.total,
-    others: (use.used - own) / use.total,
-    total: use.total,
+    use,
     tone: judged ? toneOfUse(use.used / use.total, RAM_LIMITS) : '',
     text: t('memory.value', { used: bytes(use.used), total: bytes(use.total) }),
-    detail: mine
-      ? `${t('memory.this_run')} ${bytes(own)}, ${t('memory.others')} ${bytes(use.used - own)}, ${t('memory.free')} ${bytes(use.total - use.used)}`
-      : `${t('memory.free')} ${bytes(use.total - use.used)}`,
+    detail: partsOf(use),
+    of,
   };
+}
+
+/** This run, others and free, in exact words. */
+export function partsOf({ used, mine, total }: Use): string {
+  const free = `${t('memory.free')} ${bytes(total - used)}`;
+  if (mine === null) return `${t('memory.used')} ${bytes(used)}, ${free}`;
+  return `${t('memory.this_run')} ${bytes(mine)}, ${t('memory.others')} ${bytes(used - mine)}, ${free}`;
 }
 
 function cpuBar(sample: SystemSample): Bar {
   return {
+    id: 'cpu',
     label: t('machine.cpu'),
-    run: 0,
-    others: sample.cpu / 100,
-    total: 100,
+    use: { used: sample.cpu, mine: null, total: 100 },
     tone: '',
     text: percent(sample.cpu, 0),
     detail: sample.group
-      ? `${t('memory.this_run')} ${percent(sample.group.cpu, 0)} / 1 CPU`
+      ? t('memory.run_cpu', { percent: percent(sample.group.cpu, 0), n: sample.group.processes })
       : percent(sample.cpu, 0),
+    of: one => ({ used: one.cpu, mine: null, total: 100 }),
   };
 }
 
-function absent(label: string, text: string): Bar {
-  return { label, run: 0, others: 0, total: null, tone: '', text, detail: text };
+function absent(id: string, label: string, text: string): Bar {
+  return { id, label, use: null, tone: '', text, detail: text, of: () => null };
+}
+
+/** The bars as a picture. */
+export function memoryScene(rows: readonly Bar[], title: string, look: Look): Scene {
+  const [width, left, tall, right] = [960, 96, 40, 200];
+  const inner = width - left - right - 24;
+  const colours = { '': look.accent, warn: look.warn, bad: look.bad };
+  const shapes: Shape[] = [
+    { kind: 'text', x: 24, y: 34, text: title, colour: look.text, size: 16, weight: 600 },
+    { kind: 'box', x: left, y: 48, width: 10, height: 10, fill: look.accent },
+    { kind: 'text', x: left + 16, y: 57, text: t('memory.this_run'), colour: look.text, size: 12 },
+    { kind: 'box', x: left + 120, y: 48, width: 10, height: 10, fill: look.faint, opacity: 0.55 },
+    { kind: 'text', x: left + 136, y: 57, text: t('memory.others'), colour: look.text, size: 12 },
+  ];
+  rows.forEach((row, i) => {
+    const y = 80 + i * tall;
+    shapes.push(
+      { kind: 'text', x: left - 12, y: y + 15, text: row.label, colour: look.text, size: 12, anchor: 'end' },
+      {
+        kind: 'text',
+        x: row.use ? width - 24 : left,
+        y: y + 15,
+        text: row.text,
+        colour: row.use ? look.text : look.faint,
+        size: 12,
+        anchor: row.use ? 'end' : 'start',
+      },
+    );
+    if (!row.use) return;
+    const { used, mine, total } = row.use;
+    const own = ((mine ?? 0) / total) * inner;
+    const bar = { y, height: 20 };
+    shapes.push(
+      {
+        kind: 'box',
+        x: left,
+        ...bar,
+        width: inner,
+        fill: look.grid,
+        radius: 3,
+        name: `${row.label}: ${row.detail}`,
+      },
+      { kind: 'box', x: left, ...bar, width: own, fill: colours[row.tone] },
+      {
+        kind: 'box',
+        x: left + own,
+        ...bar,
+        width: (used / total) * inner - own,
+        fill: row.tone ? colours[row.tone] : look.faint,
+        opacity: 0.55,
+      },
+    );
+  });
+  const height = 80 + rows.length * tall + 16;
+  return { width, height, ground: look.panel, face: look.face, title, shapes };
 }

@@ -5,6 +5,7 @@ import { unreachable } from '../unreachable';
 import type {
   Event,
   EventsAnswer,
+  LatestAnswer,
   MetricNames,
   Metrics,
   MetricsAnswer,
@@ -20,12 +21,17 @@ import { ConsoleFeed } from './console';
 import { frames } from './frames';
 import { live } from './live.svelte';
 import { Orders } from './orders.svelte';
-import { isCharted, SeriesBook } from './series';
+import { RECENT_SECONDS } from './recent';
+import { coursesOf, isCharted, SeriesBook, type Series } from './series';
+import { firstFrom } from './thin';
 
 const TOPICS = ['status', 'metrics', 'events', 'console', 'system', 'runs'] as const;
-/** More points than this are fetched again in fewer. */
-const MOST_POINTS = 20_000;
-const NAMES_PER_REQUEST = 60;
+/** What the page opens with; the other courses come behind it, a few at a time. */
+const FIRST = /^(eval|test)\/|^train\/(loss|grad_norm|learning_rate|tokens_per_second|samples_per_second)$/;
+const NAMES_PER_REQUEST = 6;
+const POINTS = 2000;
+/** Of the last minutes of a rate, for averages and peaks are of all values. */
+const RECENT_POINTS = 50_000;
 const AGAIN_MS = 500;
 /** Events looked back for the last samples; older ones wait for the next. */
 const SAMPLES_WITHIN = 20_000;
@@ -52,8 +58,7 @@ export class RunStore {
   #unlisten: (() => void) | null = null;
   #again: number | null = null;
   #metricsWanted = false;
-  /** Points that came while the numbers were fetched again: those that the answer lacks are appended to it. */
-  #meanwhile: { stream: 'trainer' | 'supervisor'; event: Metrics }[] | null = null;
+  #names: string[] = [];
   /** Messages since the last paint. */
   #news: { summary?: RunSummary; status?: Status | null; system?: SystemSample; series?: boolean } = {};
 
@@ -114,12 +119,13 @@ export class RunStore {
       this.#cursors.saw({ ...record.cursors, console: 0 });
       this.#takeRecord(record);
       await Promise.all([
-        this.#loadMetrics(),
+        this.#loadFirstMetrics(),
         this.#loadSystem(),
         this.#loadConsole(),
         this.#loadSamples(record.cursors.events ?? -1),
       ]);
       this.#listen();
+      void this.#loadOtherMetrics().catch(() => this.#refresh(true));
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#problem = error as Error;
     }
@@ -147,28 +153,90 @@ export class RunStore {
     this.orders.take(record.commands);
   }
 
-  async #loadMetrics(): Promise<void> {
+  async #loadFirstMetrics(): Promise<void> {
     const { names } = await this.#get<MetricNames>('/metrics/names');
-    const charted = names.filter(isCharted);
-    const loads = names.filter(name => name.startsWith('moe/load/'));
-    const requests = [charted.length ? this.#columns(charted, 2000) : null];
-    for (let i = 0; i < loads.length; i += NAMES_PER_REQUEST)
-      requests.push(this.#columns(loads.slice(i, i + NAMES_PER_REQUEST), 10));
-    const answers = (await Promise.all(requests)).filter(answer => answer !== null);
-    this.series.clear();
-    for (const answer of answers) {
-      this.series.replace(answer.series);
-      this.series.replaceSuperseded(answer.superseded ?? {});
-    }
-    if (answers[0]) this.#cursors.sawPoints(answers[0].cursor, answers[0].supervisor);
-    for (const { stream, event } of this.#meanwhile ?? [])
-      if (!this.#cursors.hasPoint(stream, event.seq)) this.series.append(event);
+    this.#names = names;
+    await Promise.all([this.#loadLatest(), this.#loadCourses(names.filter(name => FIRST.test(name)))]);
+    await Promise.all(names.filter(name => name.endsWith('_per_second')).map(name => this.#loadRecent(name)));
+  }
+
+  /** A few names at a time, so that nothing that was asked meanwhile has to wait for all of them. */
+  async #loadOtherMetrics(): Promise<void> {
+    const others = this.#names.filter(
+      name => !FIRST.test(name) && (isCharted(name) || this.series.isWanted(name)),
+    );
+    for (let i = 0; i < others.length; i += NAMES_PER_REQUEST)
+      await this.#loadCourses(others.slice(i, i + NAMES_PER_REQUEST));
+  }
+
+  async #loadLatest(): Promise<void> {
+    const answer = await this.#get<LatestAnswer>('/metrics/latest');
+    this.series.replaceLatest(answer.values, this.#known(answer));
     this.#revision++;
   }
 
-  #columns(names: string[], points: number): Promise<MetricsAnswer> {
+  async #loadCourses(names: string[]): Promise<void> {
+    if (!names.length) return;
     const superseded = (this.#summary?.attempt ?? 1) > 1;
-    return this.#get<MetricsAnswer>('/metrics', { name: names, max_points: points, superseded });
+    const answer = await this.#get<MetricsAnswer>('/metrics', {
+      name: names,
+      max_points: POINTS,
+      superseded,
+    });
+    this.series.replace(answer.series, this.#known(answer));
+    this.series.replaceSuperseded(answer.superseded ?? {}, names);
+    this.#revision++;
+  }
+
+  /** The last minutes of a rate in full, where its course over the whole run is thinner than that. */
+  async #loadRecent(name: string): Promise<void> {
+    const series = this.series.get(name);
+    if (!series?.thinned) return;
+    const begin = firstFrom(series.times, series.lastTime! - RECENT_SECONDS);
+    const from_step = series.steps[Math.max(0, begin - 1)];
+    if (from_step === undefined || Number.isNaN(from_step)) return;
+    const answer = await this.#get<MetricsAnswer>('/metrics', { name, max_points: RECENT_POINTS, from_step });
+    this.series.replaceRecent(name, answer.series[name]!, this.#known(answer));
+  }
+
+  /** The last event of the stream that this run's numbers come from. */
+  #known(answer: { cursor: number; supervisor: number }): number {
+    return this.#isInstrumented ? answer.cursor : answer.supervisor;
+  }
+
+  /** Keep the courses of these names too, whatever they are; those that are not there yet come. */
+  async want(names: readonly string[]): Promise<void> {
+    const missing = names.filter(name => !this.series.get(name));
+    for (const name of names) this.series.want(name);
+    for (let i = 0; i < missing.length; i += NAMES_PER_REQUEST)
+      await this.#loadCourses(missing.slice(i, i + NAMES_PER_REQUEST));
+  }
+
+  /** Every metric that the run has, in the order of their names. */
+  get metricNames(): string[] {
+    void this.#revision;
+    return this.series.namesWith(this.#names);
+  }
+
+  /** A closer look: the true points of a part, as many as are asked for. */
+  async closeUp(
+    names: readonly string[],
+    steps: { from: number; to: number },
+    points: number,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Series>> {
+    const answer = await get<MetricsAnswer>(
+      this.#path('/metrics'),
+      { name: [...names], max_points: points, from_step: steps.from, to_step: steps.to },
+      signal,
+    );
+    return coursesOf(answer.series, this.#known(answer));
+  }
+
+  /** Samples of the machine over the whole run, evenly thinned. */
+  async machineHistory(points: number, signal: AbortSignal): Promise<SystemSample[]> {
+    const answer = await get<SystemAnswer>(this.#path('/system'), { max_points: points }, signal);
+    return answer.samples;
   }
 
   async #loadSystem(): Promise<void> {
@@ -255,14 +323,12 @@ export class RunStore {
     for (const event of this.#cursors.fresh(stream, events)) {
       if (event.type === 'metrics') {
         if (stream === 'supervisor' && this.#isInstrumented) continue;
-        this.#meanwhile?.push({ stream, event });
         this.series.append(event);
         this.#news.series = true;
       } else {
         this.#takeFact(event);
       }
     }
-    if (this.series.size > MOST_POINTS) this.#refresh(true);
   }
 
   /** Everything but numbers: rare, and mostly a reason to read the record again. */
@@ -320,14 +386,14 @@ export class RunStore {
   async #fetchAgain(): Promise<void> {
     const metrics = this.#metricsWanted;
     this.#metricsWanted = false;
-    this.#meanwhile = [];
     try {
       this.#takeRecord(await this.#get<RunRecord>(''));
-      if (metrics) await this.#loadMetrics();
+      if (metrics) {
+        await this.#loadFirstMetrics();
+        await this.#loadOtherMetrics();
+      }
     } catch {
       // The connection's own state says that the server is away; the next event asks again.
-    } finally {
-      this.#meanwhile = null;
     }
   }
 

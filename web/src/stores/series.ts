@@ -1,109 +1,231 @@
 /** Bulk numbers in plain typed arrays, outside of reactivity. Upstream: metrics over HTTP and socket. Downstream: charts. */
 import { toNumber } from '../format';
 import type { Column, Metrics, SupersededColumn } from '../wire/generated';
+import { Recent } from './recent';
+import { pickExtremes } from './thin';
 
-/** Columns that grow by doubling. Unknown steps and epochs are NaN. */
+/** A course that grows past this is thinned to half of it; a closer look asks the server. */
+export const MOST_POINTS = 8192;
+
+const FIELDS = ['step', 'epoch', 'time', 'value', 'low', 'high', 'offset', 'seq'] as const;
+type Field = (typeof FIELDS)[number];
+/** One point; what is unknown is NaN. */
+export type Point = Record<Field, number>;
+
+/** Columns that grow by doubling, and stay bounded. Unknown steps, epochs and log offsets are NaN. */
 export class Series {
   #size = 0;
   #room: number;
-  #step: Float64Array;
-  #epoch: Float64Array;
-  #time: Float64Array;
-  #value: Float64Array;
+  #columns: Record<Field, Float64Array>;
+  #version = 0;
+  #thinned = false;
+  #lowest = Infinity;
+  /** The last event that the columns of an answer held: what the socket tells of it again is known. */
+  upTo = -1;
 
   constructor(room = 256) {
     this.#room = room;
-    this.#step = new Float64Array(room);
-    this.#epoch = new Float64Array(room);
-    this.#time = new Float64Array(room);
-    this.#value = new Float64Array(room);
+    this.#columns = Object.fromEntries(FIELDS.map(field => [field, new Float64Array(room)])) as Record<
+      Field,
+      Float64Array
+    >;
   }
 
   get length(): number {
     return this.#size;
   }
 
+  /** Changes when points that were there before are others now; growing leaves it as it is. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Some points stand for several: the server has more. */
+  get thinned(): boolean {
+    return this.#thinned;
+  }
+
+  /** The lowest finite value there ever was. */
+  get lowest(): number {
+    return this.#lowest;
+  }
+
+  column(field: Field): Float64Array {
+    return this.#columns[field].subarray(0, this.#size);
+  }
+
   get steps(): Float64Array {
-    return this.#step.subarray(0, this.#size);
+    return this.column('step');
   }
 
   get epochs(): Float64Array {
-    return this.#epoch.subarray(0, this.#size);
+    return this.column('epoch');
   }
 
   get times(): Float64Array {
-    return this.#time.subarray(0, this.#size);
+    return this.column('time');
   }
 
   get values(): Float64Array {
-    return this.#value.subarray(0, this.#size);
+    return this.column('value');
+  }
+
+  at(index: number): Point {
+    return Object.fromEntries(FIELDS.map(field => [field, this.#columns[field][index]!])) as Point;
   }
 
   get last(): number | null {
-    return this.#size ? this.#value[this.#size - 1]! : null;
+    return this.#size ? this.#columns.value[this.#size - 1]! : null;
+  }
+
+  get lastStep(): number {
+    return this.#size ? this.#columns.step[this.#size - 1]! : NaN;
   }
 
   get lastTime(): number | null {
-    return this.#size ? this.#time[this.#size - 1]! : null;
+    return this.#size ? this.#columns.time[this.#size - 1]! : null;
   }
 
-  append(step: number, epoch: number, time: number, value: number): void {
+  append(
+    step: number,
+    epoch: number,
+    time: number,
+    value: number,
+    offset = NaN,
+    seq = NaN,
+    low = value,
+    high = value,
+  ): void {
+    if (this.#size === MOST_POINTS) this.#thin();
     if (this.#size === this.#room) this.#grow();
-    this.#step[this.#size] = step;
-    this.#epoch[this.#size] = epoch;
-    this.#time[this.#size] = time;
-    this.#value[this.#size] = value;
-    this.#size++;
+    const at = this.#size++;
+    const columns = this.#columns;
+    columns.step[at] = step;
+    columns.epoch[at] = epoch;
+    columns.time[at] = time;
+    columns.value[at] = value;
+    columns.low[at] = low;
+    columns.high[at] = high;
+    columns.offset[at] = offset;
+    columns.seq[at] = seq;
+    if (low !== high && low < high) this.#thinned = true;
+    if (low < this.#lowest && Number.isFinite(low)) this.#lowest = low;
+  }
+
+  /** Append the points of another course from `index` on. */
+  take(other: Series, index: number): void {
+    const c = other.#columns;
+    for (let i = index; i < other.#size; i++)
+      this.append(
+        c.step[i]!,
+        c.epoch[i]!,
+        c.time[i]!,
+        c.value[i]!,
+        c.offset[i]!,
+        c.seq[i]!,
+        c.low[i]!,
+        c.high[i]!,
+      );
   }
 
   /** Take away the points from `step` on, and return them as a course of their own. */
   cut(step: number): Series {
-    const from = this.steps.findIndex(one => one >= step);
     const tail = new Series();
+    const from = this.steps.findIndex(one => one >= step);
     if (from < 0) return tail;
-    for (let i = from; i < this.#size; i++)
-      tail.append(this.#step[i]!, this.#epoch[i]!, this.#time[i]!, this.#value[i]!);
+    tail.take(this, from);
     this.#size = from;
+    this.#version++;
     return tail;
   }
 
+  /** Half as many points, evenly over the whole course; each then tells the bounds of what it stands for. */
+  #thin(): void {
+    const { step, value, low, high } = this.#columns;
+    const rising = step[0]! < step[this.#size - 1]!;
+    const places = rising ? step : Float64Array.from({ length: this.#size }, (_, i) => i);
+    const kept = pickExtremes(places, value, 0, this.#size, MOST_POINTS / 4);
+    kept.forEach((from, i) => {
+      const to = kept[i + 1] ?? this.#size;
+      for (let at = from + 1; at < to; at++) {
+        if (low[at]! < low[from]!) low[from] = low[at]!;
+        if (high[at]! > high[from]!) high[from] = high[at]!;
+      }
+    });
+    for (const field of FIELDS) {
+      const column = this.#columns[field];
+      kept.forEach((from, i) => (column[i] = column[from]!));
+    }
+    this.#size = kept.length;
+    this.#thinned = true;
+    this.#version++;
+  }
+
   #grow(): void {
-    this.#room *= 2;
-    const wider = (old: Float64Array) => {
-      const next = new Float64Array(this.#room);
-      next.set(old);
-      return next;
-    };
-    this.#step = wider(this.#step);
-    this.#epoch = wider(this.#epoch);
-    this.#time = wider(this.#time);
-    this.#value = wider(this.#value);
+    this.#room = Math.min(MOST_POINTS, this.#room * 2);
+    for (const field of FIELDS) {
+      const wider = new Float64Array(this.#room);
+      wider.set(this.#columns[field]);
+      this.#columns[field] = wider;
+    }
   }
 }
 
-/** Names whose whole course is drawn; of the others (thousands of expert loads) only the last value is kept. */
+/** Names whose whole course is kept; of the others (thousands of expert loads) the last value, unless a course is wanted. */
 export function isCharted(name: string): boolean {
   return !name.startsWith('moe/');
 }
 
-function fromColumn(column: Column | SupersededColumn): Series {
-  const series = new Series(Math.max(256, column.value.length * 2));
+const isLoad = (name: string) => name.startsWith('moe/load/');
+const isRate = (name: string) => name.endsWith('_per_second');
+
+export function fromColumn(column: Column | SupersededColumn, upTo = -1): Series {
+  const series = new Series(Math.min(MOST_POINTS, Math.max(256, column.value.length * 2)));
   column.value.forEach((value, i) => {
     const number = toNumber(value);
     if (number === null) return;
-    series.append(column.step[i] ?? NaN, column.epoch[i] ?? NaN, column.time[i]!, number);
+    const low = toNumber(column.min[i]) ?? number;
+    const high = toNumber(column.max[i]) ?? number;
+    series.append(
+      column.step[i] ?? NaN,
+      column.epoch[i] ?? NaN,
+      column.time[i]!,
+      number,
+      column.log_offset[i] ?? NaN,
+      NaN,
+      low,
+      high,
+    );
   });
+  series.upTo = upTo;
   return series;
 }
 
+export const NO_SERIES: ReadonlyMap<string, Series> = new Map();
+
+export function coursesOf(columns: Record<string, Column>, upTo: number): ReadonlyMap<string, Series> {
+  return new Map(Object.entries(columns).map(([name, column]) => [name, fromColumn(column, upTo)]));
+}
+
+/** What is known of one name. */
+interface Entry {
+  value: number | null;
+  seq: number;
+  series: Series | null;
+  recent: Recent | null;
+}
+
 export class SeriesBook {
-  #charted = new Map<string, Series>();
+  #entries = new Map<string, Entry>();
   /** What a later attempt went back behind, oldest attempt first: shown faded, never as the course itself. */
-  #superseded = new Map<string, Series[]>();
-  #latest = new Map<string, number>();
+  #superseded = new Map<string, readonly Series[]>();
+  #loads = new Map<string, number>();
+  #loadsRevision = 0;
+  #wanted = new Set<string>();
 
   get(name: string): Series | null {
-    return this.#charted.get(name) ?? null;
+    const series = this.#entries.get(name)?.series;
+    return series?.length ? series : null;
   }
 
   superseded(name: string): readonly Series[] {
@@ -111,53 +233,133 @@ export class SeriesBook {
   }
 
   last(name: string): number | null {
-    return this.#latest.get(name) ?? null;
+    return this.#entries.get(name)?.value ?? null;
   }
 
-  get latest(): ReadonlyMap<string, number> {
-    return this.#latest;
+  /** The values of the last minutes, each of them; only of rates. */
+  recent(name: string): Recent | null {
+    return this.#entries.get(name)?.recent ?? null;
   }
 
-  get size(): number {
-    let size = 0;
-    for (const series of this.#charted.values()) size = Math.max(size, series.length);
-    return size;
+  /** Every name that is known here or there, in order. */
+  namesWith(others: readonly string[]): string[] {
+    return [...new Set([...others, ...this.#entries.keys()])].sort();
+  }
+
+  /** The last share of every expert: `moe/load/<layer>/<expert>`. */
+  get loads(): ReadonlyMap<string, number> {
+    return this.#loads;
+  }
+
+  get loadsRevision(): number {
+    return this.#loadsRevision;
   }
 
   clear(): void {
-    this.#charted.clear();
+    this.#entries.clear();
     this.#superseded.clear();
-    this.#latest.clear();
+    this.#loads.clear();
+    this.#loadsRevision++;
   }
 
-  /** Columns of an HTTP answer take the place of what was known. */
-  replace(columns: Record<string, Column>): void {
+  /** Keep the whole course of this name from now on, whatever it is. */
+  want(name: string): void {
+    this.#wanted.add(name);
+  }
+
+  isWanted(name: string): boolean {
+    return this.#wanted.has(name);
+  }
+
+  /** Columns of an HTTP answer that knows the events up to `upTo`; the points that came after it stay. */
+  replace(columns: Record<string, Column>, upTo = -1): void {
     for (const [name, column] of Object.entries(columns)) {
-      const series = fromColumn(column);
-      if (series.last !== null) this.#latest.set(name, series.last);
-      if (isCharted(name)) this.#charted.set(name, series);
+      const series = fromColumn(column, upTo);
+      const entry = this.#entryOf(name);
+      if (series.last !== null && !(entry.seq > upTo)) this.#setLast(name, entry, series.last, upTo);
+      if (!this.#isKept(name)) continue;
+      if (entry.series) {
+        const seqs = entry.series.column('seq');
+        const newer = seqs.findIndex(seq => seq > upTo);
+        if (newer >= 0) series.take(entry.series, newer);
+      }
+      entry.series = series;
+      if (isRate(name)) entry.recent = Recent.of(series);
     }
   }
 
-  replaceSuperseded(columns: Record<string, SupersededColumn[]>): void {
-    for (const [name, attempts] of Object.entries(columns)) {
-      const courses = attempts.map(fromColumn).filter(series => series.length > 0);
+  replaceSuperseded(columns: Record<string, SupersededColumn[]>, names: readonly string[]): void {
+    for (const name of names) {
+      const courses = (columns[name] ?? []).map(one => fromColumn(one)).filter(series => series.length > 0);
       if (courses.length) this.#superseded.set(name, courses);
       else this.#superseded.delete(name);
     }
   }
 
-  append(event: Metrics): void {
-    for (const [name, value] of Object.entries(event.values)) {
+  /** Every value of the last minutes, as of the event `upTo`; those that came after it stay. */
+  replaceRecent(name: string, column: Column, upTo: number): void {
+    const entry = this.#entryOf(name);
+    const recent = new Recent();
+    column.value.forEach((value, i) => {
+      const number = toNumber(value);
+      if (number !== null) recent.append(column.time[i]!, number);
+    });
+    const seqs = entry.series?.column('seq');
+    const newer = seqs?.findIndex(seq => seq > upTo) ?? -1;
+    if (entry.series && newer >= 0)
+      for (let i = newer; i < entry.series.length; i++)
+        recent.append(entry.series.times[i]!, entry.series.values[i]!);
+    entry.recent = recent;
+  }
+
+  /** The last value of many names at once, as of the event `upTo`. */
+  replaceLatest(values: Record<string, number | string>, upTo: number): void {
+    for (const [name, value] of Object.entries(values)) {
       const number = toNumber(value);
       if (number === null) continue;
-      this.#latest.set(name, number);
-      if (!isCharted(name)) continue;
-      let series = this.#charted.get(name);
-      if (!series) this.#charted.set(name, (series = new Series()));
-      if (event.step != null && event.step < series.steps.at(-1)!) this.#supersede(name, series, event.step);
-      series.append(event.step ?? NaN, event.epoch ?? NaN, event.time, number);
+      const entry = this.#entryOf(name);
+      if (!(entry.seq > upTo)) this.#setLast(name, entry, number, upTo);
     }
+  }
+
+  append(event: Metrics): void {
+    const { seq, time, values } = event;
+    const step = event.step ?? NaN;
+    const epoch = event.epoch ?? NaN;
+    const offset = event.log_offset ?? NaN;
+    for (const name in values) {
+      const number = toNumber(values[name]);
+      if (number === null) continue;
+      const entry = this.#entryOf(name);
+      if (!(seq <= entry.seq)) this.#setLast(name, entry, number, seq);
+      if (!this.#isKept(name)) continue;
+      const series = (entry.series ??= new Series());
+      if (seq <= series.upTo) continue;
+      if (step < series.lastStep) this.#supersede(name, series, step);
+      series.append(step, epoch, time, number, offset, seq);
+      if (isRate(name)) (entry.recent ??= new Recent()).append(time, number);
+    }
+  }
+
+  #isKept(name: string): boolean {
+    return isCharted(name) || this.#wanted.has(name);
+  }
+
+  #entryOf(name: string): Entry {
+    let entry = this.#entries.get(name);
+    if (!entry) {
+      entry = { value: null, seq: NaN, series: null, recent: null };
+      this.#entries.set(name, entry);
+    }
+    return entry;
+  }
+
+  #setLast(name: string, entry: Entry, value: number, seq: number): void {
+    entry.value = value;
+    entry.seq = seq;
+    if (!isLoad(name)) return;
+    this.#loads.set(name, value);
+    this.#loadsRevision++;
   }
 
   /** Steps fall only after a resume from an earlier checkpoint: what was drawn beyond it is no longer the course. */

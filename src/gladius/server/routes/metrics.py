@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,7 +11,8 @@ from starlette.responses import Response
 
 from gladius.server.answers import answer, answer_plain
 from gladius.server.rooms import TheRun
-from gladius.wire.runs import MetricNames, MetricsAnswer
+from gladius.store.series import spell
+from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
 
 router = APIRouter(tags=["metrics"])
 
@@ -48,3 +50,11 @@ async def get_metrics(
 async def get_names(run: TheRun) -> Response:
     """The names of a run's metrics, sorted."""
     return answer(MetricNames(names=sorted(run.table.series)))
+
+
+@router.get("/runs/{run_id}/metrics/latest", response_model=LatestAnswer)
+async def get_latest(run: TheRun) -> Response:
+    """The newest value of every metric: thousands of expert loads in one small answer."""
+    last = {name: series.last for name, series in run.table.series.items()}
+    values = {name: one if math.isfinite(one) else spell(one) for name, one in last.items() if one is not None}
+    return answer_plain({"values": values, "cursor": run.trainer.last_seq, "supervisor": run.supervisor.last_seq})
