@@ -1198,6 +1198,19 @@ export interface HistoryEntry {
   checkpoint: string | null;
 }
 /**
+ * The newest value of every metric; `cursor` and `supervisor` are the last event seqs that it knows.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "LatestAnswer".
+ */
+export interface LatestAnswer {
+  values: {
+    [k: string]: number | 'NaN' | 'Infinity' | '-Infinity';
+  };
+  cursor: number;
+  supervisor: number;
+}
+/**
  * Where a line of console.log begins, in bytes, and its number from 1.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
