@@ -13,8 +13,10 @@ import pytest
 from gladius.pulse.events import EventWriter
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.closing import close_attempt
+from gladius.supervise.findings import summarize
 from gladius.supervise.observe import Observed
-from gladius.supervise.record import append_history, render, summarize
+from gladius.supervise.record import append_history
+from gladius.supervise.report import render
 from gladius.supervise.verdict import Verdict, judge_exit
 from pulse_wrapper import read_training_status, write_running_status
 
@@ -104,6 +106,62 @@ def test_a_report_tells_first_last_and_best(run: RunDir) -> None:
     text = render(report, "")
     assert "| Checkpoints | 1 |" in text
     assert "3 → 2" in text
+
+
+def test_a_report_tells_what_a_person_asks_at_the_end(run: RunDir) -> None:
+    (run.checkpoints / "step-3").mkdir(parents=True)
+    write(
+        run, ("hello", {}), metrics(3, train_loss=2.0),
+        ("checkpoint", {"step": 3, "path": "checkpoints/step-3", "bytes": 2_000_000, "kind": "auto", "manifest": "ab"}),
+        ("checkpoint", {"step": 1, "path": "checkpoints/step-1", "bytes": 5, "kind": "manual"}),
+        ("checkpoint", {"step": 4, "failed": "the disk is full"}),
+        ("hyperparameters", {"name": "learning_rate", "old": 0.1, "new": 0.05, "step": 2, "by": "browser"}),
+        ("alert", {"level": "warning", "code": "x", "message": "slow"}),
+    )  # fmt: skip
+    gpu = {"index": 0, "name": "A100", "memory_total": 80_000_000_000}
+    for used in (5, 9, 7):
+        group = {"cpu": 1.0, "rss": used * 10**9, "processes": 1}
+        sample = {"group": group, "gpus": [{**gpu, "memory_run": used * 10**9}, {"index": 1}, "odd"]}
+        write(run, ("system", sample), ("system", {"gpus": None}), supervisor=True)
+    report = summarize(run, 1, "error", None)
+    assert [(one.get("verified"), one.get("available")) for one in report["checkpoints"]] == [
+        (True, True), (False, False), (None, None),
+    ]  # fmt: skip
+    assert report["changes"] == [{"name": "learning_rate", "old": 0.1, "new": 0.05, "step": 2, "by": "browser"}]
+    assert report["peak_memory"]["ram"] == 9 * 10**9 and report["peak_memory"]["gpus"][0]["bytes"] == 9 * 10**9
+    assert report["resume"] == {
+        "checkpoint": "checkpoints/step-3", "step": 3, "command": f"gladius resume {run.run_id}",
+    }  # fmt: skip
+    text = render(report, "the last line")
+    for line in (
+        "- step 3: `checkpoints/step-3`, 2 MB, auto, verified", "- step 4: **failed**, the disk is full",
+        "- learning_rate: 0.1 → 0.05 at step 2 by browser", "- **warning**: slow", "RAM 9 GB, GPU 0 9 GB of 80 GB",
+        f"From step 3: `gladius resume {run.run_id}`", "    the last line",
+    ):  # fmt: skip
+        assert line in text
+    assert summarize(run, 1, "done", None)["resume"] is None
+
+
+def test_a_report_tells_what_the_console_noticed_too_and_nothing_twice(run: RunDir, home: Home) -> None:
+    write(run, ("hello", {}), ("alert", {"level": "warning", "code": "x", "message": "slow"}))
+    noticed = [
+        {
+            "run_id": run.run_id,
+            "level": "critical",
+            "code": "gpu_temperature",
+            "message": "GPU 0 is hot",
+            "began_at": 4e9,
+        },
+        {"run_id": run.run_id, "level": "warning", "code": "x", "message": "slow", "began_at": 4e9},
+        {"run_id": run.run_id, "level": "info", "code": "epoch_milestone", "message": "epoch 10", "began_at": 4e9},
+        {"run_id": run.run_id, "level": "warning", "code": "old", "message": "an attempt before", "began_at": 1.0},
+        {"run_id": "another", "level": "critical", "code": "y", "message": "not ours", "began_at": 4e9},
+    ]
+    lines_ = [json.dumps({"op": "begin", "alert": one}) for one in noticed]
+    (home.state / "alerts.jsonl").write_text("\n".join([*lines_, '{"op":"end","id":"1"}', '{"op":"begin","al']))
+    close(run, home, judge_exit(0, None, None))
+    report = json.loads(run.report_json.read_text())
+    assert [one["message"] for one in report["alerts"]] == ["slow", "GPU 0 is hot"]
 
 
 def test_a_last_loss_that_is_not_finite_is_told_as_it_was(run: RunDir) -> None:

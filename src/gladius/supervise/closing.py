@@ -7,8 +7,10 @@ from typing import Any
 
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import effective_state
+from gladius.supervise.findings import summarize
 from gladius.supervise.observe import Observed
-from gladius.supervise.record import append_history, history_entry, summarize, write_report
+from gladius.supervise.record import append_history, history_entry
+from gladius.supervise.report import write_report
 from gladius.supervise.verdict import Verdict
 from pulse_wrapper import read_training_status, write_training_status
 
@@ -26,7 +28,7 @@ def close_attempt(
     except OSError as error:
         # The history is elsewhere and may still have room.
         _log.warning("%s", error)
-    report = summarize(directory, attempt, state, read_training_status(directory.status))
+    report = summarize(directory, attempt, state, read_training_status(directory.status), home.state / "alerts.jsonl")
     try:
         write_report(directory, report)
     except OSError as error:
