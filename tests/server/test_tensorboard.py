@@ -64,6 +64,8 @@ def test_it_is_opened_by_who_is_signed_in_and_its_page_can_use_nothing_else(
 
     # Without the cookie there is no page, without the key nothing at all, and a foreign page gets neither.
     assert server.bare.get(root + url).headers["location"] == "/lab/login"
+    reload = server.bare.get(root + url, headers={"sec-fetch-site": "cross-site"})
+    assert f'content="0; url={url}"' in reload.text and "script" not in reload.text, "asked again, with the cookie"
     wrong = f"{root}{url[:-6]}wrong/data/environment"
     assert server.bare.get(wrong).status_code == 303 and server.bare.get(wrong, headers=stranger).status_code == 403
     assert server.http.get(wrong).status_code == 404

@@ -51,11 +51,6 @@ _BOXED_HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-_ONCE_MORE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>TensorBoard</title>'
-    '<meta http-equiv="refresh" content="0"></head><body></body></html>'
-)
-"""A sandboxed page is a stranger to us, so that its reload comes without the cookie; a page of ours asks again with it."""
 
 
 class Guard:
@@ -121,7 +116,7 @@ class Guard:
             if self._is_asset(path) or (path == "/" and b"token=" in scope["query_string"]):
                 return None
             if keyed and headers.get("sec-fetch-site") == "cross-site":
-                return HTMLResponse(_ONCE_MORE, headers={"cache-control": "no-store"})
+                return _once_more(f"{self._base}{path}")
             if not path.startswith(API):
                 return RedirectResponse(f"{self._base}/login", status_code=303)
         return problem(
@@ -136,6 +131,16 @@ class Guard:
 def _is_page(path: str) -> bool:
     """Whether it is the front page of what stands behind the key: `/tensorboard/RUN/KEY/`."""
     return path.count("/") <= 4 and path.rpartition("/")[2] in ("", "index.html")
+
+
+def _once_more(path: str) -> Response:
+    """A sandboxed page is a stranger to us, so that its reload comes without the cookie; a page of ours asks again with it.
+
+    The address is spelled out: with the fragment that the browser still has, it would stay on this page.
+    """
+    again = f'<meta http-equiv="refresh" content="0; url={quote(path)}">'
+    page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>TensorBoard</title>{again}</head></html>'
+    return HTMLResponse(page, headers={"cache-control": "no-store"})
 
 
 async def _refuse_socket(refusal: Response, scope: Scope, receive: Receive, send: Send) -> None:
