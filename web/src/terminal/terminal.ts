@@ -68,6 +68,8 @@ export class LogView {
   #linesAtLeaving = 0;
   #heldRow = 0;
   #bookmarks: readonly number[] = [];
+  /** The options of the last search in the view. */
+  #how = '';
   #listening = new AbortController();
   #resize: ResizeObserver;
 
@@ -241,6 +243,10 @@ export class LogView {
   /** Find in what is shown; false when the pattern cannot be used. */
   find(query: Query, direction: 1 | -1, typing = false): boolean {
     const options = { ...searchOptions(query), incremental: typing && direction > 0 };
+    // The addon looks for a changed text only: other options would go on with the old matches.
+    const how = `${query.case} ${query.word} ${query.regex}`;
+    if (how !== this.#how) this.#search.clearDecorations();
+    this.#how = how;
     try {
       if (direction > 0) this.#search.findNext(query.text, options);
       else this.#search.findPrevious(query.text, options);
