@@ -6,13 +6,13 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from console_fixtures import serve
+from console_fixtures import serve, server, train
 from console_server import ConsoleServer
 from steering_fixtures import loop, profiled_loop
 
 from gladius.pulse.rundir import Home
 
-__all__ = ["loop", "profiled_loop", "serve", "server_home"]
+__all__ = ["loop", "profiled_loop", "serve", "server", "server_home", "train"]
 
 
 @pytest.fixture

@@ -105,6 +105,32 @@ def test_a_loss_that_is_not_finite_needs_somebody(written: Written) -> None:
     assert judge_health(written.view()).code == "healthy"
 
 
+def test_a_told_bad_loss_is_mended_by_two_finite_ones(written: Written) -> None:
+    written.begin(1, total_steps=5).started().trainer.write("state", {"state": "running"})
+    written.trainer.write(
+        "alert", {"level": "critical", "code": "non_finite_loss", "message": "loss is NaN since step 5"}
+    )
+    assert judge_health(written.steps(6, 7).view()).message == "Needs you: loss is NaN since step 5"
+    assert judge_health(written.steps(7, 8).view()).code == "healthy"
+
+
+def test_dead_experts_are_no_health(written: Written) -> None:
+    written.begin(1, total_steps=100).started().trainer.write("state", {"state": "running"})
+    shares = {"moe/load/0/0": 0.5, "moe/load/0/1": 0.5, "moe/load/1/0": 1.0, "moe/load/1/1": 0.0}
+    for step in range(4):
+        written.trainer.metrics(shares, step, None, None)
+    assert judge_health(written.view()).code == "healthy", "a few windows without a token kill no expert"
+    written.trainer.metrics(shares, 4, None, None)
+    health = judge_health(written.view())
+    assert (health.level, health.code, health.data) == ("attention", "dead_experts", {"count": 1, "experts": 4})
+    assert health.message == "Training, but 1 of 4 experts get no tokens"
+    written.trainer.metrics({**shares, "moe/load/1/1": 0.01}, 5, None, None)
+    assert judge_health(written.view()).code == "healthy"
+    written.trainer.write("state", {"state": "paused"})
+    paused = judge_health(written.view())
+    assert (paused.code, paused.level) == ("paused", "attention"), "amber, as its badge"
+
+
 def test_a_stall_is_said_with_its_evidence(written: Written) -> None:
     written.begin(1, total_steps=5).started().trainer.write("state", {"state": "running"})
     written.supervisor.write("stall", {"event": "began", "seconds": 75.0, "limit": 60.0, "cpu": 3.0})

@@ -115,6 +115,8 @@ def test_a_sample_holds_the_whole_machine_and_the_session(tmp_path: Path) -> Non
     assert 0 <= sample["cpu"] <= 100
     assert len(sample["gpus"]) == 2
     assert sample["group"]["rss"] > 1_000_000
+    group = machine.sample(os.getsid(0), 0)["group"]
+    assert group["cpu_machine"] == pytest.approx(group["cpu"] / (os.cpu_count() or 1), abs=0.1)
     nobody = machine.sample(None, 0)
     assert nobody["group"] is None
     assert machine.sample(2**22 + 1, 0)["group"] is None

@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover
 from gladius.pulse.rundir import Home
+from gladius.wire.alerts import AlertRecord, AlertsAnswer
 from gladius.wire.catalog import DatasetInfo, HealthAnswer, ProfileInfo
 from gladius.wire.messages import Topic
 from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
+from gladius.wire.settings import Settings
 
 _PAGE = 200
 _ALL_TOPICS: tuple[Topic, ...] = ("status", "metrics", "events", "console", "system", "runs", "alerts")
@@ -106,6 +109,24 @@ class Client:
     def history(self, limit: int = 10) -> list[HistoryEntry]:
         """Ended trainings, newest first."""
         return [HistoryEntry.model_validate(entry) for entry in self._transport.get("/history", {"limit": limit})]
+
+    def alerts(self, run: str | None = None, active: bool | None = None, limit: int = 200) -> list[AlertRecord]:
+        """Alerts and notices, newest first, of one run or of all; `active` chooses those that last, or that have ended."""
+        params = {"run_id": run, "active": None if active is None else str(active).lower(), "limit": limit}
+        return AlertsAnswer.model_validate(self._transport.get("/alerts", params)).alerts
+
+    def acknowledge(self, alert_id: str) -> AlertRecord:
+        """Note that you have seen an alert; done twice, the first stays."""
+        return AlertRecord.model_validate(self._transport.post(f"/alerts/{quote(alert_id, safe='')}/ack", {}))
+
+    def settings(self) -> Settings:
+        """The console's settings, and their defaults."""
+        return Settings.model_validate(self._transport.get("/settings"))
+
+    def change_settings(self, **thresholds: float) -> Settings:
+        """Change thresholds of alerts by name; the others stay. RequestRejected names a wrong one."""
+        held = self.settings().alerts.model_dump()
+        return Settings.model_validate(self._transport.put("/settings", {"alerts": {**held, **thresholds}}))
 
     def profiles(self) -> list[ProfileInfo]:
         """Every profile."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
+from typing import Any, Literal
 
 from gladius.pulse.identity import this_host
+from gladius.store.facts import LOSS
 from gladius.store.view import RunView
 from gladius.wire.runs import Health
 
@@ -13,9 +16,9 @@ _RECENT_ALERT_S = 300.0
 _PLAIN: dict[str, Health] = {
     "queued": Health(level="neutral", code="queued", message="Waiting to start"),
     "preparing": Health(level="good", code="preparing", message="Preparing"),
-    "paused": Health(level="neutral", code="paused", message="Paused, memory kept"),
+    "paused": Health(level="attention", code="paused", message="Paused, memory kept"),
     "stopping": Health(level="neutral", code="stopping", message="Stopping"),
-    "released": Health(level="neutral", code="released", message="Released, can be resumed"),
+    "released": Health(level="attention", code="released", message="Released, can be resumed"),
     "done": Health(level="good", code="done", message="Finished"),
     "cancelled": Health(level="neutral", code="cancelled", message="Stopped by request"),
     "killed": Health(level="trouble", code="killed", message="Killed"),
@@ -37,19 +40,52 @@ def judge_health(view: RunView, now: float | None = None) -> Health:
     if view.suspended:
         return Health(level="attention", code="suspended", message="Suspended; its process is stopped")
     if host is not None and host != this_host():
-        sign = "no sign yet" if silent is None else f"last sign {max(0, silent)} s ago"
-        level = "attention" if view.stale else "neutral"
-        return Health(level=level, code="remote", message=f"On {host}, {sign}")
+        return _remote(view, host, silent)
     if view.stale and silent is not None:
-        return Health(level="attention", code="no_sign", message=f"No sign of life for {silent} s{_evidence(view)}")
+        data = {"seconds": silent, "evidence": _evidence(view)}
+        message = f"No sign of life for {silent} s{_evidence(view)}"
+        return Health(level="attention", code="no_sign", message=message, data=data)
     if view.current.nan_since is not None:
-        what, step = view.current.nan_since
-        since = "" if step is None else f" since step {step}"
-        return Health(level="trouble", code="loss_not_finite", message=f"Needs you: loss is {what}{since}")
+        return _not_finite(*view.current.nan_since)
     if view.stalled:
-        seconds = float((view.current.stall or {}).get("seconds") or 0)
-        return Health(level="attention", code="stalled", message=f"No step for {seconds:.0f} s{_evidence(view)}")
-    return _alerted(view, now) or _PLAIN.get(state) or Health(level="good", code="healthy", message="Healthy")
+        seconds = round(float((view.current.stall or {}).get("seconds") or 0))
+        data = {"seconds": seconds, "evidence": _evidence(view)}
+        message = f"No step for {seconds} s{_evidence(view)}"
+        return Health(level="attention", code="stalled", message=message, data=data)
+    return _alerted(view, now) or _PLAIN.get(state) or _dead_experts(view) or _healthy(state)
+
+
+def _healthy(state: str) -> Health:
+    busy = {"validating": "Healthy, evaluating", "checkpointing": "Healthy, saving a checkpoint"}
+    return Health(level="good", code=state if state in busy else "healthy", message=busy.get(state, "Healthy"))
+
+
+def _remote(view: RunView, host: str, silent: int | None) -> Health:
+    level: Literal["attention", "neutral"] = "attention" if view.stale else "neutral"
+    if silent is None:
+        return Health(level=level, code="remote_silent", message=f"On {host}, no sign yet", data={"host": host})
+    seconds = max(0, silent)
+    data = {"host": host, "seconds": seconds}
+    return Health(level=level, code="remote", message=f"On {host}, last sign {seconds} s ago", data=data)
+
+
+def _not_finite(what: str, step: int | None) -> Health:
+    since = "" if step is None else f" since step {step}"
+    data = {"what": "NaN" if what == "NaN" else "∞", **({} if step is None else {"step": step})}
+    code = "loss_not_finite" if step is not None else "loss_not_finite_unplaced"
+    return Health(level="trouble", code=code, message=f"Needs you: loss is {what}{since}", data=data)
+
+
+def _dead_experts(view: RunView) -> Health | None:
+    """A training that goes on, and wastes a part of its model."""
+    load = view.experts.load()
+    if load is None or not load.dead or load.attempt != view.attempt:
+        return None
+    count = len(load.dead)
+    message = f"Training, but {count} of {load.experts} experts get no tokens"
+    return Health(
+        level="attention", code="dead_experts", message=message, data={"count": count, "experts": load.experts}
+    )
 
 
 def _ended(view: RunView, state: str) -> Health:
@@ -66,9 +102,17 @@ def _alerted(view: RunView, now: float) -> Health | None:
     for alert in reversed(view.alerts):
         if now - float(alert.get("time", 0)) > _RECENT_ALERT_S:
             return None
-        if alert.get("level") == "critical":
+        if alert.get("level") == "critical" and not _is_mended(view, alert):
             return Health(level="trouble", code=str(alert.get("code")), message=f"Needs you: {alert.get('message')}")
     return None
+
+
+def _is_mended(view: RunView, alert: dict[str, Any]) -> bool:
+    """Whether the trainer told of a bad loss, and two finite ones followed: the first may be an average that hides it."""
+    series = view.table.series.get(LOSS) if alert.get("code") == "non_finite_loss" else None
+    if series is None or len(series) < 2:
+        return False
+    return view.table.times[series.rows[-2]] > alert["time"] and all(map(math.isfinite, series.values[-2:]))
 
 
 def _evidence(view: RunView) -> str:

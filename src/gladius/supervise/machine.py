@@ -130,7 +130,7 @@ class Machine:
         }
 
     def _group(self, pids: set[int]) -> dict[str, Any] | None:
-        """CPU in percent of one core and resident bytes of the run's processes together."""
+        """CPU in percent of one core and of the whole machine, and resident bytes, of the run's processes together."""
         if not pids:
             return None
         self._processes = {pid: process for pid, process in self._processes.items() if pid in pids}
@@ -142,7 +142,8 @@ class Machine:
                     cpu += process.cpu_percent()
                     rss += process.memory_info().rss
                 count += 1
-        return {"cpu": round(cpu, 1), "rss": rss, "processes": count}
+        share = round(cpu / (psutil.cpu_count() or 1), 1)
+        return {"cpu": round(cpu, 1), "cpu_machine": share, "rss": rss, "processes": count}
 
 
 def session_pids(session: int) -> set[int]:

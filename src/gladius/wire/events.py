@@ -243,9 +243,10 @@ class MemoryUse(Wire):
 
 
 class ProcessGroupUse(Wire):
-    """The trainer's processes together: percent of one core, resident bytes."""
+    """The trainer's processes together: percent of one core and of the whole machine, resident bytes."""
 
     cpu: float
+    cpu_machine: float | None = Field(default=None, description="Percent of the whole machine, as `System.cpu`")
     rss: int
     processes: int
 

@@ -38,11 +38,12 @@ class Status(Wire):
 
 
 class Health(Wire):
-    """Is it well? `code` names the sentence (for translation), `message` is it in English."""
+    """Is it well? `code` names the sentence and `data` holds its parameters, for translation; `message` is it in English."""
 
     level: Literal["good", "attention", "trouble", "neutral"]
     code: str
     message: str
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 class Best(Wire):

@@ -1025,13 +1025,17 @@ export interface GpuSample {
   throttling?: string | null;
 }
 /**
- * The trainer's processes together: percent of one core, resident bytes.
+ * The trainer's processes together: percent of one core and of the whole machine, resident bytes.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ProcessGroupUse".
  */
 export interface ProcessGroupUse {
   cpu: number;
+  /**
+   * Percent of the whole machine, as `System.cpu`
+   */
+  cpu_machine?: number | null;
   rss: number;
   processes: number;
 }
@@ -1145,7 +1149,7 @@ export interface Gap {
   };
 }
 /**
- * Is it well? `code` names the sentence (for translation), `message` is it in English.
+ * Is it well? `code` names the sentence and `data` holds its parameters, for translation; `message` is it in English.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Health".
@@ -1154,6 +1158,9 @@ export interface Health {
   level: 'good' | 'attention' | 'trouble' | 'neutral';
   code: string;
   message: string;
+  data: {
+    [k: string]: unknown;
+  };
 }
 /**
  * The answer of `GET /health`.

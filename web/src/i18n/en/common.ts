@@ -48,6 +48,13 @@ export const common = {
   'health.lost': 'The process is gone; how it ended is not known',
   'health.unknown': 'Ended unobserved; the exit code is not known',
   'health.error': 'Needs you: it ended with an error',
+  'health.no_sign': 'No sign of life for {seconds} s{evidence}',
+  'health.stalled': 'No step for {seconds} s{evidence}',
+  'health.loss_not_finite': 'Needs you: loss is {what} since step {step}',
+  'health.loss_not_finite_unplaced': 'Needs you: loss is {what}',
+  'health.dead_experts': 'Training, but {count} of {experts} experts get no tokens',
+  'health.remote': 'On {host}, last sign {seconds} s ago',
+  'health.remote_silent': 'On {host}, no sign yet',
 
   'dialog.close': 'Close',
   'dialog.cancel': 'Cancel',

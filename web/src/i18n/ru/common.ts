@@ -50,6 +50,13 @@ export const common: Record<keyof typeof english, string> = {
   'health.lost': 'Процесс исчез; чем он кончился, неизвестно',
   'health.unknown': 'Окончен без наблюдения; код выхода неизвестен',
   'health.error': 'Нужны вы: окончился с ошибкой',
+  'health.no_sign': 'Нет признаков жизни {seconds} с{evidence}',
+  'health.stalled': 'Нет шагов {seconds} с{evidence}',
+  'health.loss_not_finite': 'Нужны вы: потери — {what} начиная с шага {step}',
+  'health.loss_not_finite_unplaced': 'Нужны вы: потери — {what}',
+  'health.dead_experts': 'Обучение идёт, но экспертов без токенов: {count} из {experts}',
+  'health.remote': 'На {host}, последний признак жизни {seconds} с назад',
+  'health.remote_silent': 'На {host}, признаков жизни пока нет',
 
   'dialog.close': 'Закрыть',
   'dialog.cancel': 'Отмена',
