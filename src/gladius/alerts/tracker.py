@@ -143,7 +143,7 @@ class Tracker:
 
     def _live(self, view: RunView, limits: Thresholds) -> None:
         """What only holds while the run lives."""
-        self._take(view, self._throughput.judge(view, limits))
+        self._take(view, self._throughput.judge(view, limits, fills=self._replays))
         now = time.time()
         if now - self._experts_at >= EXPERTS_S and (load := view.experts.load()) is not None:
             self._experts_at = now

@@ -62,15 +62,15 @@ class Throughput:
         self._sum, self._count = 0.0, 0.0
         self._last = 0.0
 
-    def judge(self, view: RunView, limits: Thresholds) -> Iterator[Signal]:
-        """What the points say that came since the last call."""
+    def judge(self, view: RunView, limits: Thresholds, fills: bool = False) -> Iterator[Signal]:
+        """What the points say that came since the last call. With `fills` they are the past, and only fill the window."""
         name, unit = next(((name, unit) for name, unit in _UNITS if name in view.table.series), ("", ""))
         series, table = view.table.series.get(name), view.table
         runs = view.state == "running"
         if series is not None and len(series) and series.rows[-1] > self._row:
-            fills, first = self._row < 0, bisect_right(series.rows, self._row)
+            first = bisect_right(series.rows, self._row)
             if fills:
-                # Of the past only the window is wanted; which states lay between its points is not known.
+                # Which states lay between the points of the past is not known.
                 first = bisect_left(series.rows, table.times[series.rows[-1]] - WINDOW_S, key=table.times.__getitem__)
             for place in range(first, len(series)):
                 row = series.rows[place]
