@@ -12,6 +12,7 @@ import pytest
 from console_fixtures import serve
 from console_server import ConsoleServer
 from steered_run import steer, steered
+from watched_page import Guest, House
 
 __all__ = ["serve", "steer", "steered"]
 
@@ -85,3 +86,25 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
     yield start
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def house(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One server for a module, for runs that are told event by event. It comes after the browser, which may be missing."""
+    running = House(tmp_path_factory.mktemp("house"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def guest(browser: Any, house: House) -> Iterator[Callable[..., Guest]]:
+    """Sign a browser of its own in to the module's server."""
+    opened: list[Guest] = []
+
+    def start(prepare: str = "", **options: Any) -> Guest:
+        opened.append(Guest(browser, house.server, prepare, **options))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()

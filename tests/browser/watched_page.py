@@ -1,0 +1,155 @@
+"""A server, a run that is told event by event, and signed-in browsers: shared by a module's tests of alerts and settings."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alert_story import Told
+from console_server import ConsoleServer
+
+from gladius.pulse.identity import Identity
+from gladius.pulse.lock import FileLock
+from gladius.pulse.rundir import Home
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+
+
+class LiveStory(Told):
+    """A run told in real time: what is appended happens now. It holds its supervisor's lock, so that no other attaches."""
+
+    def __init__(self, home: Home, me: Identity) -> None:
+        self.lock: FileLock | None = None
+        super().__init__(home, me, time.time())
+
+    def attempt_begins(self, attempt: int, **hello: Any) -> Told:
+        if self.lock is None:
+            self.lock = FileLock(self.directory.supervisor_lock)
+            self.lock.acquire()
+        return super().attempt_begins(attempt, **hello)
+
+    def clock(self) -> float:
+        return time.time()
+
+
+class House:
+    """One server with its home, for the tests of a module."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = Home(folder / "home")
+        self.home.create()
+        self._started: list[subprocess.Popen[str]] = []
+        self._told: list[LiveStory] = []
+        self.server = ConsoleServer(self.spawn, self.home)
+
+    def spawn(self, *argv: object, **options: Any) -> subprocess.Popen[str]:
+        given = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, **options}
+        self._started.append(subprocess.Popen([str(word) for word in argv], **given))
+        return self._started[-1]
+
+    def run(self) -> LiveStory:
+        """A run with a process that lives."""
+        me = Identity.of(self.spawn("sleep", "600").pid)
+        assert me is not None
+        self._told.append(LiveStory(self.home, me))
+        return self._told[-1]
+
+    def settle(self, until: Callable[..., Any]) -> None:
+        """End the runs of a test, and acknowledge all that they gave reason for: the next test finds nothing waiting."""
+        for run in self._told:
+            run.state("done").exited("finished", code=0)
+            if run.lock is not None:
+                run.lock.release()
+        ids = {run.directory.run_id for run in self._told}
+        self._told.clear()
+        until(
+            lambda: (
+                not ids
+                & {one["run_id"] for one in self.server.get("/runs", limit=200)["runs"] if one["state"] != "done"}
+            )
+        )
+        for one in self.server.get("/alerts", limit=1000)["alerts"]:
+            if one["acknowledged_at"] is None:
+                self.server.http.post(f"/alerts/{one['id']}/ack")
+
+    def alerts(self, run: Told) -> dict[str, dict[str, Any]]:
+        """The server's book of a run, the newest of each code."""
+        found = self.server.get("/alerts", run_id=run.directory.run_id)["alerts"]
+        return {one["code"]: one for one in reversed(found)}
+
+    def close(self) -> None:
+        self.server.terminate()
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.wait(10)
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+class Guest:
+    """A browser of its own, signed in; its page, and what it complained about."""
+
+    def __init__(self, browser: Any, server: ConsoleServer, prepare: str = "", **options: Any) -> None:
+        self.server = server
+        self.context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "locale": "en-US", **options})
+        if prepare:
+            self.context.add_init_script(prepare)
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.goto(f"{server.url}/?token={server.token}")
+
+    def open(self, path: str) -> Any:
+        self.page.goto(self.server.url + path)
+        self.live()
+        return self.page
+
+    def watch(self, run: Told) -> Any:
+        """The run's console, loaded."""
+        self.open(f"/runs/{run.directory.run_id}")
+        self.page.get_by_role("button", name="Stop training").wait_for()
+        return self.page
+
+    def live(self) -> None:
+        """Wait until the page hears alerts: the bell has read the list."""
+        self.page.wait_for_function("document.querySelector('button.tool[aria-haspopup=dialog]') !== null")
+        self.page.wait_for_load_state("networkidle")
+
+    @property
+    def toasts(self) -> Any:
+        return self.page.get_by_role("region", name="New alerts")
+
+    def toast(self, text: str) -> Any:
+        return self.toasts.locator(".toast", has_text=text)
+
+    @property
+    def bell(self) -> Any:
+        return self.page.locator("button[aria-label^='Alerts,'], button[aria-label^='Тревоги,']")
+
+    @property
+    def waiting(self) -> int:
+        """How many the bell says wait."""
+        words = str(self.bell.get_attribute("aria-label"))
+        return int("".join(filter(str.isdigit, words)) or 0)
+
+    def violations(self) -> list[str]:
+        """What axe finds against WCAG 2.2 AA, one line each."""
+        if not AXE.is_file():
+            pytest.skip("axe-core is not installed: npm --prefix web ci")
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}"
+        found = self.page.evaluate(f"axe.run(document, {rules}).then(result => result.violations)")
+        return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+    def close(self) -> None:
+        self.context.close()
+
+
+Visitor = Callable[..., Guest]
