@@ -22,9 +22,12 @@ from small_trainer import (  # noqa: E402
 
 from gladius.integrations import found_trainer  # noqa: E402
 from gladius.integrations.transformers import GladiusCallback  # noqa: E402
+from gladius.launch.rate_course import rate_course  # noqa: E402
 from gladius.pulse.checkpoints import read_facts, verify  # noqa: E402
+from gladius.pulse.rundir import RunDir  # noqa: E402
 from gladius.pulse.start import start  # noqa: E402
 from gladius.recipes.tiny_moe import make_tokenizer  # noqa: E402
+from gladius.store.view import RunView  # noqa: E402
 
 torch.set_num_threads(1)  # a model this small gains nothing from more, and spinning threads starve a busy machine
 
@@ -341,6 +344,28 @@ def test_the_peak_rate_rescales_the_schedule_and_keeps_the_ratio_of_groups(steer
     (change,) = events(run.dir, "hyperparameters")
     assert (change["name"], change["old"], change["new"], change["step"]) == ("learning_rate", 0.02, 0.06, 4)
     assert events(run.dir, "hello")[0]["adjustable"]["learning_rate"]["label"] == "peak learning rate"
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant_with_warmup", "constant"])
+def test_the_previewed_course_of_the_rate_is_the_one_that_is_trained(home, steer, schedule):
+    found = []
+
+    class Foresees(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 3:  # as the dialog would, before the change that takes effect at the end of step 4
+                (directory,) = home.runs.iterdir()
+                found.append(rate_course(RunView(RunDir(directory)).load(), 0.05))
+
+    run, _, (answer,) = steer(
+        ("set", {"name": "learning_rate", "value": 0.05}), others=[Foresees()], lr_scheduler_type=schedule,
+        warmup_steps=0 if schedule == "constant" else 2,
+    )  # fmt: skip
+    (foreseen,) = found
+    assert (answer["state"], answer["step"], foreseen.known) == ("applied", 4, True), foreseen.source
+    trained = rates(run.dir)
+    now, then = (dict(zip(foreseen.steps, column, strict=True)) for column in (foreseen.now, foreseen.then))
+    assert {step: now[step] for step in range(1, 5)} == pytest.approx({step: trained[step] for step in range(1, 5)})
+    assert {step: then[step] for step in range(5, 13)} == pytest.approx({step: trained[step] for step in range(5, 13)})
 
 
 @pytest.mark.parametrize("begun_with", [0.1, 0.0])

@@ -380,6 +380,34 @@ def test_a_release_saves_ends_the_loop_and_is_applied_when_the_script_let_go(str
     assert status["epoch"] > 0
 
 
+@pytest.mark.parametrize("between", ["nothing", "set", "deleted"])
+def test_releasing_a_held_run_saves_again_only_what_was_changed_since(street: Street, between: str) -> None:
+    run = street.start()
+    run.on("checkpoint", street.save)
+    run.adjustable("learning_rate", get=lambda: street.rate, set=lambda value: setattr(street, "rate", value), min=0)
+    pause = street.post("pause")
+
+    def meanwhile() -> None:
+        if between == "set":
+            changed = street.post("set", name="learning_rate", value=0.2)
+            _wait(lambda: street.acks(changed) == ["accepted", "applied"])
+        elif between == "deleted":
+            shutil.rmtree(street.events("checkpoint")[-1]["path"])
+
+    street.later(
+        lambda: _wait(lambda: street.acks(pause) == ["accepted", "applied"]),
+        meanwhile,
+        lambda: street.post("pause", mode="release"),
+    )
+    street.drive(lambda: False)
+    run.finish()
+    assert street.states()[-2:] == ["checkpointing", "released"]
+    saves = street.events("checkpoint")
+    assert [event["kind"] for event in saves] == ["pause"] * (1 if between == "nothing" else 2)
+    facts = read_facts(Path(saves[-1]["path"]))
+    assert facts["hyperparameters"]["learning_rate"] == street.rate
+
+
 def test_ctrl_c_while_a_release_winds_down_changes_nothing(street: Street) -> None:
     run = street.start()
     run.on("checkpoint", street.save)

@@ -12,7 +12,7 @@ from written_run import Written
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import Identity
-from gladius.store.commands import command_record
+from gladius.store.commands import command_record, command_records
 from gladius.store.record import Steering, record
 from gladius.store.resumable import resumable
 
@@ -139,6 +139,30 @@ def test_an_answer_is_unknown_only_when_nobody_is_left_to_give_it(written: Writt
     assert state() == "outcome_unknown"
     written.trainer.write("ack", {"command_id": "pause-1", "state": "applied"})
     assert state() == "applied", "a late answer wins"
+
+
+def test_a_resume_and_a_fork_are_on_record_like_any_command(written: Written) -> None:
+    written.begin(1, total_steps=5).started().exited("failed", code=1)
+    assert command_records(written.view()) == []
+    asked = {"argv": ["python"], "asked_by": "browser", "asked_at": 5.0, "checkpoint": "/c/step-3"}
+    written.directory.write_attempt(2, {**asked, "overrides": {"lr": 0.5}})
+    (waiting,) = command_records(written.view())
+    assert (waiting.command, waiting.state, waiting.issued_by, waiting.issued_at) == (
+        "resume",
+        "requested",
+        "browser",
+        5.0,
+    )
+    assert waiting.args == {"checkpoint": "/c/step-3", "overrides": {"lr": 0.5}}
+    EventWriter(written.directory.supervisor_events, 2).write("process", {"event": "started", **written.me.as_dict()})
+    (begun,) = command_records(written.view())
+    assert begun.state == "applied" and command_record(written.view(), begun.command_id) == begun
+
+    forked = written.view()
+    forked.run["parent"] = {"run_id": "elder", "checkpoint": "/c/step-3", "kind": "fork"}
+    forked.directory.write_attempt(1, asked)
+    first = command_records(forked)[0]
+    assert (first.command, first.args["run_id"], first.state) == ("fork", "elder", "applied")
 
 
 def test_what_can_go_on_is_said(written: Written, me: Identity) -> None:

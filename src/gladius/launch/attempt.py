@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,7 @@ def launch(home: Home, launcher: Launcher, run: RunDir, number: int, attempt: At
         "argv": attempt.argv, "cwd": attempt.cwd, "env": sorted(os.environ), "launcher": launcher.name,
         "checkpoint": attempt.checkpoint, "overrides": attempt.overrides, "total_epochs": attempt.total_epochs,
         "pythonpath": str(extra_path) if extra_path else None, "asked_by": attempt.asked_by,
+        "asked_at": time.time(),
     }  # fmt: skip
     run.write_attempt(number, facts)
     before = read_training_status(run.status)

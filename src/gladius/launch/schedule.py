@@ -1,7 +1,8 @@
-"""The learning rate that a schedule gives at a step. Upstream: a run's configuration. Downstream: preview.
+"""The learning rate that a schedule gives at a step. Upstream: a run's configuration. Downstream: preview, rate_course.
 
-The formulas are those of `transformers.optimization` (get_constant_schedule_with_warmup, get_linear_schedule_with_warmup,
-get_cosine_schedule_with_warmup with half a cosine), by which the Trainer multiplies the peak rate.
+The formulas are those of `transformers.optimization` (get_constant_schedule, get_constant_schedule_with_warmup,
+get_linear_schedule_with_warmup, get_cosine_schedule_with_warmup with half a cosine), by which the Trainer multiplies the
+peak rate.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 FORMULAS = {
+    "constant": "peak",
     "constant_with_warmup": "peak after the warm-up",
     "linear": "peak x (T - s) / (T - w)",
     "cosine": "peak x (1 + cos(pi (s - w) / (T - w))) / 2",
@@ -30,6 +32,8 @@ class Schedule:
         return self.peak * self._factor(step)
 
     def _factor(self, step: int) -> float:
+        if self.name == "constant":
+            return 1.0
         if step < self.warmup:
             return step / max(1, self.warmup)
         if self.name == "constant_with_warmup":

@@ -209,6 +209,11 @@ class Saver:
 
     # Which are kept
 
+    @property
+    def last_is_whole(self) -> bool:
+        """Whether the newest checkpoint of this attempt is still there."""
+        return bool(self.saved) and _is_sealed(self.saved[-1][1])
+
     def last_good(self, until: int, began_at: Optional[int]) -> Optional[Path]:
         """The newest checkpoint that is still there, of a step up to `until`.
 

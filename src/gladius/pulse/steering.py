@@ -51,6 +51,7 @@ class Steering:
         self._adjustables = adjustables
         self._saver = saver
         self._ending: Optional[Command] = None
+        self._as_saved = False
         self._clean = Cleaner()
         self._acts: Dict[str, Callable[[Command], None]] = {
             "pause": self._pause, "resume": self._resume, "stop": self._stop, "checkpoint": self._checkpoint,
@@ -109,6 +110,7 @@ class Steering:
             detail = None
             if self._saver.policy is not None:
                 sealed = self._saver.save("pause")
+                self._as_saved = sealed is not None
                 detail = (
                     f"held; saved: {sealed.path}" if sealed else f"held without a checkpoint: {self._saver.failure}"
                 )
@@ -119,6 +121,12 @@ class Steering:
         self._voice.progress(f"Paused at step {self._voice.step}")
         self._voice.move("paused", reason)
         self._answer(command, "applied", detail)
+        try:
+            self._wait_held()
+        finally:
+            self._as_saved = False
+
+    def _wait_held(self) -> None:
         with self._voice.no_steps():
             while self._voice.state == "paused":
                 self._heart.arrived.wait(_HOLD_WAKES_S)
@@ -133,8 +141,11 @@ class Steering:
         self._answer(command, "applied", "it was running already" if running else None)
 
     def _release(self, command: Command, reason: str) -> None:
-        """Save and end the loop; it counts as applied when the script has let go, in `finish`."""
-        if self._saver.save("pause") is None:
+        """Save and end the loop; it counts as applied when the script has let go, in `finish`.
+
+        A hold has saved already: where nothing was changed since, that checkpoint is the one to go on from.
+        """
+        if not (self._as_saved and self._saver.last_is_whole) and self._saver.save("pause") is None:
             self._answer(command, "rejected", f"nothing was released, for the checkpoint failed: {self._saver.failure}")
             return
         # From here on there is nothing to do but to leave, which `checkpointing` alone may do as `released`.
@@ -192,6 +203,7 @@ class Steering:
         if sealed is None:
             self._answer(command, "rejected", f"checkpoint failed: {self._saver.failure}")
         else:
+            self._as_saved = self._voice.state == "paused"
             self._answer(command, "applied", f"verified: {sealed.path} ({sealed.bytes / 1e6:.1f} MB)")
 
     def _run_validation(self, command: Command) -> None:
@@ -227,6 +239,7 @@ class Steering:
     def tell_change(self, change: Change, by: str) -> None:
         """Record that a hyperparameter took a new value."""
         step = self._voice.step
+        self._as_saved = False
         self._voice.write(
             "hyperparameters", {"name": change.name, "old": change.old, "new": change.new, "step": step, "by": by}
         )

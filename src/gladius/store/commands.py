@@ -3,27 +3,64 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from gladius.pulse.control import Command
 from gladius.pulse.lock import is_held
 from gladius.store.view import RunView
 from gladius.wire.events import Ack
 from gladius.wire.runs import CommandRecord, CommandState
+from pulse_wrapper import safe_read_json
 
 TIMED_OUT_AFTER_S = 30.0
 
 
 def command_records(view: RunView, now: float | None = None) -> list[CommandRecord]:
     """Every command of a run, oldest first; an id that a client chose tells nothing of the time."""
-    ids = sorted(view.commands, key=lambda id_: (view.commands[id_].issued_at, id_))
-    return [record for record in (command_record(view, id_, now) for id_ in ids) if record is not None]
+    records = [command_record(view, id_, now) for id_ in view.commands]
+    known = [record for record in records if record is not None]
+    return sorted([*departures(view), *known], key=lambda record: (record.issued_at, record.command_id))
+
+
+def departures(view: RunView) -> list[CommandRecord]:
+    """Each resume of this run, and the fork that it began with: nobody lived to find them in a mailbox."""
+    records = [_departure(view, number) for number in sorted({*view.launched, *view.attempts})]
+    return [record for record in records if record is not None]
+
+
+def _departure(view: RunView, number: int) -> CommandRecord | None:
+    """How somebody began an attempt; None for one that began by itself, or with the run."""
+    parent = view.run.get("parent")
+    forked = number == 1 and isinstance(parent, dict)
+    launched = safe_read_json(view.directory.attempt_json(number)) or {}
+    asked_by, facts = launched.get("asked_by"), view.attempt_facts(number)
+    asked_at = launched.get("asked_at", facts.started_at)
+    if not (forked or number > 1) or not isinstance(asked_by, str) or not isinstance(asked_at, int | float):
+        return None
+    checkpoint, overrides = launched.get("checkpoint"), launched.get("overrides")
+    args: dict[str, Any] = {"checkpoint": checkpoint} if isinstance(checkpoint, str) else {}
+    args |= {"overrides": overrides} if isinstance(overrides, dict) and overrides else {}
+    if forked and isinstance(parent, dict):
+        args["run_id"] = parent.get("run_id")
+    resumed = (facts.hello or {}).get("resumed_from") or {}
+    return CommandRecord(
+        command_id=f"attempt-{number}",
+        command="fork" if forked else "resume",
+        args=args,
+        issued_at=float(asked_at),
+        issued_by=asked_by,
+        attempt=number,
+        state="requested" if facts.started_at is None else "applied",
+        step=resumed.get("step"),
+        detail=f"attempt {number}",
+    )
 
 
 def command_record(view: RunView, command_id: str, now: float | None = None) -> CommandRecord | None:
     """One command and its acks, None when there is none by that id."""
     command = view.commands.get(command_id)
     if command is None:
-        return None
+        return next((record for record in departures(view) if record.command_id == command_id), None)
     acks = []
     for event in view.acks.get(command_id, []):
         try:

@@ -27,8 +27,8 @@ ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.LatestAnswer, runs.SystemAnswer,
     runs.SearchHit, runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer, config.ConfigSchema,
     runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
-    catalog.CommandAnswer, catalog.HealthAnswer, catalog.SessionAnswer, catalog.Problem, steering.ResumePreview, steering.ConfigDiff,
-    alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
+    catalog.CommandAnswer, catalog.HealthAnswer, catalog.SessionAnswer, catalog.Problem, steering.ResumePreview,
+    steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]

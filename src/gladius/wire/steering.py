@@ -88,6 +88,23 @@ class RateContinuity(Wire):
     source: str
 
 
+class ScheduleCourse(Wire):
+    """The learning rate of each of `steps` (columns of equal length): with the peak in force, and with the one asked about.
+
+    `then` is null up to the step that is made now: what is past stays. Nothing is drawn where `known` is false; `source`
+    says which formula it is, or why none.
+    """
+
+    known: bool
+    source: str
+    name: str | None = None
+    peak: float | None = Field(default=None, description="The peak rate in force")
+    step: int | None = Field(default=None, description="The last step made")
+    steps: list[int] = Field(default_factory=list)
+    now: list[float] = Field(default_factory=list)
+    then: list[float | None] | None = None
+
+
 class ResumePreview(Wire):
     """What a resume or fork would do, found without loading a single weight."""
 

@@ -1612,6 +1612,31 @@ export interface Suggestion {
   };
 }
 /**
+ * The learning rate of each of `steps` (columns of equal length): with the peak in force, and with the one asked about.
+ *
+ * `then` is null up to the step that is made now: what is past stays. Nothing is drawn where `known` is false; `source`
+ * says which formula it is, or why none.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ScheduleCourse".
+ */
+export interface ScheduleCourse {
+  known: boolean;
+  source: string;
+  name: string | null;
+  /**
+   * The peak rate in force
+   */
+  peak: number | null;
+  /**
+   * The last step made
+   */
+  step: number | null;
+  steps: number[];
+  now: number[];
+  then: (number | null)[] | null;
+}
+/**
  * A line of console.log: byte offset of its start, line number from 1, text without colour codes.
  *
  * This interface was referenced by `Wire`'s JSON-Schema

@@ -1,4 +1,4 @@
-"""The report of an ended run. Upstream: report.json, report.md. Downstream: history page, client."""
+"""The report of an ended run, and what is known of its failure. Upstream: report.json, report.md, store. Downstream: dialogs, client."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import asyncio
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from gladius.errors import ReportNotFound
 from gladius.server.answers import JSON
 from gladius.server.rooms import TheRun
+from gladius.store.errorlog import error_log
 
 router = APIRouter(tags=["report"])
 
@@ -24,3 +25,11 @@ async def get_report(run: TheRun, format: Literal["json", "md"] = "json") -> Res
     except FileNotFoundError:
         raise ReportNotFound(f"Run '{run.run_id}' has no report yet.", "It is written when an attempt ends.") from None
     return Response(content, media_type=JSON if format == "json" else "text/markdown; charset=utf-8")
+
+
+@router.get("/runs/{run_id}/error-log", response_class=PlainTextResponse)
+async def get_error_log(run: TheRun) -> Response:
+    """Error, traceback, the last 200 lines of the log, versions and configuration in one text."""
+    text = await asyncio.to_thread(error_log, run)
+    named = {"content-disposition": f"attachment; filename={run.run_id}-error.txt"}
+    return PlainTextResponse(text, headers=named)
