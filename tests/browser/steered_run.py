@@ -29,6 +29,9 @@ class Steered:
 
     def __init__(self, server: ConsoleServer, guest: Any, run_id: str) -> None:
         self.server, self.guest, self.run_id = server, guest, run_id
+        self.directory = server.home.run(run_id)
+        self.gate = self.directory.root / "gate"
+        """While it exists, a save or a validation that has begun does not end."""
         self.page = guest.open(f"/runs/{run_id}")
 
     @property
@@ -47,6 +50,14 @@ class Steered:
 
     def text(self, region: str) -> str:
         return str(self.page.get_by_role("region", name=region).inner_text())
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.page.get_by_role("status").wait_for()
+
+    def events(self, type_: str) -> list[Any]:
+        """The trainer's events of one type, as its stream has them."""
+        return list(self.server.get(f"/runs/{self.run_id}/events", type=type_, limit=1000)["events"])
 
     def live(self, name: str) -> Any:
         """What the trainer last told of a hyperparameter."""

@@ -3,7 +3,8 @@
     python steered_script.py RUN_DIR PAUSE_S [WEIGHT_BYTES]
 
 It finds the minimum of a parabola by gradient descent. What it is told it does: rate and decay while it runs, the batch
-size at a restart, the files of a checkpoint are as large as asked.
+size at a restart, the files of a checkpoint are as large as asked. While there is a file `gate` in its run directory, a
+save or a validation that has begun does not end.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     return {f"{section}.{key}": value for section, keys in data.items() for key, value in keys.items()}
 
 
+def pass_gate(run_dir: Path) -> None:
+    """Wait as long as the test wants."""
+    while (run_dir / "gate").exists():
+        time.sleep(0.01)
+
+
 class Training:
     """The position on the parabola, and what may be changed of it."""
 
@@ -35,6 +42,7 @@ class Training:
         self.position = 6.0
         self.learning_rate = float(config["train.learning_rate"])
         self.weight_decay = float(config["train.weight_decay"])
+        self.schedule = "constant"
         self.batch_size = int(config["train.batch_size"])
         self.eval_every = int(config["train.eval_steps"])
 
@@ -51,7 +59,9 @@ class Training:
 
 def main(run_dir: Path, pause: float, weight_bytes: int) -> None:
     training = Training(read_config(run_dir))
-    with gladius.start(total_epochs=40, steps_per_epoch=STEPS_PER_EPOCH, samples=8000) as run:
+    with gladius.start(
+        total_epochs=40, steps_per_epoch=STEPS_PER_EPOCH, total_steps=40 * STEPS_PER_EPOCH, samples=8000
+    ) as run:
         first = 0
         if run.resume_from:
             saved = json.loads((Path(run.resume_from) / "state.json").read_text())
@@ -64,14 +74,25 @@ def main(run_dir: Path, pause: float, weight_bytes: int) -> None:
             state = {"step": run.last_step, "position": training.position, "learning_rate": training.learning_rate}
             (folder / "state.json").write_text(json.dumps(state))
             (folder / "weights.bin").write_bytes(bytes(weight_bytes))
+            pass_gate(run_dir)
+
+        def validate(split: str) -> dict[str, float]:
+            pass_gate(run_dir)
+            place = f"The minimum is near {training.position:.2f}, says step {run.last_step}."
+            run.sample(
+                run.last_step or 0,
+                [{"prompt": prompt, "output": place} for prompt in ("Where is it?", "How far is it?")],
+            )
+            return training.evaluate(split)
 
         run.on("checkpoint", save, keep_last=5, contents=("model", "optimizer", "counters"))
-        run.on("validate", training.evaluate, splits=("eval", "test"))
+        run.on("validate", validate, splits=("eval", "test"))
         run.on("reload_config", lambda: read_config(run_dir))
         for name, low, high, applies, label in (
             ("learning_rate", 0, 1, "live", "peak learning rate"),
             ("weight_decay", 0, None, "live", ""),
             ("batch_size", 1, 512, "restart", ""),
+            ("schedule", None, None, "restart", ""),
         ):
             run.adjustable(
                 name,

@@ -234,18 +234,37 @@ def test_an_error_offers_a_restart_with_what_may_help(
     script = tmp_path / "hungry.py"
     script.write_text(HUNGRY)
     run = steer(script=script)
+    dialog = run.dialog("Out of memory")
+    until(lambda: dialog.count() == 1, timeout=40)
+    until(lambda: "Batches of 8 instead of 16" in dialog.inner_text())
+    told = dialog.inner_text()
+    assert "cannot allocate 12.4 GiB" in told and "Last step: 40" in told
+    assert "Everything up to the checkpoint of step 39 is kept" in told
+    assert "raise MemoryError" not in told, "the traceback comes on demand"
+    dialog.get_by_role("button", name="View details").click()
+    until(lambda: "raise MemoryError" in dialog.inner_text())
+    with run.page.expect_download() as download:
+        dialog.get_by_role("link", name="Export error log").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert "cannot allocate 12.4 GiB" in text and "raise MemoryError" in text and "batch_size: 16" in text
+    dialog.get_by_role("button", name="Adjust settings").click()
+    departure = run.dialog("Resume training")
+    assert departure.get_by_role("combobox", name="key").input_value() == "train.batch_size"
+    until(lambda: "16 → 8" in departure.get_by_role("region", name="Preview").inner_text())
+    run.page.keyboard.press("Escape")
+
+    run.page.reload()
     strip = run.page.get_by_role("region", name="The run ended with an error")
-    until(lambda: strip.count() == 1, timeout=40)
-    assert "Out of memory" in strip.inner_text()
-    assert "cannot allocate 12.4 GiB" in strip.inner_text()
-    assert "raise MemoryError" not in strip.inner_text(), "the traceback comes on demand"
-    strip.get_by_text("Traceback", exact=True).click()
-    until(lambda: "raise MemoryError" in strip.inner_text())
-    until(lambda: "Batches of 8 instead of 16" in strip.inner_text())
-    strip.get_by_role("button", name="Restart from the last checkpoint with these").click()
-    dialog = run.dialog("Resume training")
-    assert dialog.get_by_role("combobox", name="key").input_value() == "train.batch_size"
-    until(lambda: "16 → 8" in dialog.get_by_role("region", name="Preview").inner_text())
+    until(lambda: strip.count() == 1)
+    until(lambda: "cannot allocate 12.4 GiB" in strip.inner_text())
+    assert run.page.get_by_role("dialog").count() == 0, "by itself it is shown once"
+    strip.get_by_role("button", name="What happened, what may help").click()
+    dialog.get_by_role("button", name="Recover from the last checkpoint").click()
+    assert departure.get_by_role("combobox", name="key").count() == 0, "as it was"
+    confirm = departure.get_by_role("button", name="Resume training", exact=True)
+    until(confirm.is_enabled)
+    confirm.click()
+    until(lambda: run.record["summary"]["attempt"] == 2, timeout=40)
 
 
 @pytest.mark.parametrize("width", [390, 1440])

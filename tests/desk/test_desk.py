@@ -241,6 +241,23 @@ def test_a_revert_posts_the_value_before_the_last_change(home: Home, me: Identit
     at_desk(home, work)
 
 
+def test_a_revert_asked_again_goes_further_back_and_never_forth(home: Home, me: Identity) -> None:
+    run = live(home, me, "transformers", ["set"], adjustable={"learning_rate": {"value": 1.0}})
+    writer = EventWriter(run.events, 1)
+    for old, new in ((1.0, 2.0), (2.0, 3.0), (3.0, 2.0)):
+        writer.write("hyperparameters", {"name": "learning_rate", "old": old, "new": new, "step": 1, "by": "x"})
+
+    async def work(desk: Desk, store: Store) -> None:
+        command_id = await desk.revert(run.run_id, "learning_rate", "test")
+        assert (await desk.command(run.run_id, command_id)).args["value"] == 1.0
+        writer.write("hyperparameters", {"name": "learning_rate", "old": 2.0, "new": 1.0, "step": 2, "by": "x"})
+        await store.caught_up(run.run_id)
+        with pytest.raises(CommandInvalid, match="that it began with"):
+            await desk.revert(run.run_id, "learning_rate", "test")
+
+    at_desk(home, work)
+
+
 def test_who_wants_to_resume_what_ended_is_shown_the_way(home: Home, me: Identity) -> None:
     run = live(home, me, "transformers", ["stop", "pause"])
     EventWriter(run.events, 1).write("state", {"state": "released"})

@@ -1,6 +1,7 @@
 import { mount } from 'svelte';
-import App from './App.svelte';
 import './app.css';
+import './ui/shapes.css';
+import App from './App.svelte';
 import { i18n } from './i18n/index.svelte';
 import { alerts } from './stores/alerts.svelte';
 import { live } from './stores/live.svelte';

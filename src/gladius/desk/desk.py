@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gladius.desk.ability import disabled_commands, forms_of, lingers, route_of, way_of
@@ -60,7 +60,10 @@ class Desk:
         return command.id
 
     async def revert(self, run_id: str, name: str, issued_by: str, command_id: str | None = None) -> str:
-        """Post a `set` of the value that `name` had before its last change in this attempt; as `send`."""
+        """Post a `set` of the value that `name` had before its last change that still stands; as `send`.
+
+        Asked again it goes one change further back, never forth: what has been taken back is done with.
+        """
         view = await self._store.view(run_id)
         if command_id is not None and (known := self._known(view, command_id)) is not None:
             if known.command != "set" or known.args.get("name") != name:
@@ -69,10 +72,14 @@ class Desk:
                 )
             return command_id
         meant = {name, *(one for one, raw in (view.hello.get("adjustable") or {}).items() if raw.get("key") == name)}
-        for change in reversed(view.hyperparameters):
-            if change.get("attempt") == view.attempt and change.get("name") in meant:
-                args = {"name": name, "value": change.get("old")}
-                return await self.send(run_id, "set", args, issued_by, command_id)
+        changes = [one for one in view.hyperparameters if one.get("attempt") == view.attempt and one.get("name") in meant]
+        standing = _standing(changes)
+        if standing:
+            return await self.send(run_id, "set", {"name": name, "value": standing[-1].get("old")}, issued_by, command_id)
+        if changes:
+            raise CommandInvalid(
+                f"'{name}' has the value that it began with.", "Every change of it has been taken back already."
+            )
         raise CommandInvalid(
             f"'{name}' was not changed in this attempt.", "There is nothing to revert; 'set' gives it a value."
         )
@@ -96,6 +103,17 @@ class Desk:
     def _known(self, view: RunView, command_id: str) -> Command | None:
         view.refresh({"control"})
         return view.commands.get(command_id)
+
+
+def _standing(changes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The changes of one hyperparameter that are in force; one that leads back to a value takes its change away."""
+    standing: list[Mapping[str, Any]] = []
+    for change in changes:
+        if standing and change.get("new") == standing[-1].get("old"):
+            standing.pop()
+        else:
+            standing.append(change)
+    return standing
 
 
 def _not_live(view: RunView, name: str) -> RunNotLive:

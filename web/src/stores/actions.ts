@@ -94,7 +94,8 @@ export function noteOf(group: Group, situation: Situation, facts: Facts): Note |
   const tone = STATE_TONES[state];
   const age = situation.now - view.changedAt;
   if (tone === 'good' ? age > SHOWN_FOR.good : tone !== 'busy' && age > SHOWN_FOR.bad) return null;
-  if (state === 'accepted' && group === 'checkpoint' && facts.saving) return { text: facts.saving, tone };
+  if (state === 'accepted' && group === 'checkpoint' && facts.saving !== null)
+    return { text: savingText(facts.saving), tone };
   if (state === 'applied') return { text: appliedText(view, facts), tone };
   return { text: stateWord(state, view.step), tone };
 }
@@ -105,6 +106,13 @@ export interface Facts {
   checkpoints: readonly Checkpoint[];
   /** The last value of a metric that came since `time`. */
   since(name: string, time: number): number | null;
+}
+
+/** What the trainer says of a save under way, in the reader's words: `writing`, `reading back 45.2 MB, 30 %`. */
+function savingText(told: string): string {
+  const read = /^reading back (\S+ \S+?)(?:, (\d+) %)?$/.exec(told);
+  if (read) return t('note.reading_back', { size: read[1]!, percent: read[2] ? `, ${read[2]} %` : '' });
+  return told === '' || told === 'writing' ? t('note.writing') : told;
 }
 
 function appliedText(view: CommandView, facts: Facts): string {

@@ -99,6 +99,14 @@ describe('the history of changes', () => {
     ]);
   });
 
+  it('takes a revert for what it is, so that the next one goes further back and never forth', () => {
+    const set = [change('a', 1, 2, 1, 1), change('a', 2, 3, 2, 1)];
+    const once = history([...set, change('a', 3, 2, 3, 1)], 1);
+    expect(once.map(one => one.revertible)).toEqual([false, false, true]);
+    const twice = history([...set, change('a', 3, 2, 3, 1), change('a', 2, 1, 4, 1)], 1);
+    expect(twice.some(one => one.revertible)).toBe(false);
+  });
+
   it('does not offer what an earlier attempt changed, or what has no value to go back to', () => {
     expect(history([change('a', 1, 2, 1, 1)], 2)[0]!.revertible).toBe(false);
     expect(history([change('a', null, 2, 1, 1)], 1)[0]!.revertible).toBe(false);

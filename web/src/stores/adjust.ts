@@ -30,7 +30,7 @@ export interface Change {
   time: number;
   attempt: number;
   by: string | null;
-  /** The newest of its name in this attempt, with an old value to go back to. */
+  /** The newest of its name in this attempt that still stands, with an old value to go back to. */
   revertible: boolean;
 }
 
@@ -84,30 +84,38 @@ function isCount(name: string): boolean {
   return /(_steps|batch_size)$/.test(name);
 }
 
-/** Newest first. Only the newest change of a name can be taken back: what came before it is no longer in force. */
+/** Newest first. The newest change of a name that still stands can be taken back: one that led back took its change away. */
 export function history(changes: readonly HyperparameterChange[], attempt: number): Change[] {
-  const seen = new Set<string>();
-  return [...changes]
-    .sort((a, b) => b.seq - a.seq)
-    .map(change => {
-      const newest = !seen.has(change.name);
-      seen.add(change.name);
-      return {
-        name: change.name,
-        old: change.old,
-        new: change.new,
-        step: change.step ?? null,
-        time: change.time,
-        attempt: change.attempt,
-        by: change.by ?? null,
-        revertible:
-          newest &&
-          change.attempt === attempt &&
-          change.old !== undefined &&
-          change.old !== null &&
-          !sameValue(change.old, change.new),
-      };
-    });
+  const inOrder = [...changes].sort((a, b) => a.seq - b.seq);
+  const standing = new Map<string, HyperparameterChange[]>();
+  for (const change of inOrder.filter(one => one.attempt === attempt)) {
+    const stack = standing.get(change.name) ?? [];
+    if (stack.length && sameValue(stack.at(-1)!.old, change.new)) stack.pop();
+    else stack.push(change);
+    standing.set(change.name, stack);
+  }
+  const revertible = [...standing.values()].map(stack => stack.at(-1));
+  return inOrder.reverse().map(change => ({
+    name: change.name,
+    old: change.old,
+    new: change.new,
+    step: change.step ?? null,
+    time: change.time,
+    attempt: change.attempt,
+    by: change.by ?? null,
+    revertible: revertible.includes(change) && change.old !== undefined && change.old !== null,
+  }));
+}
+
+/** How often is saved by itself, 0 is never; null where the trainer tells nothing of it. */
+export function saveCadence(rows: readonly Knob[]): { steps: number; minutes: number } | null {
+  const value = (name: string): number | null => {
+    const now = rows.find(row => row.name === name)?.now;
+    return typeof now === 'number' ? now : null;
+  };
+  const steps = value('checkpoint_every_steps') || value('save_steps');
+  const minutes = value('checkpoint_every_minutes');
+  return steps === null && minutes === null ? null : { steps: steps ?? 0, minutes: minutes ?? 0 };
 }
 
 /** When the next periodic checkpoint is due: at a step, or in seconds; null when no cadence is known or it is off. */
@@ -115,14 +123,20 @@ export function nextSave(
   rows: readonly Knob[],
   at: { step: number | null; lastSave: number | null; started: number | null; now: number },
 ): { step: number } | { seconds: number } | null {
-  const value = (name: string): number => {
-    const now = rows.find(row => row.name === name)?.now;
-    return typeof now === 'number' ? now : 0;
-  };
-  const steps = value('checkpoint_every_steps') || value('save_steps');
+  const { steps, minutes } = saveCadence(rows) ?? { steps: 0, minutes: 0 };
   if (steps > 0 && at.step !== null) return { step: (Math.floor((at.step + 1) / steps) + 1) * steps - 1 };
-  const minutes = value('checkpoint_every_minutes');
   const since = Math.max(at.lastSave ?? 0, at.started ?? 0);
   if (minutes > 0 && since > 0) return { seconds: Math.max(0, since + minutes * 60 - at.now) };
   return null;
+}
+
+/** What a step takes, by the estimate of the end; null where there is none. */
+export function secondsPerStep(run: {
+  eta_seconds: number | null;
+  step: number | null;
+  total_steps: number | null;
+}): number | null {
+  if (run.eta_seconds === null || run.step === null || run.total_steps === null) return null;
+  const left = run.total_steps - run.step;
+  return left > 0 ? run.eta_seconds / left : null;
 }

@@ -7,6 +7,10 @@ export type Asked =
   | { dialog: 'reload' }
   | { dialog: 'config_view' }
   | { dialog: 'export' }
+  /** What the run came to, after it ended. */
+  | { dialog: 'summary' }
+  /** Why it failed, and what can be done. */
+  | { dialog: 'failure' }
   | {
       dialog: 'depart';
       kind: Departure;

@@ -1,5 +1,7 @@
 /** What the buttons of a run do, say and refuse. Upstream: the run's store. Downstream: controls, header, dialogs. */
+import { t } from '../i18n/index.svelte';
 import { told } from '../i18n/told';
+import { ApiError } from '../net/api';
 import { isPaused } from '../state';
 import {
   needsNewAttempt,
@@ -14,8 +16,11 @@ import {
 import { clock } from './clock.svelte';
 import { mayForce, type Group } from './commands';
 import { Dialogs } from './dialogs.svelte';
+import { failureOf, Seen } from './failure';
 import { live } from './live.svelte';
 import type { RunStore } from './run.svelte';
+import { openTensorBoard } from './tensorboard';
+import { validationOf, type Validation } from './validation';
 
 export class Helm {
   readonly dialogs = new Dialogs();
@@ -27,6 +32,13 @@ export class Helm {
     now: clock.now,
   }));
   readonly toggle = $derived.by(() => pauseOrResume(this.run.summary, this.run.record));
+  /** What went wrong, while it is so; null for a run that is well. */
+  readonly failure = $derived.by(() => failureOf(this.run.summary, this.run.record));
+
+  #seen = new Seen();
+  /** The stop that was asked for from this page: its end is told. */
+  #stop = $state<string | null>(null);
+  #board = $state<Note | null>(null);
 
   constructor(readonly run: RunStore) {}
 
@@ -56,6 +68,16 @@ export class Helm {
       },
     };
     return noteOf(group, this.#situation, facts);
+  }
+
+  /** What the newest validation that somebody asked for has found; null before, and while another runs. Reads `run.revision`. */
+  get validation(): Validation | null {
+    void this.run.revision;
+    const view = this.run.orders.latest('validate');
+    const attempt = this.run.summary?.attempt ?? 0;
+    if (view?.state !== 'applied' || (view.attempt ?? attempt) < attempt) return null;
+    const split = view.args['split'] === 'test' ? 'test' : 'eval';
+    return validationOf(this.run.series, split, view.issuedAt - 1, view.step);
   }
 
   get ended(): boolean {
@@ -92,7 +114,34 @@ export class Helm {
   }
 
   stop(checkpoint: boolean): void {
-    this.run.orders.give('stop', this.run.summary?.instrumented === false ? {} : { checkpoint });
+    this.#stop = this.run.orders.give('stop', this.run.summary?.instrumented === false ? {} : { checkpoint });
+  }
+
+  /** Show what is worth a dialog by itself: a failure once, and the summary after a stop from here. Called when something changed. */
+  showNews(): void {
+    if (this.dialogs.asked !== null) return;
+    const failure = this.failure;
+    if (failure && this.#seen.first(this.run.id, failure.key)) this.dialogs.open({ dialog: 'failure' });
+    else if (this.#stop !== null && this.ended && !failure) {
+      this.#stop = null;
+      this.dialogs.open({ dialog: 'summary' });
+    }
+  }
+
+  /** Where opening TensorBoard stands; null when there is nothing to tell. */
+  get board(): Note | null {
+    return this.#board;
+  }
+
+  async openBoard(): Promise<void> {
+    this.#board = { text: t('tensorboard.opening'), tone: 'busy' };
+    try {
+      await openTensorBoard(this.run.id);
+      this.#board = null;
+    } catch (error) {
+      const hint = error instanceof ApiError && error.hint ? ` ${error.hint}` : '';
+      this.#board = { text: (error as Error).message + hint, tone: 'bad' };
+    }
   }
 
   /** End the process group by signal: what is left when the trainer does not listen. */

@@ -1,7 +1,7 @@
 /** The commands of one run: given from here, answered by the trainer. Upstream: panels, acks. Downstream: the desk's HTTP routes. */
 import { ApiError, post } from '../net/api';
 import { uuid7 } from '../net/ids';
-import type { Ack, CommandAnswer, CommandRecord, CommandRequest, RevertRequest } from '../wire/generated';
+import type { Ack, CommandAnswer, CommandRecord, CommandRequest } from '../wire/generated';
 import { clock } from './clock.svelte';
 import { acknowledged, fromRecord, latest, merged, type CommandView, type Group } from './commands';
 
@@ -32,15 +32,7 @@ export class Orders {
   give(command: string, args: Record<string, unknown> = {}): string {
     const view = this.#begin(command, args);
     const request: CommandRequest = { command, args, id: view.id };
-    void this.#post(view, 'commands', request);
-    return view.id;
-  }
-
-  /** Set a hyperparameter back to what it was before its last change. */
-  revert(name: string): string {
-    const view = this.#begin('set', { name });
-    const request: RevertRequest = { name, id: view.id };
-    void this.#post(view, 'revert', request);
+    void this.#post(view, request);
     return view.id;
   }
 
@@ -72,9 +64,9 @@ export class Orders {
     return view;
   }
 
-  async #post(view: CommandView, path: string, body: CommandRequest | RevertRequest): Promise<void> {
+  async #post(view: CommandView, body: CommandRequest): Promise<void> {
     try {
-      await post<CommandAnswer>(`runs/${encodeURIComponent(this.runId)}/${path}`, body);
+      await post<CommandAnswer>(`runs/${encodeURIComponent(this.runId)}/commands`, body);
       this.#views = merged(this.#views, [{ ...view, state: 'requested' }]);
     } catch (error) {
       const hint = error instanceof ApiError && error.hint ? ` ${error.hint}` : '';

@@ -4,14 +4,12 @@ import { CursorBook } from '../net/cursors';
 import { unreachable } from '../unreachable';
 import type {
   Event,
-  EventsAnswer,
   LatestAnswer,
   MetricNames,
   Metrics,
   MetricsAnswer,
   RunRecord,
   RunSummary,
-  Samples,
   ServerMessage,
   Status,
   SystemAnswer,
@@ -22,6 +20,7 @@ import { frames } from './frames';
 import { live } from './live.svelte';
 import { Orders } from './orders.svelte';
 import { RECENT_SECONDS } from './recent';
+import { SamplesFeed } from './samples.svelte';
 import { coursesOf, isCharted, SeriesBook, type Series } from './series';
 import { firstFrom } from './thin';
 
@@ -33,20 +32,23 @@ const POINTS = 2000;
 /** Of the last minutes of a rate, for averages and peaks are of all values. */
 const RECENT_POINTS = 50_000;
 const AGAIN_MS = 500;
-/** Events looked back for the last samples; older ones wait for the next. */
-const SAMPLES_WITHIN = 20_000;
+/** Machine samples looked back for the highest temperatures. */
+const SYSTEM_POINTS = 1000;
 const SAVING = 'checkpoint: ';
+const SAVING_STATUS = 'Saving a checkpoint: ';
 
 export class RunStore {
   readonly series = new SeriesBook();
   readonly console: ConsoleFeed;
   readonly orders: Orders;
+  readonly samples: SamplesFeed;
 
   #record = $state.raw<RunRecord | null>(null);
   #summary = $state.raw<RunSummary | null>(null);
   #status = $state.raw<Status | null>(null);
   #system = $state.raw<SystemSample | null>(null);
-  #samples = $state.raw<Samples[]>([]);
+  /** Highest temperature by GPU, as far back as samples are kept. */
+  #hottest = $state.raw<Readonly<Record<number, number>>>({});
   #saving = $state<string | null>(null);
   #problem = $state.raw<Error | null>(null);
   #consoleProblem = $state.raw<Error | null>(null);
@@ -65,6 +67,7 @@ export class RunStore {
   constructor(readonly id: string) {
     this.console = new ConsoleFeed(id);
     this.orders = new Orders(id);
+    this.samples = new SamplesFeed(id);
   }
 
   get record(): RunRecord | null {
@@ -84,14 +87,15 @@ export class RunStore {
     return this.#system;
   }
 
-  /** Generated texts, the newest last, at most two. */
-  get samples(): readonly Samples[] {
-    return this.#samples;
+  get hottest(): Readonly<Record<number, number>> {
+    return this.#hottest;
   }
 
   /** What the trainer says of the save under way: `reading back 45.2 MB`; null when there is none. */
   get saving(): string | null {
-    return this.#saving;
+    // The status tells how far it is, also to a page that was opened in the middle and has not heard its lines.
+    const under = this.#summary?.state === 'checkpointing' ? this.#summary.message : null;
+    return under?.split(SAVING_STATUS, 2)[1] ?? this.#saving ?? (under === null ? null : '');
   }
 
   get problem(): Error | null {
@@ -111,6 +115,11 @@ export class RunStore {
     return this.#problem instanceof ApiError && this.#problem.status === 404;
   }
 
+  /** Texts of earlier evaluations. */
+  olderSamples(): Promise<void> {
+    return this.samples.older(this.#abort.signal);
+  }
+
   /** Load everything there is, then listen. */
   async open(): Promise<void> {
     this.#problem = null;
@@ -122,7 +131,7 @@ export class RunStore {
         this.#loadFirstMetrics(),
         this.#loadSystem(),
         this.#loadConsole(),
-        this.#loadSamples(record.cursors.events ?? -1),
+        this.samples.load(record.cursors.events ?? -1, this.#abort.signal),
       ]);
       this.#listen();
       void this.#loadOtherMetrics().catch(() => this.#refresh(true));
@@ -240,22 +249,12 @@ export class RunStore {
   }
 
   async #loadSystem(): Promise<void> {
-    const { samples } = await this.#get<SystemAnswer>('/system', { max_points: 2 });
+    const { samples } = await this.#get<SystemAnswer>('/system', { max_points: SYSTEM_POINTS });
+    for (const sample of samples) this.#feel(sample);
     const last = samples.at(-1);
     if (!last) return;
     this.#systemSeq = last.seq;
     this.#system = last;
-  }
-
-  /** Texts are a help, not the run: without them the page shows all else. */
-  async #loadSamples(cursor: number): Promise<void> {
-    const query = { type: 'samples', after_seq: Math.max(-1, cursor - SAMPLES_WITHIN), limit: 10_000 };
-    try {
-      const { events } = await this.#get<EventsAnswer>('/events', query);
-      this.#samples = (events as unknown as Samples[]).slice(-2);
-    } catch {
-      // The next samples event brings them.
-    }
   }
 
   /** A log that cannot be read is no reason to show nothing. */
@@ -354,7 +353,7 @@ export class RunStore {
         this.#refresh(false);
         break;
       case 'samples':
-        this.#samples = [...this.#samples, event].slice(-2);
+        this.samples.take(event);
         break;
       case 'log':
         if (event.message.startsWith(SAVING)) this.#saving = event.message.slice(SAVING.length);
@@ -397,12 +396,20 @@ export class RunStore {
     }
   }
 
+  #feel({ gpus }: SystemSample): void {
+    const risen = gpus.filter(({ index, temperature }) => (temperature ?? -1) > (this.#hottest[index] ?? -1));
+    if (!risen.length) return;
+    const now = Object.fromEntries(risen.map(gpu => [gpu.index, gpu.temperature!]));
+    this.#hottest = { ...this.#hottest, ...now };
+  }
+
   #paint = (): void => {
     const news = this.#news;
     this.#news = {};
     if (news.summary) this.#summary = news.summary;
     if (news.status !== undefined) this.#status = news.status;
     if (news.system) this.#system = news.system;
+    if (news.system) this.#feel(news.system);
     if (news.series) this.#revision++;
   };
 }

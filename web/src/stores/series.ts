@@ -171,6 +171,19 @@ export class Series {
   }
 }
 
+/** The highest value of a course and its epoch; null where there is none. */
+export function highest(series: Series | null): { value: number; epoch: number | null } | null {
+  if (!series) return null;
+  let best: { value: number; epoch: number | null } | null = null;
+  const { values, epochs } = series;
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at]!;
+    if (!Number.isFinite(value) || (best !== null && value <= best.value)) continue;
+    best = { value, epoch: Number.isNaN(epochs[at]!) ? null : epochs[at]! };
+  }
+  return best;
+}
+
 /** Names whose whole course is kept; of the others (thousands of expert loads) the last value, unless a course is wanted. */
 export function isCharted(name: string): boolean {
   return !name.startsWith('moe/');

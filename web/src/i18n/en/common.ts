@@ -77,6 +77,8 @@ export const common = {
 
   'connection.lost': 'Connection lost',
   'connection.lost_text': 'The last values stay, training goes on without this page.',
+  'connection.since': 'Since {time}.',
+  'connection.back': 'Connected again, everything is caught up',
   'connection.retry_in': 'Next try in {time}.',
   'connection.trying': 'Trying now.',
   'connection.retry': 'Retry now',

@@ -79,6 +79,8 @@ export const common: Record<keyof typeof english, string> = {
 
   'connection.lost': 'Связь потеряна',
   'connection.lost_text': 'Последние значения остаются, обучение идёт и без этой страницы.',
+  'connection.since': 'С {time}.',
+  'connection.back': 'Связь восстановлена, всё наверстано',
   'connection.retry_in': 'Следующая попытка через {time}.',
   'connection.trying': 'Пробуем сейчас.',
   'connection.retry': 'Повторить сейчас',
