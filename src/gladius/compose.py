@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
+from gladius.catalog.presets import Presets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import IDLE_S, TensorBoards
@@ -26,6 +27,7 @@ def build(home: Home, tensorboard_idle_s: float = IDLE_S) -> Rooms:
     store = Store(home, attach=launcher.adopt)
     alerts = Watch(home, store)
     profiles = Profiles(home.profiles)
+    presets = Presets(home.presets)
     datasets = Datasets(home.state, roots=[home.datasets])
     return Rooms(
         home=home,
@@ -35,7 +37,8 @@ def build(home: Home, tensorboard_idle_s: float = IDLE_S) -> Rooms:
         desk=Desk(store),
         profiles=profiles,
         datasets=datasets,
-        starter=Starter(home, profiles, datasets, launcher),
+        presets=presets,
+        starter=Starter(home, profiles, datasets, presets, launcher),
         resumer=Resumer(home, profiles, launcher),
         boards=TensorBoards(home, tensorboard_idle_s),
     )

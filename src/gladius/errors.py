@@ -14,6 +14,9 @@ GladiusError                 code, hint: what happened and what to do next
 ├ LockHeld                   another process is the writer
 ├ ProfileNotFound            no profile by that id
 ├ DatasetNotFound            no dataset by that id
+├ PresetNotFound             no preset by that id
+├ PresetExists               a preset of that name is there already
+├ PresetBuiltin              a preset that came with Gladius
 ├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
 │ └ BadRecord                a line of a dataset that cannot be trained on
@@ -161,6 +164,38 @@ class DatasetNotFound(GladiusError):
     def __init__(self, dataset_id: str) -> None:
         super().__init__(f"No dataset '{dataset_id}'.", "'gladius dataset ls' lists the datasets.")
         self.dataset_id = dataset_id
+
+
+class PresetNotFound(GladiusError):
+    """No preset has that id."""
+
+    code = "preset_not_found"
+
+    def __init__(self, preset_id: str) -> None:
+        super().__init__(f"No preset '{preset_id}'.", "'gladius preset ls' lists the presets.")
+        self.preset_id = preset_id
+
+
+class PresetExists(GladiusError):
+    """A preset of that name is there already."""
+
+    code = "preset_exists"
+
+    def __init__(self, preset_id: str) -> None:
+        super().__init__(f"There is a preset '{preset_id}' already.", "Choose another name, or replace it.")
+        self.preset_id = preset_id
+        self.field = "name"
+        self.facts = {"preset_id": preset_id}
+
+
+class PresetBuiltin(GladiusError):
+    """A preset that came with Gladius cannot be deleted."""
+
+    code = "preset_builtin"
+
+    def __init__(self, preset_id: str) -> None:
+        super().__init__(f"Preset '{preset_id}' came with Gladius.", "One of your own by that name goes before it.")
+        self.preset_id = preset_id
 
 
 class ConfigError(GladiusError):

@@ -155,11 +155,9 @@ def test_only_the_ticked_keys_of_the_file_are_applied(steered: Steered, until: C
     until(lambda: dialog.get_by_role("row").filter(has_text="train.learning_rate").count() == 1)
     dialog.get_by_role("checkbox", name="Show unchanged keys too").uncheck()
     dialog.get_by_role("button", name="Edit file").click()
-    editor = dialog.get_by_role("textbox", name="Config file")
-    text = editor.input_value()
-    editor.fill(text.replace("learning_rate: 0.002", "learning_rate: fast"))
-    dialog.get_by_role("button", name="Save file").click()
-    until(lambda: "line 3" in dialog.inner_text())
+    editor = steered.dialog("Edit config").get_by_role("textbox", name="Config file")
+    until(lambda: editor.count() == 1)
+    text = (steered.server.home.run(steered.run_id).root / "config.yaml").read_text()
     for old, new in (
         ("learning_rate: 0.002", "learning_rate: 0.001"),
         ("weight_decay: 0.01", "weight_decay: 0.05"),
@@ -167,7 +165,8 @@ def test_only_the_ticked_keys_of_the_file_are_applied(steered: Steered, until: C
     ):
         text = text.replace(old, new)
     editor.fill(text)
-    dialog.get_by_role("button", name="Save file").click()
+    steered.dialog("Edit config").get_by_role("button", name="Save file").click()
+    steered.button("Reload config…").click()
 
     rate = dialog.get_by_role("checkbox", name="Apply train.learning_rate")
     until(lambda: rate.count() == 1)

@@ -34,6 +34,9 @@ def resume(
     run: RunName,
     checkpoint: Checkpoint = None,
     settings: Settings = None,
+    from_file: Annotated[
+        bool, typer.Option("--from-file", help="Take over what the config file says otherwise.")
+    ] = False,
     preview: Preview = False,
     no_wait: NoWait = False,
     as_json: Json = False,
@@ -43,13 +46,13 @@ def resume(
     with connected() as client:
         handle = client.run(run)
         if preview:
-            return _show(handle.preview_resume(checkpoint, overrides), as_json)
+            return _show(handle.preview_resume(checkpoint, overrides, from_file), as_json)
         if handle.summary().state in _HELD:
-            if checkpoint is not None or overrides:
+            if checkpoint is not None or overrides or from_file:
                 hint = "'gladius pause RUN --release' first; then resume with these changes."
                 raise ConfigError("Its trainer lives: it cannot go on from elsewhere.", hint)
             return tell(handle, handle.resume(wait=not no_wait), as_json)
-        answer = handle.resume_run(checkpoint, overrides)
+        answer = handle.resume_run(checkpoint, overrides, from_file)
     if as_json:
         print_json(answer)
     else:
@@ -197,6 +200,8 @@ def _show(preview: ResumePreview, as_json: bool) -> int:
     print_facts(facts)
     for change in preview.changed:
         console.print(f"{change.key}: {change.old} -> {change.new}. {change.effect}", markup=False, soft_wrap=True)
+    for change in preview.in_file:
+        typer.echo(f"in the config file, taken with --from-file: {change.key}: {change.old} -> {change.new}")
     for warning in preview.warnings:
         console.print(f"! {warning}", markup=False, soft_wrap=True)
     return 0 if preview.possible else 1

@@ -74,13 +74,16 @@ def train(
     dataset: Annotated[str | None, typer.Argument(metavar="DATASET", help="See 'gladius dataset ls'.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Else the profile's default.")] = None,
     settings: Settings = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="ID", help="See 'gladius preset ls'; --set counts more.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name.")] = None,
     follow_run: Annotated[bool, typer.Option("--follow", help="Show its progress until it has ended.")] = False,
     as_json: Json = False,
 ) -> int:
     """Start a run through the server (starts one if none runs) and print its id."""
     with lasting_client() as client:
-        run = client.start(profile, dataset, epochs, pairs(settings), name)
+        run = client.start(profile, dataset, epochs, pairs(settings), name, preset=preset)
         if as_json:
             print_json({"run_id": run.name})
         else:

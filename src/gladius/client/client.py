@@ -15,6 +15,7 @@ from gladius.pulse.rundir import Home
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
 from gladius.wire.catalog import DatasetInfo, HealthAnswer, ProfileInfo
 from gladius.wire.messages import Topic
+from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
 from gladius.wire.settings import Settings
 
@@ -98,11 +99,12 @@ class Client:
         overrides: Mapping[str, Any] | None = None,
         name: str | None = None,
         tags: Sequence[str] = (),
+        preset: str | None = None,
     ) -> RunHandle:
         """Start a run and return its handle."""
         body = {
             "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
-            "name": name, "tags": list(tags),
+            "name": name, "tags": list(tags), "preset_id": preset,
         }  # fmt: skip
         return self.run(self._transport.post("/runs", body)["run_id"])
 
@@ -135,6 +137,25 @@ class Client:
     def profile(self, profile_id: str) -> ProfileInfo:
         """One profile."""
         return ProfileInfo.model_validate(self._transport.get(f"/profiles/{profile_id}"))
+
+    def presets(self) -> list[PresetInfo]:
+        """Every preset, people's own first."""
+        return [PresetInfo.model_validate(one) for one in self._transport.get("/presets")]
+
+    def preset(self, preset_id: str) -> PresetInfo:
+        """One preset."""
+        return PresetInfo.model_validate(self._transport.get(f"/presets/{quote(preset_id, safe='')}"))
+
+    def save_preset(self, preset: PresetRequest, replace: str | None = None) -> PresetInfo:
+        """Keep a preset under an id made of its name, or under that of the one that it replaces."""
+        body = preset.model_dump(mode="json")
+        if replace is None:
+            return PresetInfo.model_validate(self._transport.post("/presets", body))
+        return PresetInfo.model_validate(self._transport.put(f"/presets/{quote(replace, safe='')}", body))
+
+    def remove_preset(self, preset_id: str) -> None:
+        """Delete one of people's own presets."""
+        self._transport.request("DELETE", f"/presets/{quote(preset_id, safe='')}")
 
     def datasets(self) -> list[DatasetInfo]:
         """Every dataset."""

@@ -119,13 +119,22 @@ class Steering:
 
     # New attempts
 
-    def resume_run(self, checkpoint: Checkpoint = None, overrides: Overrides | None = None) -> StartAnswer:
-        """Start a new attempt of a run that was released or has ended, with changes if need be."""
-        return StartAnswer.model_validate(self._transport.post(f"{self._path}/resume", _wish(checkpoint, overrides)))
+    def resume_run(
+        self, checkpoint: Checkpoint = None, overrides: Overrides | None = None, from_file: bool = False
+    ) -> StartAnswer:
+        """Start a new attempt of a run that was released or has ended, with changes if need be.
 
-    def preview_resume(self, checkpoint: Checkpoint = None, overrides: Overrides | None = None) -> ResumePreview:
+        `from_file` takes over what the config file says otherwise than what was launched.
+        """
+        body = {**_wish(checkpoint, overrides), "from_file": from_file}
+        return StartAnswer.model_validate(self._transport.post(f"{self._path}/resume", body))
+
+    def preview_resume(
+        self, checkpoint: Checkpoint = None, overrides: Overrides | None = None, from_file: bool = False
+    ) -> ResumePreview:
         """Ask what `resume_run` would restore, what not, and what the changes do."""
-        answer = self._transport.post(f"{self._path}/resume", _wish(checkpoint, overrides), {"preview": True})
+        body = {**_wish(checkpoint, overrides), "from_file": from_file}
+        answer = self._transport.post(f"{self._path}/resume", body, {"preview": True})
         return ResumePreview.model_validate(answer)
 
     def fork(
@@ -146,9 +155,13 @@ class Steering:
         """The configuration file against what was launched and what is live."""
         return ConfigDiff.model_validate(self._transport.get(f"{self._path}/config/diff"))
 
-    def put_config(self, text: str) -> ConfigDiff:
-        """Write the configuration file; nothing of it is in force before `reload_config` or `resume_run`."""
-        return ConfigDiff.model_validate(self._transport.put(f"{self._path}/config", {"text": text}))
+    def put_config(self, text: str, version: str | None = None) -> ConfigDiff:
+        """Write the configuration file; nothing of it is in force before `reload_config` or `resume_run`.
+
+        With the `version` of the diff that was edited, a file that somebody else changed meanwhile is not written over.
+        """
+        body = {"text": text, "version": version}
+        return ConfigDiff.model_validate(self._transport.put(f"{self._path}/config", body))
 
 
 def _wish(checkpoint: Checkpoint, overrides: Overrides | None) -> dict[str, Any]:

@@ -56,6 +56,23 @@ def diff(view: RunView) -> ConfigDiff:
     )
 
 
+def edits(view: RunView) -> dict[str, Any]:
+    """Dotted keys that the editable file says otherwise than they were launched, and what it says.
+
+    Empty for a file that is the script's own, which reads it by itself. Raises FieldErrors for one that cannot be used.
+    """
+    path = view.config_path
+    if path is None or _is_the_scripts_own(view):
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    launched = flatten(config(view, view.attempt))
+    filed = flatten(check(view, text, path.name))
+    return {key: value for key, value in filed.items() if not _same(value, launched.get(key))}
+
+
 def version_of(text: str) -> str:
     """A name for this text of a file, the same wherever it is read."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

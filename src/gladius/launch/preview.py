@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,15 @@ def changed(plan: Plan) -> list[Change]:
             effect = "The checkpoint holds the old value; the new one is applied after it is loaded."
             found.append(Change(key=key, old=_in_checkpoint(plan, key), new=value, effect=effect))
     return found
+
+
+def in_file(plan: Plan, edits: Mapping[str, Any]) -> list[Change]:
+    """What the config file says and this attempt would not do."""
+    return [
+        Change(key=key, old=plan.changes.flat.get(key), new=value, effect="The config file says so.")
+        for key, value in edits.items()
+        if plan.changes.flat.get(key) != value
+    ]
 
 
 def warnings(plan: Plan) -> list[str]:

@@ -16,6 +16,7 @@ from gladius.errors import (
     CheckpointDamaged,
     CheckpointNotFound,
     ConfigError,
+    FieldErrors,
     NotResumable,
     RunBusy,
 )
@@ -24,7 +25,7 @@ from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, reserved, write
 from gladius.launch.base import Launcher
 from gladius.launch.changes import changes_of
 from gladius.launch.checkpoints import Origin, choose
-from gladius.launch.config_file import follow_along
+from gladius.launch.config_file import edits, follow_along
 from gladius.launch.continuity import learning_rate
 from gladius.launch.inheritance import inherit
 from gladius.launch.plan import Plan
@@ -110,7 +111,8 @@ class Resumer:
         if fork and origin is not None and origin.run_id == view.run_id and origin.attempt in view.launched:
             # A fork goes on as the checkpoint was trained, whatever later attempts were told.
             attempt = origin.attempt
-        changes = changes_of(view, attempt, origin, request.overrides, self._profiles)
+        wanted = {**edits(view), **request.overrides} if request.from_file else request.overrides
+        changes = changes_of(view, attempt, origin, wanted, self._profiles)
         return Plan(view, attempt, origin, changes)
 
     def _preview(
@@ -134,6 +136,7 @@ class Resumer:
             restored=restored,
             not_restored=missing,
             changed=preview.changed(plan),
+            in_file=[] if request.from_file else preview.in_file(plan, _edits_or_none(view)),
             warnings=preview.warnings(plan),
             learning_rate=learning_rate(plan),
         )
@@ -173,6 +176,14 @@ class _Launch:
             config=plan.changes.config(),
             asked_by=asked_by,
         )
+
+
+def _edits_or_none(view: RunView) -> dict[str, Any]:
+    """A file that cannot be used takes nothing from a resume that does not ask for it; the diff shows its problem."""
+    try:
+        return edits(view)
+    except FieldErrors:
+        return {}
 
 
 def _moved(word: str, places: list[tuple[str, str]]) -> str:

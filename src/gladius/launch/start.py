@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.effective import effective_config
+from gladius.catalog.presets import Presets
 from gladius.catalog.profiles import Profile, Profiles
 from gladius.errors import LaunchError
 from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, reserved, write_config
@@ -20,21 +23,25 @@ _RECIPES = {"transformers": "gladius.recipes.finetune"}
 class Starter:
     """Starts runs of profiles from the catalog."""
 
-    def __init__(self, home: Home, profiles: Profiles, datasets: Datasets, launcher: Launcher) -> None:
+    def __init__(
+        self, home: Home, profiles: Profiles, datasets: Datasets, presets: Presets, launcher: Launcher
+    ) -> None:
         self._home = home
         self._profiles = profiles
         self._datasets = datasets
+        self._presets = presets
         self._launcher = launcher
 
     def start(self, request: StartRequest, source: str, asked_by: str | None = None) -> RunDir:
         """Start a run and return its directory.
 
-        Raises ProfileNotFound, DatasetNotFound or ConfigError before anything is created, LaunchError after.
+        Raises ProfileNotFound, DatasetNotFound, PresetNotFound or ConfigError before anything is created, LaunchError after.
         """
         profile = self._profiles.get(request.profile_id)
         chosen = request.dataset_id or profile.default_dataset
         dataset = self._datasets.get(chosen) if chosen is not None else None
-        config = effective_config(profile, dataset, request.epochs, request.overrides)
+        overrides = self._overrides(request, profile)
+        config = effective_config(profile, dataset, request.epochs, overrides)
         epochs = float(config["train"]["epochs"])
         run = self._home.new_run(
             request.name or profile.id,
@@ -48,11 +55,24 @@ class Starter:
         write_config(run.root / CONFIG_FILE, config)
         with reserved(run):
             attempt = Attempt(
-                argv=_argv(profile, run), cwd=str(run.root), total_epochs=epochs, overrides=dict(request.overrides),
+                argv=_argv(profile, run), cwd=str(run.root), total_epochs=epochs, overrides=overrides,
                 config=config, asked_by=asked_by,
             )  # fmt: skip
             launch(self._home, self._launcher, run, 1, attempt)
         return run
+
+    def _overrides(self, request: StartRequest, profile: Profile) -> dict[str, Any]:
+        """What the preset says, then what was asked for, which counts more; epochs may be said in a place of their own."""
+        if request.preset_id is None:
+            return dict(request.overrides)
+        preset = self._presets.get(request.preset_id).overrides_for(profile.id, profile.engine)
+        return {**without(preset, request), **request.overrides}
+
+
+def without(preset: Mapping[str, Any], request: StartRequest) -> dict[str, Any]:
+    """The preset's settings but for those that the request says itself, be it by their last word alone."""
+    said = {key.rpartition(".")[2] for key in request.overrides} | ({"epochs"} if request.epochs is not None else set())
+    return {key: value for key, value in preset.items() if key.rpartition(".")[2] not in said}
 
 
 def start_command(home: Home, launcher: Launcher, argv: list[str], name: str | None, epochs: float | None) -> RunDir:

@@ -93,6 +93,7 @@ class Home:
         self.root = Path(root) if root is not None else default_home()
         self.runs = self.root / "runs"
         self.profiles = self.root / "profiles"
+        self.presets = self.root / "presets"
         self.datasets = self.root / "datasets"
         self.flows = self.root / "flows"
         self.presets = self.root / "presets"
@@ -110,6 +111,7 @@ class Home:
             self.root,
             self.runs,
             self.profiles,
+            self.presets,
             self.datasets,
             self.state,
             self.logs,

@@ -37,6 +37,9 @@ STATUS_OF: dict[str, int] = {
     "dataset_not_found": 404,
     "config_error": 422,
     "config_changed": 409,
+    "preset_not_found": 404,
+    "preset_exists": 409,
+    "preset_builtin": 409,
     "search_invalid": 422,
     "report_not_found": 404,
     "tensorboard_missing": 409,
@@ -87,7 +90,7 @@ async def _on_gladius_error(_: Request, error: Exception) -> Response:
     if isinstance(error, FieldErrors):
         return problem(422, error.code, error.message, error.hint, error.errors)
     field = getattr(error, "field", None)
-    errors = [{"field": field, "message": error.message}] if field else None
+    errors = [{"field": field, "message": error.message, **getattr(error, "facts", {})}] if field else None
     return problem(STATUS_OF.get(error.code, 500), error.code, error.message, error.hint, errors)
 
 

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
+from gladius.catalog.presets import Presets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
@@ -32,6 +33,7 @@ class Rooms:
     desk: Desk
     profiles: Profiles
     datasets: Datasets
+    presets: Presets
     starter: Starter
     resumer: Resumer
     boards: TensorBoards

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gladius.catalog.datasets import Dataset, Datasets
 from gladius.catalog.effective import effective_config
+from gladius.catalog.presets import Presets
 from gladius.catalog.profiles import Profile, Profiles
 from gladius.errors import ConfigError, FieldErrors, GladiusError
 from gladius.server.problems import field_errors
@@ -16,7 +17,7 @@ from gladius.store.series import number
 from gladius.wire.catalog import StartRequest
 
 
-def check_start(body: dict[str, Any], profiles: Profiles, datasets: Datasets) -> StartRequest:
+def check_start(body: dict[str, Any], profiles: Profiles, datasets: Datasets, presets: Presets) -> StartRequest:
     """Return the request; raises FieldErrors that name everything wrong with it. Reads the catalog's files."""
     errors: list[dict[str, Any]] = []
     request: StartRequest | None = None
@@ -30,6 +31,12 @@ def check_start(body: dict[str, Any], profiles: Profiles, datasets: Datasets) ->
         errors.append({"field": "queue", "message": "There is no queue yet: a run starts at once."})
     profile = _found(body, "profile_id", profiles.get, errors)
     dataset = _found(body, "dataset_id", datasets.get, errors)
+    preset = _found(body, "preset_id", presets.get, errors)
+    if preset is not None and profile is not None and not preset.problem:
+        try:
+            preset.overrides_for(profile.id, profile.engine)
+        except ConfigError as error:
+            errors.append({"field": "preset_id", "message": str(error)})
     if profile is not None:
         errors += _against_profile(body, profile, dataset, datasets)
     if request is None or errors:

@@ -55,6 +55,7 @@ class StartRequest(Wire):
     profile_id: str
     dataset_id: str | None = None
     epochs: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    preset_id: str | None = Field(default=None, description="Its settings are taken where `overrides` name none")
     overrides: dict[str, Any] = Field(default_factory=dict)
     name: str | None = Field(default=None, max_length=200)
     tags: list[str] = Field(default_factory=list)

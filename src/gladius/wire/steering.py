@@ -41,6 +41,7 @@ class ResumeRequest(Wire):
 
     checkpoint: int | str | None = Field(default=None, description="A step, or a folder")
     overrides: dict[str, Any] = Field(default_factory=dict)
+    from_file: bool = Field(default=False, description="Take over what the config file says otherwise, as overrides")
 
 
 class ForkRequest(ResumeRequest):
@@ -117,6 +118,9 @@ class ResumePreview(Wire):
     restored: list[str] = Field(default_factory=list)
     not_restored: list[str] = Field(default_factory=list)
     changed: list[Change] = Field(default_factory=list)
+    in_file: list[Change] = Field(
+        default_factory=list, description="What the config file says otherwise and is not taken over: see `from_file`"
+    )
     warnings: list[str] = Field(default_factory=list)
     learning_rate: RateContinuity | None = None
 

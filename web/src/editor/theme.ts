@@ -92,6 +92,8 @@ const look = EditorView.theme({
     textDecoration: 'none',
   },
   '.cm-deletedLine, .cm-deletedLine del': { textDecoration: 'none' },
+  'ins.cm-insertedLine': { background: 'none !important', textDecoration: 'none' },
+  '.cm-collapsedLines::before, .cm-collapsedLines::after': { content: '"" !important' },
   '.cm-changeGutter': { width: '3px', paddingLeft: '0' },
   '.cm-changedLineGutter': { background: 'var(--good)' },
   '.cm-deletedLineGutter': { background: 'var(--bad)' },

@@ -1,5 +1,23 @@
 /** Russian for what server and trainer say in English: each sentence as it stands in their sources, its places numbered. Upstream: translators. Downstream: told. */
 export const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
+  // presets and the configuration file
+  ["'gladius preset ls' tells which fits what.", '«gladius preset ls» покажет, какая к чему подходит.'],
+  ["it needs settings under 'config'", 'нужны настройки под «config»'],
+  ["Preset '{1}' cannot be used: {2}", 'Заготовку «{1}» использовать нельзя: {2}'],
+  ["the engine '{1}'", 'engine «{1}»'],
+  ["Preset '{1}' is for {2}.", 'Заготовка «{1}» не отсюда, она для: {2}.'],
+  ["'{1}' must be a text, not {2}", '«{1}»: нужен текст, а не {2}'],
+  ['A preset is a YAML file in UTF-8.', 'Заготовка — это файл YAML в UTF-8.'],
+  ["Write it as '{1}'.", 'Запишите его как «{1}».'],
+  ["No preset '{1}'.", 'Заготовки «{1}» нет.'],
+  ["'gladius preset ls' lists the presets.", '«gladius preset ls» покажет заготовки.'],
+  ["There is a preset '{1}' already.", 'Заготовка «{1}» уже есть.'],
+  ['Choose another name, or replace it.', 'Выберите другое имя или замените её.'],
+  ["Preset '{1}' came with Gladius.", 'Заготовка «{1}» — из поставки Gladius.'],
+  ['One of your own by that name goes before it.', 'Ваша с тем же именем будет важнее.'],
+  ['{1} was changed meanwhile.', 'Файл {1} тем временем изменился.'],
+  ['Look at it again, then save once more.', 'Посмотрите на него ещё раз и сохраните снова.'],
+  ['The config file says so.', 'Так сказано в файле настроек.'],
   // catalog
   [
     '{1} holds no records. Each line is one JSON object.',

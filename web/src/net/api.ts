@@ -106,6 +106,10 @@ export function fetchAnswer(url: URL, init: RequestInit): Promise<Response> {
   return send(url, init);
 }
 
+export async function remove(path: string): Promise<void> {
+  await send(apiUrl(path), { method: 'DELETE' });
+}
+
 export interface Bytes {
   data: Uint8Array;
   /** Offset of the first byte in the whole file. */

@@ -3,7 +3,7 @@ import type { ConfigDiff } from '../wire/generated';
 import { isOpen, type CommandView } from './commands';
 import { canApply, outcome, type Outcome, type Row } from './diff';
 import type { Orders } from './orders.svelte';
-import { readDiff, writeConfig } from './steering';
+import { readDiff } from './steering';
 
 export class ConfigFileStore {
   #diff = $state.raw<ConfigDiff | null>(null);
@@ -45,18 +45,6 @@ export class ConfigFileStore {
       this.#problem = null;
     } catch (error) {
       this.#problem = error as Error;
-    }
-  }
-
-  /** Write the file; true when it was taken, else `problem` names line and key. */
-  async save(text: string): Promise<boolean> {
-    try {
-      this.#take(await writeConfig(this.runId, text));
-      this.#problem = null;
-      return true;
-    } catch (error) {
-      this.#problem = error as Error;
-      return false;
     }
   }
 

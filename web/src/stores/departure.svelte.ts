@@ -18,6 +18,8 @@ export class DepartureStore {
   checkpoint = $state('');
   name = $state('');
   overrides = $state<Override[]>([]);
+  /** Take over what the config file says otherwise. */
+  fromFile = $state(false);
 
   #preview = $state.raw<ResumePreview | null>(null);
   #newest = $state<number | null>(null);
@@ -30,9 +32,15 @@ export class DepartureStore {
 
   constructor(
     readonly runId: string,
-    chosen: { kind: Departure; checkpoint: string | null; overrides: Record<string, unknown> },
+    chosen: {
+      kind: Departure;
+      checkpoint: string | null;
+      overrides: Record<string, unknown>;
+      fromFile?: boolean;
+    },
   ) {
     this.kind = chosen.kind;
+    this.fromFile = chosen.fromFile ?? false;
     this.checkpoint = chosen.checkpoint ?? '';
     for (const [key, value] of Object.entries(chosen.overrides)) this.add(key, typedValue(value));
   }
@@ -73,11 +81,12 @@ export class DepartureStore {
   }
 
   /** What is chosen, as the server takes it; lines without a key or a value are not chosen yet. */
-  get request(): { checkpoint: string | null; overrides: Record<string, unknown> } {
+  get request(): { checkpoint: string | null; overrides: Record<string, unknown>; from_file: boolean } {
     const complete = this.overrides
       .map(one => [one.key.trim(), parseValue(one.value)] as const)
       .filter(([key, value]) => key !== '' && value !== undefined);
-    return { checkpoint: this.checkpoint || null, overrides: Object.fromEntries(complete) };
+    const overrides = Object.fromEntries(complete);
+    return { checkpoint: this.checkpoint || null, overrides, from_file: this.fromFile };
   }
 
   /** Ask what it would do, once the typing has settled. */

@@ -12,11 +12,20 @@ export type Asked =
   /** Why it failed, and what can be done. */
   | { dialog: 'failure' }
   | {
+      dialog: 'config_edit';
+      /** Fill these values in, for a person to look at. */
+      preset?: { name: string; values: Record<string, unknown> };
+    }
+  | { dialog: 'preset_load' }
+  | { dialog: 'preset_save' }
+  | {
       dialog: 'depart';
       kind: Departure;
       /** A folder; null is the newest that verifies. */
       checkpoint: string | null;
       overrides: Record<string, unknown>;
+      /** Take over what the config file says otherwise. */
+      fromFile?: boolean;
     };
 
 export class Dialogs {
@@ -30,8 +39,13 @@ export class Dialogs {
     this.#asked = asked;
   }
 
-  depart(kind: Departure, checkpoint: string | null = null, overrides: Record<string, unknown> = {}): void {
-    this.open({ dialog: 'depart', kind, checkpoint, overrides });
+  depart(
+    kind: Departure,
+    checkpoint: string | null = null,
+    overrides: Record<string, unknown> = {},
+    fromFile = false,
+  ): void {
+    this.open({ dialog: 'depart', kind, checkpoint, overrides, fromFile });
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 import { get, post, put } from '../net/api';
 import type {
   ConfigDiff,
+  ConfigSchema,
   ConfigUpdate,
   ForkRequest,
   ResumePreview,
@@ -36,7 +37,12 @@ export function readDiff(runId: string, signal?: AbortSignal): Promise<ConfigDif
   return get<ConfigDiff>(path(runId, 'config/diff'), {}, signal);
 }
 
-/** Write the run's config file; a 422 names line and key. */
-export function writeConfig(runId: string, text: string): Promise<ConfigDiff> {
-  return put<ConfigDiff>(path(runId, 'config'), { text } satisfies ConfigUpdate);
+/** What the file may say. */
+export function readRules(runId: string): Promise<ConfigSchema> {
+  return get<ConfigSchema>(path(runId, 'config/schema'));
+}
+
+/** Write the run's config file; a 422 names line and key, a 409 says that it is not `version` any more. */
+export function writeConfig(runId: string, text: string, version: string | null): Promise<ConfigDiff> {
+  return put<ConfigDiff>(path(runId, 'config'), { text, version } satisfies ConfigUpdate);
 }

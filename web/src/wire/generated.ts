@@ -1130,6 +1130,10 @@ export interface ForkRequest {
   overrides?: {
     [k: string]: unknown;
   };
+  /**
+   * Take over what the config file says otherwise, as overrides
+   */
+  from_file?: boolean;
   name?: string | null;
 }
 /**
@@ -1301,6 +1305,47 @@ export interface Pong {
   type: 'pong';
 }
 /**
+ * A named set of settings for an engine; `problem` says why it cannot be used now, and how to mend that.
+ *
+ * `values` are dotted keys. `profile`: only for runs of that profile, as a script's settings are its own.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "PresetInfo".
+ */
+export interface PresetInfo {
+  id: string;
+  name: string;
+  description: string;
+  engine: string;
+  profile: string | null;
+  values: {
+    [k: string]: unknown;
+  };
+  created_at: number | null;
+  from_run: string | null;
+  builtin: boolean;
+  problem: string | null;
+}
+/**
+ * The body of `PUT /presets/{id}`, and of `POST /presets` where the name makes the id.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "PresetRequest".
+ */
+export interface PresetRequest {
+  name: string;
+  description?: string;
+  engine?: string;
+  profile?: string | null;
+  /**
+   * Dotted keys, or sections
+   */
+  values: {
+    [k: string]: unknown;
+  };
+  from_run?: string | null;
+}
+/**
  * RFC 9457 problem details, with `code` for programs and `hint` for the next step.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -1387,6 +1432,10 @@ export interface ResumePreview {
   restored: string[];
   not_restored: string[];
   changed: Change[];
+  /**
+   * What the config file says otherwise and is not taken over: see `from_file`
+   */
+  in_file: Change[];
   warnings: string[];
   learning_rate: RateContinuity | null;
 }
@@ -1404,6 +1453,10 @@ export interface ResumeRequest {
   overrides?: {
     [k: string]: unknown;
   };
+  /**
+   * Take over what the config file says otherwise, as overrides
+   */
+  from_file?: boolean;
 }
 /**
  * The body of `POST /runs/{id}/revert`.
@@ -1857,6 +1910,10 @@ export interface StartRequest {
   profile_id: string;
   dataset_id?: string | null;
   epochs?: number | null;
+  /**
+   * Its settings are taken where `overrides` name none
+   */
+  preset_id?: string | null;
   overrides?: {
     [k: string]: unknown;
   };

@@ -62,7 +62,7 @@ async def list_runs(
 async def start_run(rooms: TheRooms, request: Request) -> Response:
     """Start a run of a profile; 422 names every wrong field."""
     body = await _json_body(request)
-    wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets)
+    wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets, rooms.presets)
     directory = await asyncio.to_thread(rooms.starter.start, wanted, "api", caller(request))
     rooms.store.adopt(directory.run_id)
     view = await rooms.store.view(directory.run_id)

@@ -1,0 +1,213 @@
+"""Settings under a name, to start from or to fill into a file. Upstream: YAML files. Downstream: launch, server."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from gladius.catalog.profiles import line_of, plain
+from gladius.catalog.settings import engine_settings, flatten, nest
+from gladius.errors import ConfigError, FieldErrors, PresetBuiltin, PresetExists, PresetNotFound
+from gladius.pulse.rundir import slug
+from gladius.wire.presets import PresetInfo, PresetRequest
+
+BUILTIN = Path(__file__).with_name("builtin_presets")
+_KEYS = ("name", "description", "engine", "profile", "config", "created_at", "from_run")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named set of settings, dotted keys. `problem` says why it cannot be used: file, line and how to mend it."""
+
+    id: str
+    name: str
+    engine: str
+    description: str = ""
+    profile: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    created_at: float | None = None
+    from_run: str | None = None
+    builtin: bool = False
+    problem: str | None = None
+
+    def info(self) -> PresetInfo:
+        """What clients see of it."""
+        return PresetInfo(
+            id=self.id, name=self.name, description=self.description, engine=self.engine, profile=self.profile,
+            values=dict(self.values), created_at=self.created_at, from_run=self.from_run, builtin=self.builtin,
+            problem=self.problem,
+        )  # fmt: skip
+
+    def overrides_for(self, profile_id: str, engine: str) -> dict[str, Any]:
+        """Its settings, for a run of that profile; raises ConfigError when it is meant for another."""
+        if self.problem:
+            raise ConfigError(f"Preset '{self.id}' cannot be used: {self.problem}", field="preset_id")
+        if self.engine != engine or self.profile not in (None, profile_id):
+            whose = f"profile '{self.profile}'" if self.profile else f"the engine '{self.engine}'"
+            hint = "'gladius preset ls' tells which fits what."
+            raise ConfigError(f"Preset '{self.id}' is for {whose}.", hint, "preset_id")
+        return dict(self.values)
+
+
+class Presets:
+    """The built-in presets and those in `folder`; a user's file replaces the built-in one of the same id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def all(self) -> list[Preset]:
+        """Read every file anew: the user's own first, then by name. A broken file is a preset with a `problem`."""
+        found = {path.stem: path for path in _files(BUILTIN)}
+        own = {path.stem: path for path in _files(self._folder)}
+        presets = [_read(path, builtin=id_ not in own) for id_, path in {**found, **own}.items()]
+        return sorted(presets, key=lambda preset: (preset.builtin, preset.name.lower()))
+
+    def get(self, preset_id: str) -> Preset:
+        """Return one preset, a broken one too. Raises PresetNotFound."""
+        for preset in self.all():
+            if preset.id == preset_id:
+                return preset
+        raise PresetNotFound(preset_id)
+
+    def add(self, request: PresetRequest) -> Preset:
+        """Keep a new one under an id made of its name. Raises PresetExists, FieldErrors."""
+        id_ = id_of(request.name)
+        with contextlib.suppress(PresetNotFound):
+            raise PresetExists(self.get(id_).id)
+        return self.put(id_, request)
+
+    def put(self, preset_id: str, request: PresetRequest) -> Preset:
+        """Keep one under an id, over whatever was there. Raises FieldErrors that name each wrong key, OSError."""
+        if preset_id != slug(preset_id):
+            raise FieldErrors([{"field": "id", "message": f"Write it as '{slug(preset_id)}'."}])
+        values = checked(request)
+        data = {
+            "name": request.name, "description": request.description, "engine": request.engine,
+            "profile": request.profile, "created_at": round(time.time(), 3), "from_run": request.from_run,
+            "config": nest(values),
+        }  # fmt: skip
+        _write(
+            self._folder / f"{preset_id}.yaml", {key: value for key, value in data.items() if value not in (None, "")}
+        )
+        return self.get(preset_id)
+
+    def remove(self, preset_id: str) -> None:
+        """Delete the user's file; a built-in one of that id shows again. Raises PresetNotFound, PresetBuiltin."""
+        preset = self.get(preset_id)
+        if preset.builtin:
+            raise PresetBuiltin(preset_id)
+        for suffix in (".yaml", ".yml"):
+            (self._folder / f"{preset_id}{suffix}").unlink(missing_ok=True)
+
+
+def id_of(name: str) -> str:
+    """An id that can stand in a path and a URL; a name without a Latin letter gets one that only it has."""
+    id_ = slug(name)
+    if id_ == slug("") and name.strip().lower() != id_:
+        return f"preset-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return id_
+
+
+def checked(request: PresetRequest) -> dict[str, Any]:
+    """The settings by their dotted keys, each of its kind; raises FieldErrors. Only its script knows those of a script."""
+    settings = engine_settings(request.engine)
+    values, errors = {}, []
+    for key, value in flatten(request.values).items():
+        if settings is None:
+            values[key] = value
+            continue
+        try:
+            setting = settings.find(key)
+            values[setting.key] = setting.coerce(value)
+        except ConfigError as error:
+            errors.append({"field": f"values.{key}", "message": str(error)})
+    if errors:
+        raise FieldErrors(errors)
+    return values
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _read(path: Path, builtin: bool) -> Preset:
+    try:
+        return _parse(path, builtin)
+    except ConfigError as error:
+        return Preset(id=path.stem, name=path.stem, engine="unknown", builtin=builtin, problem=str(error))
+
+
+def _parse(path: Path, builtin: bool) -> Preset:
+    data = _load(path)
+    for key in data:
+        if key not in _KEYS:
+            raise _wrong(path, data, key, f"unknown key '{key}'", f"Known: {', '.join(_KEYS)}.")
+    for key in ("name", "description", "engine", "profile", "from_run"):
+        if data.get(key) is not None and not isinstance(data[key], str):
+            raise _wrong(path, data, key, f"'{key}' must be a text, not {data[key]!r}")
+    config = data.get("config")
+    if not isinstance(config, Mapping) or not config:
+        raise _wrong(path, data, "config", "it needs settings under 'config'")
+    engine = str(data.get("engine", "transformers"))
+    created = data.get("created_at")
+    return Preset(
+        id=path.stem, name=str(data.get("name") or path.stem), description=str(data.get("description") or "").strip(),
+        engine=engine, profile=data.get("profile"), values=_values(path, data, engine), builtin=builtin,
+        created_at=float(created) if isinstance(created, (int, float)) else None, from_run=data.get("from_run"),
+    )  # fmt: skip
+
+
+def _values(path: Path, data: Any, engine: str) -> dict[str, Any]:
+    settings = engine_settings(engine)
+    values = {}
+    for key, value in flatten(plain(data["config"])).items():
+        try:
+            setting = None if settings is None else settings.find(key)
+            values[key if setting is None else setting.key] = value if setting is None else setting.coerce(value)
+        except ConfigError as error:
+            line = line_of(data["config"], key.split("."))
+            raise ConfigError(f"{path}, line {line}: {error.message}", error.hint, error.field) from error
+    return values
+
+
+def _load(path: Path) -> Any:
+    try:
+        data = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}, line {line}: {error.problem or 'no YAML'}.", "Mend the YAML there.") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}.", "A preset is a YAML file in UTF-8.") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}.", "Make the file readable.") from error
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{path}, line 1: it holds no keys.", f"Known: {', '.join(_KEYS)}.")
+    return data
+
+
+def _wrong(path: Path, data: Any, key: str, problem: str, hint: str = "") -> ConfigError:
+    return ConfigError(f"{path}, line {line_of(data, [key])}: {problem}.", hint or f"Mend '{key}' there.", str(key))
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    """Write under another name, then rename it: a reader sees the old or the new one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    yaml, text = YAML(), io.StringIO()
+    yaml.default_flow_style = False
+    yaml.dump(data, text)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
+    temporary.write_text(text.getvalue(), encoding="utf-8")
+    temporary.replace(path)
