@@ -90,7 +90,16 @@ describe('presets', () => {
     problem: null,
   };
   const row = (key: string, file: unknown): never =>
-    ({ key, name: null, file, launched: file, live: null, applies: 'restart', changed: false, edited: false }) as never;
+    ({
+      key,
+      name: null,
+      file,
+      launched: file,
+      live: null,
+      applies: 'restart',
+      changed: false,
+      edited: false,
+    }) as never;
 
   it('fit the profile or the engine that they were made for', () => {
     expect(fits(preset, 'loop', 'script')).toBe(true);
