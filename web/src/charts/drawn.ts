@@ -42,6 +42,8 @@ export interface Part {
   pixels: number;
 }
 
+const TREND_PIXELS = 5;
+
 /** The strokes of `lines`, the trend of a line right after its course. */
 export function drawnOf(lines: readonly Line[], part: Part): Drawn[] {
   return lines.flatMap(line => {
@@ -56,7 +58,11 @@ export function drawnOf(lines: readonly Line[], part: Part): Drawn[] {
     const course = (values: Float64Array) => Float64Array.from(picks, index => values[index]!);
     const drawn: Drawn = { line, trend: false, series, picks, xs, ys: course(series.values) };
     if (!line.smoothing) return [drawn];
-    return [drawn, { ...drawn, trend: true, ys: course(trendOf(series, line.smoothing)) }];
+    const trend = trendOf(series, line.smoothing);
+    // A trend is smooth by its nature: a few points draw it, and dots along a jagged path would cost the most of all.
+    const few = pickExtremes(places, trend, begin, end, Math.max(50, Math.round(part.pixels / TREND_PIXELS)));
+    const at = (values: Float64Array) => Float64Array.from(few, index => values[index]!);
+    return [drawn, { line, trend: true, series, picks: few, xs: at(places), ys: at(trend) }];
   });
 }
 

@@ -154,7 +154,7 @@ export function timeTicks(low: number, high: number, most: number): number[] {
   const rough = (high - low) / most;
   const step = TIME_STEPS.find(one => one >= rough) ?? niceStep(high - low, most);
   const ticks: number[] = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i++) ticks.push(i * step);
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9; i++) ticks.push(i * step + 0);
   return ticks;
 }
 

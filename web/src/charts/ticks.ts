@@ -17,7 +17,7 @@ export function ticksOf(low: number, high: number, most: number): { ticks: numbe
   if (!(high > low) || !Number.isFinite(high - low)) return { ticks: [low], step: 0 };
   const step = niceStep(high - low, most);
   const ticks: number[] = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step);
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(i * step + 0);
   return { ticks, step };
 }
 
