@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from console_fixtures import serve
 from console_server import ConsoleServer
-from steered_run import steer, steered
+from steered_run import steer, steered, steered_home
 from watched_page import Guest, House
 
-__all__ = ["serve", "steer", "steered"]
+__all__ = ["serve", "steer", "steered", "steered_home"]
 
 ASSETS = Path(__file__).parents[2] / "src/gladius/server/assets"
 FLAGS = [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +94,67 @@ def steered(steer: Callable[..., Steered], until: Callable[..., Any]) -> Steered
     until(lambda: run.state == "Training", timeout=40)
     until(lambda: run.button("Save checkpoint").is_enabled())
     return run
+
+
+class Guest:
+    """One logged-in tab before one run, for all tests of a module."""
+
+    def __init__(self, context: Any, server: ConsoleServer, run_id: str) -> None:
+        self.server, self.run_id = server, run_id
+        self.foreign: list[str] = []
+        self.page = context.new_page()
+        self.page.on("request", self._watch)
+        self.page.goto(f"{server.url}/?token={server.token}")
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith((self.server.url, self.server.url.replace("http", "ws", 1), "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def open(self, path: str) -> Any:
+        self.page.goto(self.server.url + path)
+        return self.page
+
+    def console(self) -> Any:
+        return self.open(f"/runs/{self.run_id}")
+
+
+class SteeredHome:
+    """A home with a server and the steered script in training, for all tests of a module."""
+
+    def __init__(self, root: Path, environment: dict[str, str]) -> None:
+        self.home = Home(root)
+        self.home.create()
+        (root / "profiles").mkdir(exist_ok=True)
+        text = PROFILE.format(python=sys.executable, script=SCRIPT, pause=0.05, size=45_200)
+        (root / "profiles" / "steered.yaml").write_text(text)
+        self._environment = environment
+        self.server = ConsoleServer(self._spawn, self.home)
+        started = self.server.http.post("/runs", json={"profile_id": "steered", "epochs": 40})
+        assert started.status_code == 201, started.text
+        self.run_id = str(started.json()["run_id"])
+
+    def _spawn(self, *argv: object, **_: object) -> subprocess.Popen[str]:
+        words = [str(word) for word in argv]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=self._environment)
+
+    def visit(self, context: Any) -> Guest:
+        return Guest(context, self.server, self.run_id)
+
+    def close(self) -> None:
+        self.server.http.post(f"/runs/{self.run_id}/commands", json={"command": "terminate", "args": {"grace_s": 0}})
+        deadline = time.monotonic() + 30
+        while not self.server.get(f"/runs/{self.run_id}")["summary"]["finished_at"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.server.terminate()
+        assert self.server.process.stdout is not None
+        self.server.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def steered_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteeredHome]:
+    root = tmp_path_factory.mktemp("steered") / "home"
+    hidden = ("GLADIUS_RUN_DIR", "GLADIUS_ATTEMPT", "GLADIUS_URL", "GLADIUS_TOKEN", "RANK", "LOCAL_RANK")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    opened = SteeredHome(root, {**environment, "GLADIUS_HOME": str(root)})
+    yield opened
+    opened.close()

@@ -1,0 +1,77 @@
+"""No page and no dialog has anything against WCAG 2.2 AA that axe can find; nothing scrolls sideways; the keyboard alone steers a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from steered_run import Guest, SteeredHome
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+LOOKS = [("dark", "en", 1440), ("light", "ru", 390)]
+PATHS = ["/", "/runs", "/settings", "/nothing/here"]
+RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations']}"
+
+
+@pytest.fixture(scope="module", params=LOOKS, ids=lambda look: "-".join(map(str, look)))
+def guest(request: pytest.FixtureRequest, browser: Any, steered_home: SteeredHome) -> Iterator[Guest]:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: npm --prefix web ci")
+    theme, language, width = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 844}, locale="en-US", reduced_motion="reduce",
+        contrast="more" if theme == "light" else "no-preference",
+    )  # fmt: skip
+    context.add_init_script(f"localStorage.gladius_theme = '{theme}'; localStorage.gladius_language = '{language}'")
+    guest = steered_home.visit(context)
+    yield guest
+    assert guest.foreign == [], "a request left the machine"
+    context.close()
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds serious or critical, one line for each element."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate(f"axe.run(document, {RULES}).then(result => result.violations)")
+    return [
+        f"{one['id']}: {node['html'][:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def overflow(page: Any) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_has_nothing_serious_against_it(guest: Guest, until: Callable[..., Any], path: str) -> None:
+    page = guest.open(path)
+    until(lambda: page.locator("main h1, main h2").count() >= 1)
+    assert violations(page) == []
+    assert overflow(page) <= 0
+
+
+def test_the_console_and_what_lies_over_it_has_nothing_serious_against_it(
+    guest: Guest, until: Callable[..., Any]
+) -> None:
+    page = guest.console()
+    until(lambda: page.locator(".xterm").count() == 1 and page.locator("canvas").count() >= 1)
+    assert violations(page) == []
+    assert overflow(page) <= 0
+    for key in ("Control+K", "?"):
+        page.keyboard.press(key)
+        until(lambda: page.locator("dialog:modal").count() == 1)
+        assert violations(page) == [], key
+        box = page.locator("dialog:modal").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= page.viewport_size["width"]
+        page.keyboard.press("Escape")
+        until(lambda: page.locator("dialog:modal").count() == 0)
