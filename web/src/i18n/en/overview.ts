@@ -26,7 +26,6 @@ export const overview = {
   'now.first_title': 'Nothing has been trained here yet',
   'now.first': 'Choose a profile and a dataset above. Or watch a script of your own:',
 
-  'card.open': 'Open {name}',
   'card.loss': 'loss',
   'card.epoch': 'epoch {epoch} of {total}',
   'card.epoch_alone': 'epoch {epoch}',

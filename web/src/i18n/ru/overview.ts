@@ -28,7 +28,6 @@ export const overview: Record<keyof typeof english, string> = {
   'now.first_title': 'Здесь ещё ничего не обучалось',
   'now.first': 'Выберите выше профиль и набор данных. Или наблюдайте за своим скриптом:',
 
-  'card.open': 'Открыть {name}',
   'card.loss': 'потери',
   'card.epoch': 'эпоха {epoch} из {total}',
   'card.epoch_alone': 'эпоха {epoch}',
