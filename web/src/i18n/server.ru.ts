@@ -135,6 +135,8 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['No Gladius server answers at {1}{2}.', 'По адресу {1}{2} сервер Gladius не отвечает.'],
   ["'gladius up' starts one.", 'Его запустит «gladius up».'],
   ['{1} does not fit this training: {2}.', '{1} не подходит к этому обучению: {2}.'],
+  ['{1} was changed meanwhile.', '{1} тем временем изменили.'],
+  ['Look at it again, then save once more.', 'Посмотрите на него ещё раз и сохраните снова.'],
   // exchange
   ['it gave no sign within {1} s', 'не подал признаков жизни за {1} с'],
   ['{1} · TensorBoard', '{1} · TensorBoard'],
