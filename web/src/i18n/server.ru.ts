@@ -137,6 +137,29 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['{1} does not fit this training: {2}.', '{1} не подходит к этому обучению: {2}.'],
   ['{1} was changed meanwhile.', '{1} тем временем изменили.'],
   ['Look at it again, then save once more.', 'Посмотрите на него ещё раз и сохраните снова.'],
+  ["'{1}' has the value that it began with.", '«{1}» имеет то значение, с которого начал.'],
+  ['Every change of it has been taken back already.', 'Все его изменения уже взяты назад.'],
+  [
+    'This trainer has no learning rate that can be changed.',
+    'У этого тренера нет скорости обучения, которую можно менять.',
+  ],
+  [
+    "The schedule is the script's own: it is not known here how the rate goes on.",
+    'График принадлежит скрипту: как скорость пойдёт дальше, здесь неизвестно.',
+  ],
+  [
+    "The schedule '{1}' has no formula here: how the rate goes on is not known.",
+    'Для графика «{1}» здесь нет формулы: как скорость пойдёт дальше, неизвестно.',
+  ],
+  ['How many steps are planned is not known.', 'Сколько шагов задумано, неизвестно.'],
+  [
+    '{1}: {2}, w = {3}, T = {4} (formulas of transformers.optimization)',
+    '{1}: {2}, w = {3}, T = {4} (формулы transformers.optimization)',
+  ],
+  [
+    'The rates that were logged are not those of {1}: the trainer goes its own way.',
+    'Записанные скорости не те, что у {1}: тренер идёт своим путём.',
+  ],
   // exchange
   ['it gave no sign within {1} s', 'не подал признаков жизни за {1} с'],
   ['{1} · TensorBoard', '{1} · TensorBoard'],
