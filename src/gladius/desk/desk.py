@@ -72,10 +72,14 @@ class Desk:
                 )
             return command_id
         meant = {name, *(one for one, raw in (view.hello.get("adjustable") or {}).items() if raw.get("key") == name)}
-        changes = [one for one in view.hyperparameters if one.get("attempt") == view.attempt and one.get("name") in meant]
+        changes = [
+            one for one in view.hyperparameters if one.get("attempt") == view.attempt and one.get("name") in meant
+        ]
         standing = _standing(changes)
         if standing:
-            return await self.send(run_id, "set", {"name": name, "value": standing[-1].get("old")}, issued_by, command_id)
+            return await self.send(
+                run_id, "set", {"name": name, "value": standing[-1].get("old")}, issued_by, command_id
+            )
         if changes:
             raise CommandInvalid(
                 f"'{name}' has the value that it began with.", "Every change of it has been taken back already."

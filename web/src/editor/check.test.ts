@@ -71,7 +71,10 @@ describe('completion', () => {
 
   it('offers values where there is a choice, and sections at the margin', () => {
     const text = 'train:\n  schedule: ';
-    expect(offersAt(text, text.length, RULES)!.offers.map(offer => offer.label)).toEqual(['cosine', 'linear']);
+    expect(offersAt(text, text.length, RULES)!.offers.map(offer => offer.label)).toEqual([
+      'cosine',
+      'linear',
+    ]);
     expect(offersAt('', 0, RULES)!.offers).toMatchObject([{ label: 'train', apply: 'train:' }]);
     expect(offersAt('other:\n  x', 10, RULES)).toBeNull();
   });
