@@ -118,7 +118,7 @@ class Guest:
 
     def live(self) -> None:
         """Wait until the page hears alerts: the bell has read the list."""
-        self.page.wait_for_function("document.querySelector('button.tool[aria-haspopup=dialog]') !== null")
+        self.bell.wait_for()
         self.page.wait_for_load_state("networkidle")
 
     @property
