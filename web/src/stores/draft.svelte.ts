@@ -104,11 +104,19 @@ export class ConfigDraft {
 
   /** Write the file; what the server refuses is in `refused` and `problem`. */
   async save(): Promise<boolean> {
+    const sent = this.#text;
     this.#saving = true;
     this.#refused = [];
     try {
-      this.#adopt(await writeConfig(this.runId, this.#text, this.#base?.version ?? null));
-      this.#saved = true;
+      const kept = await writeConfig(this.runId, sent, this.#base?.version ?? null);
+      if (this.#text === sent) {
+        this.#adopt(kept);
+        this.#saved = true;
+      } else {
+        // What was typed while it was saved is the next thing to save.
+        this.#base = kept;
+        this.type(this.#text);
+      }
       return true;
     } catch (error) {
       this.#problem = error as Error;
