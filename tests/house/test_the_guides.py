@@ -10,7 +10,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 GUIDES = sorted((REPOSITORY / "docs" / "guide").glob("*.md"))
-NAMED = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
+NAMED = re.compile(r"`((?:\w+/)*test_\w+\.py)(?:::(\w+))?`")
+BESIDE = re.compile(r"`([\w/.]+\.test\.ts)`")
 
 
 def named_tests() -> list[tuple[str, str, str]]:
@@ -27,6 +28,12 @@ def test_a_test_that_a_guide_names_is_there(guide: str, file: str, test: str) ->
         node.name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)
     }
     assert not test or test in functions
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_a_test_of_the_page_that_a_guide_names_is_there(guide: Path) -> None:
+    named = BESIDE.findall(guide.read_text(encoding="utf-8"))
+    assert [name for name in named if not (REPOSITORY / "web" / "src" / name).is_file()] == []
 
 
 def test_no_cell_of_a_guide_is_left_open() -> None:
