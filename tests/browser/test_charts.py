@@ -304,6 +304,7 @@ def test_an_expert_shows_its_shares_and_when_it_died(lab: Lab, page: Any) -> Non
     assert dialog.get_by_role("img").count() == LAYERS
     assert "No loss is logged for this expert" in dialog.inner_text()
     dialog.get_by_role("button", name="Close").click()
+    page.mouse.move(0, 0)
     figure.focus()
     page.keyboard.press("ArrowRight")
     assert "expert 0: 100.0%" in figure.locator("[aria-live]").inner_text()

@@ -22,10 +22,12 @@ export function validationOf(
   step: number | null,
 ): Validation | null {
   const losses = book.get(`${split}/loss`);
-  const loss = losses && firstSince(losses, since);
-  if (!losses || loss === null) return null;
+  const at = losses ? placeOf(losses, since, step) : -1;
+  if (!losses || at < 0) return null;
+  const loss = losses.values[at]!;
   const accuracies = book.get(`${split}/accuracy`);
-  const accuracy = accuracies && firstSince(accuracies, since);
+  const accuracyAt = accuracies ? placeOf(accuracies, since, step) : -1;
+  const accuracy = accuracyAt < 0 ? null : accuracies!.values[accuracyAt]!;
   return {
     split,
     step,
@@ -35,21 +37,24 @@ export function validationOf(
       book.get('train/tokens_per_second') && Number.isFinite(loss) && loss < LARGEST_LOSS
         ? Math.exp(loss)
         : null,
-    best: bestBefore(losses, since),
+    best: bestBefore(losses, at),
   };
 }
 
-function firstSince(series: Series, since: number): number | null {
-  const at = series.times.findIndex(time => time >= since);
-  return at < 0 ? null : series.values[at]!;
+/** The point that the validation made: the last at its step, else the first since it was asked for; -1 while it is not there. */
+function placeOf(series: Series, since: number, step: number | null): number {
+  if (step === null) return series.times.findIndex(time => time >= since);
+  const at = series.steps.lastIndexOf(step);
+  return at >= 0 && series.times[at]! >= since ? at : -1;
 }
 
-function bestBefore(series: Series, since: number): Validation['best'] {
+function bestBefore(series: Series, end: number): Validation['best'] {
   let best: Validation['best'] = null;
-  series.values.forEach((value, at) => {
-    if (!Number.isFinite(value) || series.times[at]! >= since) return;
+  for (let at = 0; at < end; at++) {
+    const value = series.values[at]!;
+    if (!Number.isFinite(value)) continue;
     const step = series.steps[at]!;
     if (best === null || value < best.value) best = { value, step: Number.isNaN(step) ? null : step };
-  });
+  }
   return best;
 }
