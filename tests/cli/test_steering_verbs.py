@@ -45,7 +45,7 @@ def test_a_training_is_steered_from_the_command_line_alone(loop: Loop, monkeypat
     rows = list(csv.DictReader(io.StringIO(gladius("commands", "loop", "--csv").out)))
     assert {row["issued_by"] for row in rows} == {"cli"}
     told = [row["command"] for row in rows]
-    assert told == ["pause", "checkpoint", "resume", "set", "set", "set", "validate", "pause", "stop"]
+    assert told == ["pause", "checkpoint", "resume", "set", "set", "set", "validate", "pause", "resume", "stop"]
     assert [row["state"] for row in rows].count("rejected") == 1
     for row in rows:
         acks = ["rejected"] if row["state"] == "rejected" else ["accepted", "applied"]

@@ -68,6 +68,7 @@ class Truth:
         self.ending: Sent | None = None
         # What came since the last final answer: the effects that the next one may claim.
         self._changes: list[dict[str, Any]] = []
+        self._as_saved = False
         self._saves: list[dict[str, Any]] = []
         self._validated: dict[str, Any] | None = None
         self._next = {True: 0, False: 0}
@@ -154,6 +155,7 @@ class Truth:
         name = event["name"]
         assert event["old"] == self.values[name]
         self.values[name] = event["new"]
+        self._as_saved = False
         if hasattr(self.model, name):
             setattr(self.model, name, event["new"])
         if event["by"] == "the settings of this attempt":
@@ -216,15 +218,19 @@ class Truth:
 
     def _check_pause(self, sent: Sent, event: dict[str, Any]) -> None:
         if sent.args.get("mode") == "release":
-            self._claim_save("pause")
+            # What a hold has saved already, and nobody has changed since, is not saved again.
+            if not self._as_saved:
+                self._claim_save("pause")
             assert self.state == "released"
             return
         assert self.state == "paused"
         if event.get("detail") != "it was paused already":
             self._claim_save("pause")
+            self._as_saved = True
 
     def _check_resume(self, sent: Sent, event: dict[str, Any]) -> None:
         assert self.state == "running"
+        self._as_saved = False
 
     def _check_stop(self, sent: Sent, event: dict[str, Any]) -> None:
         assert self.state == "cancelled"
@@ -233,6 +239,7 @@ class Truth:
 
     def _check_checkpoint(self, sent: Sent, event: dict[str, Any]) -> None:
         save = self._claim_save("manual")
+        self._as_saved = self.state == "paused"
         assert event["detail"].startswith(f"verified: {save['path']} (")
         assert self.state in ("running", "paused")
 

@@ -75,7 +75,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(large: Path, newest: 
         start = page.next
         if start is None:
             break
-        assert page.stopped == "limit"
+        assert page.stopped in ("limit", "time")
     assert lines == sorted([99_999, 199_999, 299_999, 399_999], reverse=newest)
 
 
@@ -111,6 +111,7 @@ def test_a_pattern_that_explodes_is_interrupted_and_the_line_left_out(tmp_path: 
 
 def test_a_search_out_of_time_goes_on_where_it_stopped(large: Path) -> None:
     page = search(large, "^.*x$", regex=True, seconds=0.05)
-    assert page.stopped == "time"
+    # A machine that is busy elsewhere may spend all of it on one line.
+    assert page.stopped in ("time", "pattern")
     assert page.next is not None
     assert read_range(large, page.next.offset, 40).data.startswith(b"line %d\n" % page.next.line)
