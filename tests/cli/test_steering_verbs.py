@@ -48,6 +48,8 @@ def test_a_training_is_steered_from_the_command_line_alone(loop: Loop, monkeypat
     assert told == ["pause", "checkpoint", "resume", "set", "set", "set", "validate", "pause", "resume", "stop"]
     assert [row["state"] for row in rows].count("rejected") == 1
     for row in rows:
+        if row["command_id"].startswith("attempt-"):
+            continue  # a new attempt answers for itself, and not in the mailbox
         acks = ["rejected"] if row["state"] == "rejected" else ["accepted", "applied"]
         assert run.acks(row["command_id"])[-len(acks) :] == acks
     assert gladius("commands", "loop", "--json").json[0]["command"] == "pause"
