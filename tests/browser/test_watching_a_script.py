@@ -114,7 +114,7 @@ def test_a_script_shows_its_course_and_can_be_held_and_stopped(
     until(lambda: page.get_by_role("button", name="Resume training").count() >= 1)
     assert page.get_by_role("button", name="Stop training").is_disabled()
 
-    page.get_by_role("button", name="Back to overview").click()
+    page.get_by_role("dialog", name="Training summary").get_by_role("button", name="Back to overview").click()
     until(lambda: "my script" in page.get_by_role("region", name="Recent").inner_text())
     assert guest.complaints == []
     assert guest.foreign == [], "a request left the machine"
