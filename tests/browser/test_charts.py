@@ -297,7 +297,7 @@ def test_a_click_on_a_point_goes_to_its_lines_in_the_log(lab: Lab, page: Any) ->
 
 def test_an_expert_shows_its_shares_and_when_it_died(lab: Lab, page: Any) -> None:
     figure = lab.figure("Expert coverage")
-    assert "E3 0%" in figure.inner_text()
+    figure.get_by_text("E3 0%", exact=False).first.wait_for()
     assert "dead 1" in figure.locator(".facts").inner_text().replace("\n", " ")
     figure.get_by_role("button", name="Details of expert 3").click()
     dialog = page.get_by_role("dialog", name="Expert 3")

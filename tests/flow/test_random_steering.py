@@ -132,13 +132,16 @@ class RandomSteering(RuleBasedStateMachine):
 
     def _told_as_it_is(self, record: dict[str, Any]) -> bool:
         truth = self.truth.read()
-        told = {one["command_id"]: [ack["state"] for ack in one["acks"]] for one in record["commands"]}
+        posted = [one for one in record["commands"] if not one["command_id"].startswith("attempt-")]
+        told = {one["command_id"]: [ack["state"] for ack in one["acks"]] for one in posted}
+        resumed = {one["command_id"]: one["state"] for one in record["commands"] if one not in posted}
         known = {id_: [ack["state"] for ack in acks] for id_, acks in truth.acks.items()}
         values = {name: record["adjustable"][name]["value"] for name in truth.values}
         paths = [one["path"] for one in record["checkpoints"]]
         return (
             told == known
-            and all(one["state"] == known[one["command_id"]][-1] for one in record["commands"])
+            and all(one["state"] == known[one["command_id"]][-1] for one in posted)
+            and resumed == {f"attempt-{number}": "applied" for number in range(2, truth.attempt + 1)}
             and (record["summary"]["state"], record["summary"]["attempt"]) == (truth.state, truth.attempt)
             and values == truth.values
             and sorted(set(paths)) == sorted({event["path"] for event in truth.checkpoints})
