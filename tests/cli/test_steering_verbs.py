@@ -45,11 +45,11 @@ def test_a_training_is_steered_from_the_command_line_alone(loop: Loop, monkeypat
     rows = list(csv.DictReader(io.StringIO(gladius("commands", "loop", "--csv").out)))
     assert {row["issued_by"] for row in rows} == {"cli"}
     told = [row["command"] for row in rows]
-    assert told == ["pause", "checkpoint", "resume", "set", "set", "set", "validate", "pause", "resume", "stop"]
+    assert told == ["pause", "checkpoint", "resume", "set", "set", "set", "validate", "pause", "resume", "fork", "stop"]
     assert [row["state"] for row in rows].count("rejected") == 1
     for row in rows:
-        if row["command_id"].startswith("attempt-"):
-            continue  # a new attempt answers for itself, and not in the mailbox
+        if row["command_id"].startswith(("attempt-", "fork-")):
+            continue  # a new attempt, and a new run, answer for themselves and not in the mailbox
         acks = ["rejected"] if row["state"] == "rejected" else ["accepted", "applied"]
         assert run.acks(row["command_id"])[-len(acks) :] == acks
     assert gladius("commands", "loop", "--json").json[0]["command"] == "pause"

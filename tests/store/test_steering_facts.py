@@ -12,6 +12,7 @@ from written_run import Written
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import Identity
+from gladius.pulse.rundir import Home
 from gladius.store.commands import command_record, command_records
 from gladius.store.record import Steering, record
 from gladius.store.resumable import resumable
@@ -163,6 +164,21 @@ def test_a_resume_and_a_fork_are_on_record_like_any_command(written: Written) ->
     forked.directory.write_attempt(1, asked)
     first = command_records(forked)[0]
     assert (first.command, first.args["run_id"], first.state) == ("fork", "elder", "applied")
+
+
+def test_a_fork_is_on_record_where_it_came_from_as_long_as_the_child_is_there(home: Home, me: Identity) -> None:
+    parent, child = Written(home, me).begin(1, total_steps=5), Written(home, me)
+    asked = {
+        "argv": ["python"],
+        "asked_by": "cli",
+        "asked_at": 9.0,
+        "checkpoint": "/c/step-3",
+        "overrides": {"lr": 0.5},
+    }
+    child.directory.write_attempt(1, asked)
+    (fork,) = command_records(parent.view(), children=[child.directory.run_id, "long-gone"])
+    assert (fork.command, fork.state, fork.issued_by, fork.issued_at) == ("fork", "applied", "cli", 9.0)
+    assert fork.args == {"checkpoint": "/c/step-3", "overrides": {"lr": 0.5}, "child": child.directory.run_id}
 
 
 def test_what_can_go_on_is_said(written: Written, me: Identity) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,10 @@ from gladius.server.rooms import Rooms
 from gladius.server.routes import ROUTERS
 
 PREFIX = "/api/v1"
+END_S = 10.0
+"""Each room has this long to close; what does not end by then is left to the end of the process."""
+
+_log = logging.getLogger("gladius.server")
 
 
 def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "", assets: Path = ASSETS) -> ASGIApp:
@@ -41,9 +46,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
             yield
         finally:
             catching_up.cancel()
-            await rooms.boards.close()
-            await rooms.store.close()
-            rooms.alerts.close()
+            await _close(rooms)
 
     app = FastAPI(
         title="Gladius",
@@ -63,3 +66,13 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     app.include_router(login.router)
     app.include_router(tensorboard.router)
     return app
+
+
+async def _close(rooms: Rooms) -> None:
+    """Close every room, whatever becomes of another: nothing may keep a server that is told to end."""
+    parts = {"TensorBoard": rooms.boards.close(), "the store": rooms.store.close()}
+    ends = (asyncio.wait_for(part, END_S) for part in parts.values())
+    for name, answer in zip(parts, await asyncio.gather(*ends, return_exceptions=True), strict=True):
+        if isinstance(answer, BaseException):
+            _log.error("%s did not close well: %r", name, answer)
+    rooms.alerts.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from gladius.pulse.control import Command
 from gladius.pulse.lock import is_held
+from gladius.pulse.rundir import RunDir
 from gladius.store.view import RunView
 from gladius.wire.events import Ack
 from gladius.wire.runs import CommandRecord, CommandState
@@ -15,11 +17,37 @@ from pulse_wrapper import safe_read_json
 TIMED_OUT_AFTER_S = 30.0
 
 
-def command_records(view: RunView, now: float | None = None) -> list[CommandRecord]:
-    """Every command of a run, oldest first; an id that a client chose tells nothing of the time."""
+def command_records(view: RunView, now: float | None = None, children: Sequence[str] = ()) -> list[CommandRecord]:
+    """Every command of a run, oldest first; an id that a client chose tells nothing of the time.
+
+    `children` are the runs that were forked from this one: each fork is a command of both.
+    """
     records = [command_record(view, id_, now) for id_ in view.commands]
     known = [record for record in records if record is not None]
-    return sorted([*departures(view), *known], key=lambda record: (record.issued_at, record.command_id))
+    all_of_them = [*departures(view), *forks(view, children), *known]
+    return sorted(all_of_them, key=lambda record: (record.issued_at, record.command_id))
+
+
+def forks(view: RunView, children: Sequence[str]) -> list[CommandRecord]:
+    """Who forked this run, from which checkpoint: only the child's own files tell, and it may be gone."""
+    records = [_fork(RunDir(view.directory.root.with_name(child)), child) for child in children]
+    return [record for record in records if record is not None]
+
+
+def _fork(directory: RunDir, child: str) -> CommandRecord | None:
+    launched = safe_read_json(directory.attempt_json(1)) or {}
+    asked_by, asked_at = launched.get("asked_by"), launched.get("asked_at")
+    if not isinstance(asked_by, str) or not isinstance(asked_at, int | float):
+        return None
+    return CommandRecord(
+        command_id=f"fork-{child}",
+        command="fork",
+        args={**_departed(launched), "child": child},
+        issued_at=float(asked_at),
+        issued_by=asked_by,
+        state="applied",
+        detail=child,
+    )
 
 
 def departures(view: RunView) -> list[CommandRecord]:
@@ -37,9 +65,7 @@ def _departure(view: RunView, number: int) -> CommandRecord | None:
     asked_at = launched.get("asked_at", facts.started_at)
     if not (forked or number > 1) or not isinstance(asked_by, str) or not isinstance(asked_at, int | float):
         return None
-    checkpoint, overrides = launched.get("checkpoint"), launched.get("overrides")
-    args: dict[str, Any] = {"checkpoint": checkpoint} if isinstance(checkpoint, str) else {}
-    args |= {"overrides": overrides} if isinstance(overrides, dict) and overrides else {}
+    args = _departed(launched)
     if forked and isinstance(parent, dict):
         args["run_id"] = parent.get("run_id")
     resumed = (facts.hello or {}).get("resumed_from") or {}
@@ -54,6 +80,13 @@ def _departure(view: RunView, number: int) -> CommandRecord | None:
         step=resumed.get("step"),
         detail=f"attempt {number}",
     )
+
+
+def _departed(launched: dict[str, Any]) -> dict[str, Any]:
+    """From where, and with what instead."""
+    checkpoint, overrides = launched.get("checkpoint"), launched.get("overrides")
+    args: dict[str, Any] = {"checkpoint": checkpoint} if isinstance(checkpoint, str) else {}
+    return args | ({"overrides": overrides} if isinstance(overrides, dict) and overrides else {})
 
 
 def command_record(view: RunView, command_id: str, now: float | None = None) -> CommandRecord | None:

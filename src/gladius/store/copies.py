@@ -20,6 +20,8 @@ _log = logging.getLogger("gladius.store")
 
 WORTH_BYTES = 8 << 20
 """A stream that grew by less since its last copy is read quickly enough line by line."""
+END_S = 2.0
+"""A process that is told to end has this long; then it is killed."""
 LIMIT_BYTES = 4 << 30
 """All copies together; those that were not used for longest go first."""
 
@@ -67,7 +69,10 @@ class Copies:
         for directory in known:
             self.consider(directory)
         while True:
-            await self._extend(await self._due.get())
+            try:
+                await self._extend(await self._due.get())
+            except OSError as error:
+                _log.warning("no columnar copy could be made: %s", error)
 
     def _covered(self, known: list[RunDir]) -> dict[str, int]:
         """Bytes of each long stream that its copy holds."""
@@ -83,9 +88,7 @@ class Copies:
         try:
             _, complaint = await process.communicate()
         finally:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
+            await _end(process)
         if process.returncode:
             _log.warning("%s", complaint.decode("utf-8", "replace").strip().rpartition("\n")[2])
         await asyncio.to_thread(self._make_room)
@@ -99,6 +102,18 @@ class Copies:
                     return
                 total -= path.stat().st_size
                 path.unlink()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End it if it still runs, by force where it does not listen."""
+    with contextlib.suppress(ProcessLookupError):
+        if process.returncode is None:
+            process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), END_S)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def _size(path: Path) -> int:

@@ -61,7 +61,7 @@ def record(view: RunView, steering: Steering, children: Sequence[str] = ()) -> R
         run=view.run,
         attempts=attempts(view),
         checkpoints=[found for found in map(checkpoint_here, view.checkpoints) if found is not None],
-        commands=command_records(view),
+        commands=command_records(view, children=children),
         hyperparameters=[change for change in changes if change is not None],
         error=None if went_well else error.get("message") or (facts.exited or {}).get("evidence"),
         error_code=None if went_well else error.get("code"),

@@ -1,9 +1,11 @@
 /** The true points of the part that is shown closely. Upstream: zoom. Downstream: line charts. */
 import type { RunStore } from '../stores/run.svelte';
-import { NO_SERIES, type Series } from '../stores/series';
+import { NO_CLOSE_UP, type CloseUp, type Series } from '../stores/series';
 
 interface Wish {
   names: readonly string[];
+  /** Also what was gone back behind. */
+  rewound: boolean;
   steps: { from: number; to: number };
   points: number;
 }
@@ -13,8 +15,8 @@ const MARGIN = 0.5;
 
 export class CloseUps {
   #revision = $state(0);
-  #found: ReadonlyMap<string, Series> = NO_SERIES;
-  #covers: { from: number; to: number; thinned: boolean; open: boolean } | null = null;
+  #found = NO_CLOSE_UP;
+  #covers: { from: number; to: number; thinned: boolean; open: boolean; rewound: boolean } | null = null;
   #wish: Wish | null = null;
   #flying: AbortController | null = null;
 
@@ -27,22 +29,29 @@ export class CloseUps {
 
   /** A closer look at `series`, with what came after it was taken; null where there is none. */
   of(name: string, series: Series): Series | null {
-    const close = this.#found.get(name);
+    const close = this.#found.courses.get(name);
     if (!close) return null;
     if (this.#covers?.open) catchUp(close, series);
     return close;
   }
 
+  /** A closer look at the `nth` of the courses of this name that were gone back behind. */
+  ofGhost(name: string, nth: number): Series | null {
+    const all = this.#found.superseded.get(name);
+    // One that was cut off since the answer came is not among them; it is the last.
+    return all?.[nth]?.length ? all[nth] : null;
+  }
+
   /** Look at these steps; null looks at all of it. One question at a time: of those that come meanwhile, the last is asked. */
-  look(names: readonly string[], steps: Wish['steps'] | null, points: number): void {
+  look(names: readonly string[], steps: Wish['steps'] | null, points: number, rewound = false): void {
     if (!steps || !names.length) {
       this.#wish = null;
-      if (this.#found.size && !steps) this.#drop();
+      if (this.#covers && !steps) this.#drop();
       return;
     }
-    if (this.#isCovered(steps)) return;
+    if (this.#isCovered(steps) && (!rewound || this.#covers?.rewound)) return;
     if (this.#covers && !overlaps(this.#covers, steps)) this.#drop();
-    this.#wish = { names, steps, points: Math.min(8000, Math.max(1000, Math.round(points) * 4)) };
+    this.#wish = { names, steps, rewound, points: Math.min(8000, Math.max(1000, Math.round(points) * 4)) };
     if (!this.#flying) void this.#ask();
   }
 
@@ -61,28 +70,31 @@ export class CloseUps {
   }
 
   #end(): number {
-    return Math.max(...[...this.#found.values()].map(series => series.lastStep));
+    return Math.max(...this.#all().map(series => (series.length ? series.lastStep : -Infinity)));
+  }
+
+  #all(): Series[] {
+    return [...this.#found.courses.values(), ...[...this.#found.superseded.values()].flat()];
   }
 
   #drop(): void {
-    this.#found = NO_SERIES;
+    this.#found = NO_CLOSE_UP;
     this.#covers = null;
     this.#revision++;
   }
 
   async #ask(): Promise<void> {
     while (this.#wish) {
-      const { names, steps, points } = this.#wish;
+      const { names, steps, points, rewound } = this.#wish;
       this.#wish = null;
       this.#flying = new AbortController();
       const margin = Math.ceil((steps.to - steps.from) * MARGIN);
       const wider = { from: Math.max(0, steps.from - margin), to: steps.to + margin };
       try {
-        const found = await this.run.closeUp(names, wider, points, this.#flying.signal);
-        this.#found = found;
-        const thinned = [...found.values()].some(series => series.thinned);
+        this.#found = await this.run.closeUp(names, wider, points, rewound, this.#flying.signal);
+        const thinned = this.#all().some(series => series.thinned);
         const open = names.every(name => !((this.run.series.get(name)?.lastStep ?? 0) > wider.to));
-        this.#covers = { from: wider.from, to: open ? Infinity : wider.to, thinned, open };
+        this.#covers = { from: wider.from, to: open ? Infinity : wider.to, thinned, open, rewound };
         this.#revision++;
       } catch {
         // What is loaded stays on the screen; the next look asks again.

@@ -22,6 +22,8 @@ export interface Line {
   dash?: readonly number[];
   /** What a later attempt went back behind. */
   ghost?: boolean;
+  /** Of a ghost: which of those of its name it is, the oldest attempt's first. */
+  nth?: number;
 }
 
 /** One stroke: a course, or its trend. */

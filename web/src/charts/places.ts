@@ -35,6 +35,7 @@ export function stepsWithin(
   const steps = series.steps;
   if (!known(steps)) return null;
   const places = placesOf(series, by);
+  if (places[0]! > to || places[places.length - 1]! < from) return null;
   const begin = Math.max(0, firstFrom(places, from) - 1);
   const end = Math.min(series.length - 1, firstFrom(places, to));
   return { from: Math.max(0, Math.floor(steps[begin]!)), to: Math.ceil(steps[end]!) };

@@ -1,10 +1,18 @@
 /** A YAML editor: CodeMirror with our theme, checks while somebody types, completion, a comparison. Upstream: a text. Downstream: CodeEditor. */
 import { autocompletion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete';
+import { historyField } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
 import { forceLinting, linter, lintGutter, type Diagnostic } from '@codemirror/lint';
-import { unifiedMergeView } from '@codemirror/merge';
+import { MergeView, unifiedMergeView } from '@codemirror/merge';
 import { openSearchPanel, search } from '@codemirror/search';
-import { Compartment, EditorSelection, EditorState, Prec, type Extension } from '@codemirror/state';
+import {
+  Compartment,
+  EditorSelection,
+  EditorState,
+  Prec,
+  type EditorStateConfig,
+  type Extension,
+} from '@codemirror/state';
 import { EditorView, keymap } from '@codemirror/view';
 import { basicSetup } from 'codemirror';
 import { t } from '../i18n/index.svelte';
@@ -13,6 +21,9 @@ import { offersAt } from './complete';
 import { theme } from './theme';
 
 const SETTLED_MS = 200;
+/** From here on a comparison has room for two columns. */
+const WIDE = '(min-width: 1100px)';
+const COLLAPSED = { margin: 3, minSize: 6 };
 
 export interface Wishes {
   parent: HTMLElement;
@@ -28,7 +39,12 @@ export interface Wishes {
 }
 
 export class Code {
-  readonly #view: EditorView;
+  #view: EditorView;
+  /** Both texts side by side; null shows one column. */
+  #merge: MergeView | null = null;
+  #original: string | null = null;
+  readonly #wide = matchMedia(WIDE);
+  readonly #closed = new AbortController();
   readonly #comparison = new Compartment();
   readonly #checks = new Compartment();
   /** What the server found; gone with the next keystroke. */
@@ -37,32 +53,26 @@ export class Code {
 
   constructor(private readonly wishes: Wishes) {
     this.#rules = wishes.rules ?? null;
-    const { parent, text, label, readOnly = false } = wishes;
-    this.#view = new EditorView({
-      parent,
-      state: EditorState.create({
-        doc: text,
-        extensions: [
-          Prec.high(
-            keymap.of([{ key: 'Mod-s', run: () => (wishes.onsave?.(), true), stopPropagation: true }]),
-          ),
-          basicSetup,
-          yaml(),
-          theme,
-          search({ top: true }),
-          EditorState.phrases.of(phrases()),
-          EditorView.contentAttributes.of({ 'aria-label': label }),
-          EditorState.readOnly.of(readOnly),
-          this.#comparison.of([]),
-          readOnly ? [] : [this.#checks.of(this.#checking()), lintGutter(), this.#completion()],
-          EditorView.updateListener.of(update => {
-            if (!update.docChanged) return;
-            this.#refused = [];
-            wishes.onchange?.(update.state.doc.toString());
-          }),
-        ],
+    const state = EditorState.create({ doc: wishes.text, extensions: this.#extensions() });
+    this.#view = new EditorView({ parent: wishes.parent, state });
+    this.#wide.addEventListener('change', () => this.#arrange(), { signal: this.#closed.signal });
+  }
+
+  #extensions(): Extension {
+    const { label, readOnly = false, onsave, onchange } = this.wishes;
+    return [
+      Prec.high(keymap.of([{ key: 'Mod-s', run: () => (onsave?.(), true), stopPropagation: true }])),
+      plain(label),
+      search({ top: true }),
+      EditorState.readOnly.of(readOnly),
+      this.#comparison.of([]),
+      readOnly ? [] : [this.#checks.of(this.#checking()), lintGutter(), this.#completion()],
+      EditorView.updateListener.of(update => {
+        if (!update.docChanged) return;
+        this.#refused = [];
+        onchange?.(update.state.doc.toString());
       }),
-    });
+    ];
   }
 
   get text(): string {
@@ -87,13 +97,45 @@ export class Code {
     if (problems[0]) this.goTo(problems[0].line);
   }
 
-  /** Show the text against another one; null is the plain text. */
+  /** Show the text against another one: beside it where there is room, else in one column; null is the plain text. */
   compare(original: string | null): void {
-    const shown: Extension =
-      original === null
-        ? []
-        : unifiedMergeView({ original, mergeControls: false, collapseUnchanged: { margin: 3, minSize: 6 } });
+    if (original === this.#original) return;
+    this.#original = original;
+    this.#arrange();
+  }
+
+  #arrange(): void {
+    const original = this.#original;
+    const beside = original !== null && this.#wide.matches;
+    if (beside || this.#merge) this.#rebuild(beside ? original : null);
+    const unified = original !== null && !beside;
+    const shown = unified
+      ? unifiedMergeView({ original, mergeControls: false, collapseUnchanged: COLLAPSED })
+      : [];
     this.#view.dispatch({ effects: this.#comparison.reconfigure(shown) });
+  }
+
+  /** Another view of the same text, beside `original` or alone: what was typed can still be undone. */
+  #rebuild(original: string | null): void {
+    const { state, hasFocus } = this.#view;
+    const past = state.field(historyField, false) as unknown;
+    const kept: EditorStateConfig = {
+      doc: state.doc,
+      selection: state.selection,
+      extensions: [this.#extensions(), past === undefined ? [] : historyField.init(() => past)],
+    };
+    (this.#merge ?? this.#view).destroy();
+    const { parent } = this.wishes;
+    if (original === null) {
+      this.#merge = null;
+      this.#view = new EditorView({ parent, state: EditorState.create(kept) });
+    } else {
+      const launched = [plain(t('editor.original')), EditorState.readOnly.of(true)];
+      const a = { doc: original, extensions: launched };
+      this.#merge = new MergeView({ parent, a, b: kept, collapseUnchanged: COLLAPSED });
+      this.#view = this.#merge.b;
+    }
+    if (hasFocus) this.#view.focus();
   }
 
   goTo(line: number): void {
@@ -115,7 +157,8 @@ export class Code {
   }
 
   destroy(): void {
-    this.#view.destroy();
+    this.#closed.abort();
+    (this.#merge ?? this.#view).destroy();
   }
 
   #checkAgain(): void {
@@ -148,6 +191,17 @@ export class Code {
     };
     return autocompletion({ override: [source], icons: false });
   }
+}
+
+/** What every column has. */
+function plain(label: string): Extension {
+  return [
+    basicSetup,
+    yaml(),
+    theme,
+    EditorState.phrases.of(phrases()),
+    EditorView.contentAttributes.of({ 'aria-label': label }),
+  ];
 }
 
 /** CodeMirror's own words in the reader's language. */

@@ -32,7 +32,7 @@ describe('what the server says', () => {
       'Этому запуску команда pause недоступна: запуск окончен.',
     );
     expect(told('It changes how the learning rate runs from here on. At step 7 it stays 0.001.')).toBe(
-      'Меняет дальнейший ход скорости обучения. На шаге 7 она останется 0.001.',
+      'Меняет дальнейший ход скорости обучения. На шаге 7 она останется 0,001.',
     );
     expect(told('Paused by browser')).toBe('Приостановил: браузер');
     expect(told('Needs you: loss is nan since step 5')).toBe('Нужны вы: потери равны nan с шага 5');

@@ -10,6 +10,8 @@ interface Pattern {
 }
 
 const PLACE = /\{(\d)\}/g;
+/** A number with or without its unit, and nothing else: names, versions and what a program said stay as they are. */
+const MEASURE = /^[-−]?\d+\.\d+(?: ?(?:%|°C|s|ms|min|h|[kMGT]i?B))?$/;
 const MOST_KEPT = 500;
 
 let exact: Map<string, string> | null = null;
@@ -73,7 +75,8 @@ function word(value: string): string {
   if (i18n.has(by)) return i18n.message(by);
   const inner = value.trim();
   const found = inner && inner.length < value.length ? russian(inner) : value && russian(value);
-  return found ? value.replace(inner, () => found) : value;
+  if (found) return value.replace(inner, () => found);
+  return MEASURE.test(inner) ? value.replace('.', ',') : value;
 }
 
 /** `text` in the chosen language; what has no translation stays as it was said. */

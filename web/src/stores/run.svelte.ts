@@ -21,7 +21,7 @@ import { live } from './live.svelte';
 import { Orders } from './orders.svelte';
 import { RECENT_SECONDS } from './recent';
 import { SamplesFeed } from './samples.svelte';
-import { coursesOf, isCharted, SeriesBook, type Series } from './series';
+import { coursesOf, isCharted, rewoundOf, SeriesBook, type CloseUp } from './series';
 import { firstFrom } from './thin';
 
 const TOPICS = ['status', 'metrics', 'events', 'console', 'system', 'runs'] as const;
@@ -227,19 +227,27 @@ export class RunStore {
     return this.series.namesWith(this.#names);
   }
 
-  /** A closer look: the true points of a part, as many as are asked for. */
+  /** A closer look: the true points of a part, as many as are asked for; `rewound` too, what was gone back behind. */
   async closeUp(
     names: readonly string[],
     steps: { from: number; to: number },
     points: number,
+    rewound: boolean,
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, Series>> {
+  ): Promise<CloseUp> {
     const answer = await get<MetricsAnswer>(
       this.#path('/metrics'),
-      { name: [...names], max_points: points, from_step: steps.from, to_step: steps.to },
+      {
+        name: [...names],
+        max_points: points,
+        from_step: steps.from,
+        to_step: steps.to,
+        superseded: rewound,
+      },
       signal,
     );
-    return coursesOf(answer.series, this.#known(answer));
+    const known = this.#known(answer);
+    return { courses: coursesOf(answer.series, known), superseded: rewoundOf(answer.superseded ?? {}) };
   }
 
   /** Samples of the machine over the whole run, evenly thinned. */

@@ -215,9 +215,20 @@ export function fromColumn(column: Column | SupersededColumn, upTo = -1): Series
 }
 
 export const NO_SERIES: ReadonlyMap<string, Series> = new Map();
+export const NO_CLOSE_UP: CloseUp = { courses: NO_SERIES, superseded: new Map() };
 
 export function coursesOf(columns: Record<string, Column>, upTo: number): ReadonlyMap<string, Series> {
   return new Map(Object.entries(columns).map(([name, column]) => [name, fromColumn(column, upTo)]));
+}
+
+/** A part of some courses in more detail: what stands, and of each name what was gone back behind, oldest attempt first. */
+export interface CloseUp {
+  courses: ReadonlyMap<string, Series>;
+  superseded: ReadonlyMap<string, readonly Series[]>;
+}
+
+export function rewoundOf(columns: Record<string, SupersededColumn[]>): CloseUp['superseded'] {
+  return new Map(Object.entries(columns).map(([name, all]) => [name, all.map(one => fromColumn(one))]));
 }
 
 /** What is known of one name. */

@@ -102,6 +102,7 @@ export const config = {
   'editor.unfold': 'Unfold',
   'editor.unchanged_lines': '$ unchanged lines',
   'editor.compare': 'Compare with launched',
+  'editor.original': 'As it was launched',
   'editor.problems': 'Problems: {n}',
   'editor.no_problems': 'No problems',
   'editor.syntax_only': 'YAML is checked; what the keys mean only the script knows',

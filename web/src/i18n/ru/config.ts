@@ -104,6 +104,7 @@ export const config: Record<keyof typeof english, string> = {
   'editor.unfold': 'Развернуть',
   'editor.unchanged_lines': 'строк без изменений: $',
   'editor.compare': 'Сравнить с запущенным',
+  'editor.original': 'Как было запущено',
   'editor.problems': 'Ошибок: {n}',
   'editor.no_problems': 'Ошибок нет',
   'editor.syntax_only': 'Проверяется только YAML: что значат ключи, знает сам скрипт',
