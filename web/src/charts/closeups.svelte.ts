@@ -1,6 +1,6 @@
 /** The true points of the part that is shown closely. Upstream: zoom. Downstream: line charts. */
 import type { RunStore } from '../stores/run.svelte';
-import { NO_CLOSE_UP, type CloseUp, type Series } from '../stores/series';
+import { NO_CLOSE_UP, type Series } from '../stores/series';
 
 interface Wish {
   names: readonly string[];
