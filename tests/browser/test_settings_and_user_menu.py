@@ -270,3 +270,33 @@ def test_the_console_is_closed_to_the_overview_and_the_page_signs_out_too(
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login")
     assert mine.context.cookies() == []
+
+
+def test_a_button_opens_the_palette_and_a_switch_makes_the_log_speak(
+    house: House, guest: Visitor, until: Until
+) -> None:
+    mine = guest()
+    page = mine.watch(house.run())
+    opener = page.get_by_role("button", name="Open palette")
+    assert opener.get_attribute("title") == "Open palette (Ctrl+K)"
+    opener.click()
+    until(lambda: page.get_by_role("dialog", name="Command palette").count() == 1)
+    page.keyboard.press("Escape")
+    until(lambda: page.get_by_role("dialog").count() == 0)
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Open palette"
+
+    assert page.locator(".xterm-accessibility-tree").count() == 0
+    page.get_by_role("button", name="Settings").click()
+    switch = page.get_by_role("switch", name="Log for screen readers")
+    switch.check()
+    until(lambda: page.locator(".xterm-accessibility-tree").count() == 1)
+    switch.uncheck()
+    until(lambda: page.locator(".xterm-accessibility-tree").count() == 0)
+    page.keyboard.press("Escape")
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert not opener.is_visible(), "a phone has it in the user menu"
+    page.get_by_role("button", name="User menu").click()
+    page.get_by_role("menuitem", name="Open palette").click()
+    until(lambda: page.get_by_role("dialog", name="Command palette").count() == 1)
+    assert mine.complaints == []

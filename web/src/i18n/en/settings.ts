@@ -16,6 +16,9 @@ export const settings = {
   'settings.motion.system': 'System',
   'settings.motion.reduce': 'Reduced',
   'settings.motion.full': 'Full',
+  'settings.log_reader': 'Log for screen readers',
+  'settings.log_reader_text':
+    'Lines of the log are also kept as text that a screen reader speaks. It costs some processor time.',
 
   'settings.keys': 'Keyboard shortcuts',
   'settings.keys_set': 'Set',

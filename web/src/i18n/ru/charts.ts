@@ -132,6 +132,8 @@ export const charts: Record<keyof typeof english, string> = {
   'memory.system': 'ОЗУ',
   'memory.no_swap': 'На этой машине нет подкачки',
   'memory.run_cpu': 'этот запуск {percent} одного процессора, процессов: {n}',
+  'memory.of_gpu': 'из {total} памяти GPU',
+  'memory.of_ram': 'из {total} ОЗУ',
   'memory.open': '{name}: {text}; {detail}. Подробнее',
   'memory.warn': 'много',
   'memory.bad': 'почти полно',

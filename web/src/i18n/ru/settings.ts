@@ -18,6 +18,9 @@ export const settings: Record<keyof typeof english, string> = {
   'settings.motion.system': 'Как в системе',
   'settings.motion.reduce': 'Меньше',
   'settings.motion.full': 'Обычная',
+  'settings.log_reader': 'Журнал для программ экранного доступа',
+  'settings.log_reader_text':
+    'Строки журнала хранятся и как текст, который произносит программа экранного доступа. Это немного нагружает процессор.',
 
   'settings.keys': 'Сочетания клавиш',
   'settings.keys_set': 'Набор',
