@@ -123,7 +123,10 @@ export class ConsoleFeed {
       this.#queued += size(piece);
     }
     while (this.#queued > LONGEST_QUEUE && this.#queue.length > 1) this.#skipOldest();
-    if (this.#sink && this.#queue.length) frames.request(this.#flush);
+    if (!this.#sink || !this.#queue.length) return;
+    // The terminal draws once a frame by itself: text that waits for a frame here would be seen a frame later.
+    if (document.hidden) frames.request(this.#flush);
+    else this.#flush();
   }
 
   #skipOldest(): void {
