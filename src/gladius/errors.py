@@ -24,6 +24,9 @@ GladiusError                 code, hint: what happened and what to do next
 ├ CommandInvalid             a command that cannot be sent
 │ └ CommandConflict          an id that was given to another command
 ├ CommandNotFound            no command by that id
+├ RankFailed                 a process of a job that could not do its part
+├ RankLost                   a process of a job that is gone
+├ RanksApart                 processes of a job that are at different steps
 ├ AlertNotFound              no alert by that id
 ├ SearchInvalid              a pattern that cannot be searched for
 ├ FieldErrors                a request whose fields are wrong
@@ -126,6 +129,39 @@ class CheckpointMismatch(GladiusError):
         super().__init__("{} does not fit this training: {}.".format(os.fspath(folder), shown), hint)
         self.folder = os.fspath(folder)
         self.problems = problems
+
+
+class RankFailed(GladiusError):
+    """One process of a job could not do what all were told to; the others could."""
+
+    code = "rank_failed"
+
+    def __init__(self, rank: int, problem: str) -> None:
+        super().__init__(f"rank {rank}: {problem}")
+        self.rank = rank
+
+
+class RankLost(GladiusError):
+    """A process of a job has ended or does not answer; the others cannot go on. `ranks` names who, where that is known."""
+
+    code = "rank_lost"
+
+    def __init__(self, ranks: List[str], reason: str) -> None:
+        who = " and ".join(ranks) or "a rank that is not known"
+        super().__init__(f"The job lost {who}: {reason}.", "The others ended too: go on from the last checkpoint.")
+        self.ranks = ranks
+
+
+class RanksApart(GladiusError):
+    """Two processes of a job are not at the same step, so no decision can fall at one."""
+
+    code = "ranks_apart"
+
+    def __init__(self, rank: int, step: int, step_of_rank_0: int) -> None:
+        super().__init__(
+            f"Rank {rank} ends step {step} where rank 0 ends step {step_of_rank_0}.",
+            "Let every rank train the same number of steps: DistributedSampler, or drop_last.",
+        )
 
 
 class ReportNotFound(GladiusError):

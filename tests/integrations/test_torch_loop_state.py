@@ -337,7 +337,7 @@ def test_weights_are_the_models_own_out_of_its_wrappers(attempt):
     assert {**first.losses, **second.losses} == whole
 
 
-def test_a_job_of_several_processes_is_refused(home):
+def test_live_batches_in_a_job_of_several_processes_are_refused(home):
     from torch.testing._internal.distributed.fake_pg import FakeStore
 
     torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)

@@ -24,7 +24,7 @@ class LiveBatches:
     batch (TorchLoop does). A loader hands batches out in the order they were drawn, so the oldest one is meant.
     A resume in the middle of an epoch, also with another batch size, sees each remaining sample exactly once.
 
-    For one process; a distributed job gives each rank its own part of the data.
+    For one process; in a distributed job DistributedSampler gives each rank its part of the data.
     """
 
     def __init__(

@@ -17,6 +17,7 @@ from gladius.integrations.loop_settings import LoopSettings, offer_optimizer, of
 from gladius.integrations.loss_watch import LossWatch
 from gladius.integrations.replayed_batches import ReplayedBatches
 from gladius.integrations.torch_random import restore_random_states
+from gladius.integrations.torch_ranks import join
 from gladius.integrations.torch_rates import LearningRate, WeightDecay
 from gladius.integrations.torch_state import TorchState
 from gladius.pulse.randomness import preserved
@@ -54,7 +55,11 @@ class TorchLoop:
         if run.resume_from: ...; run.resumed(run.resume_from, step)
         for step, batch in run.steps(loader): ...
 
-    `step` is the optimizer step under way, counted from 0 over all epochs and attempts. For one process.
+    `step` is the optimizer step under way, counted from 0 over all epochs and attempts.
+
+    In a job of several processes (torchrun) every rank makes its own TorchLoop of the same run, around a model in
+    DistributedDataParallel and a loader with a DistributedSampler: what a person asks for happens on all of them at the
+    same step. `evaluate` is called on every rank and rank 0's answer counts; `run.gather` brings what each one counted.
     """
 
     def __init__(
@@ -101,11 +106,13 @@ class TorchLoop:
 
         Raises:
             CheckpointNotFound, CheckpointDamaged, CheckpointMismatch: the training does not start from scratch unasked.
-            ConfigError: a job of several processes, or a configuration file that cannot be read.
+            ConfigError: `batches` in a job of several processes, or a configuration file that cannot be read.
             ValueError: a broken plan, or a name in `extra` that is taken.
 
         """
-        _refuse_many_processes()
+        if batches is not None:
+            _refuse_many_processes()
+        join(run)
         if total_epochs != int(total_epochs) or accumulate < 1:
             raise ValueError(
                 f"total_epochs is whole and accumulate at least 1; got {total_epochs!r} and {accumulate!r}"
@@ -128,7 +135,8 @@ class TorchLoop:
         offer_optimizer(self._settings, LearningRate(optimizer, scheduler), WeightDecay(optimizer))
         offer_plan(self._settings, self, batches, self._tell_plan_again)
         parts = {"scheduler": scheduler, "scaler": scaler, "data_position": self._position, **(extra or {})}
-        self._state = TorchState(model, optimizer, parts)
+        rank, size = (0, 1) if run.ranks is None else (run.ranks.rank, run.ranks.size)
+        self._state = TorchState(model, optimizer, parts, rank, size)
         run.on_bad_loss(bad_loss, rate_factor)
         run.on(
             "checkpoint", self._save, every_steps=every_steps, every_minutes=every_minutes, keep_last=keep_last,
@@ -237,9 +245,12 @@ class TorchLoop:
     # Checkpoints
 
     def _save(self, folder: Path) -> None:
+        own = self.run.gather(self._state.own())  # before anything that may fail on one rank alone
+        if self.run.ranks is not None and self.run.ranks.rank != 0:
+            return
         self._watch.look()
         counters = {"step": self.step, "epoch": self.epoch, "settings": self._settings.state()}
-        self._state.save(folder, counters)
+        self._state.save(folder, counters, own if len(own) > 1 else ())
 
     def _restore(self, folder: Path, without: Collection[str]) -> None:
         counters, random = self._state.load(folder, without)
@@ -308,6 +319,6 @@ def _refuse_many_processes() -> None:
         processes = torch.distributed.get_world_size()
         if processes > 1:
             raise ConfigError(
-                f"TorchLoop steers one process; this job has {processes}, and one that stops or saves alone would hang "
-                "the others.", "Use the Hugging Face Trainer with GladiusCallback, or log with gladius.start alone.",
-            )  # fmt: skip
+                f"LiveBatches draws for one process; this job has {processes}, and each would train on the same samples.",
+                "Give the loop no batches, and the loader a DistributedSampler.",
+            )

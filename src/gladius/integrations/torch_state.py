@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Collection, Dict, Mapping, Optional, Tuple
+from typing import Any, Collection, Dict, Mapping, Optional, Sequence, Tuple
 
 import torch
 
@@ -20,26 +20,39 @@ WEIGHTS, PLAIN_WEIGHTS = "model.safetensors", "model.pt"
 OPTIMIZER = "optimizer.pt"
 STATE = "training_state.pt"
 _FORMAT = 1
+_POSITION = "data_position"
 
 
 class TorchState:
     """The parts of one training: model, optimizer and what has `state_dict` and `load_state_dict` besides.
 
-    `parts` are named: scheduler, scaler, data_position, and a user's own.
+    `parts` are named: scheduler, scaler, data_position, and a user's own. In a job of several processes (`rank` of
+    `size`) all but the random states and the position in the data are the same on each.
     """
 
-    def __init__(self, model: Any, optimizer: Any, parts: Mapping[str, Any]) -> None:
+    def __init__(self, model: Any, optimizer: Any, parts: Mapping[str, Any], rank: int = 0, size: int = 1) -> None:
         self.model = _unwrapped(model)
         self.optimizer = optimizer
         self.parts = {name: part for name, part in parts.items() if part is not None}
+        self._rank, self._size = rank, size
 
     @property
     def contents(self) -> Tuple[str, ...]:
         """What a checkpoint of this training holds."""
         return ("model", "optimizer", *self.parts, "random_states", "counters")
 
-    def save(self, folder: Path, counters: Mapping[str, Any]) -> None:
-        """Write the folder. Raises OSError, and ValueError for a part whose state would not load again."""
+    def own(self) -> Dict[str, Any]:
+        """What no other process has: the random states and the position in the data."""
+        own: Dict[str, Any] = {"random_states": random_states()}
+        if _POSITION in self.parts:
+            own[_POSITION] = self.parts[_POSITION].state_dict()
+        return own
+
+    def save(self, folder: Path, counters: Mapping[str, Any], ranks: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Write the folder, with the `own` of each rank where there are several.
+
+        Raises OSError, and ValueError for a part whose state would not load again.
+        """
         self._save_weights(folder)
         torch.save(self.optimizer.state_dict(), folder / OPTIMIZER)
         state = {
@@ -48,6 +61,7 @@ class TorchState:
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
             "random_states": random_states(),
             "counters": dict(counters),
+            "ranks": [dict(one) for one in ranks],
         }
         torch.save(state, folder / STATE)
         try:
@@ -79,10 +93,11 @@ class TorchState:
             self._load_weights(folder)
         if "optimizer" not in without:
             self._put_back("optimizer", self.optimizer, _read(folder / OPTIMIZER), folder)
+        own = state["ranks"][self._rank] if len(state.get("ranks", ())) == self._size > 1 else {}
         for name, part in self.parts.items():
             if name not in without:
-                self._put_back(name, part, state["parts"][name], folder)
-        return state["counters"], state["random_states"]
+                self._put_back(name, part, own.get(name, state["parts"][name]), folder)
+        return state["counters"], own.get("random_states", state["random_states"])
 
     def _save_weights(self, folder: Path) -> None:
         weights = self.model.state_dict()
@@ -135,6 +150,11 @@ class TorchState:
     def _differences(self, state: Mapping[str, Any], without: Collection[str]) -> Dict[str, str]:
         """By part: what the checkpoint holds and the script has not, the other way round, or of another kind."""
         problems = {}
+        processes = max(1, len(state.get("ranks", ())))
+        if processes != self._size:
+            words = f"was saved by {processes} process(es), and this job has {self._size}"
+            of_each = [name for name in ("random_states", _POSITION) if name not in without]
+            problems.update({name: f"its {name} {words}" for name in of_each})
         saved, here = state["kinds"], self._kinds()
         for name in sorted((set(saved) | set(here)) - set(without)):
             if name not in here:

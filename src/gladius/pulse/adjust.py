@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
-from gladius.errors import CommandInvalid
+from gladius.errors import CommandInvalid, RankFailed
 from gladius.pulse.values import as_number
 
 _log = logging.getLogger("gladius.pulse")
@@ -25,6 +26,8 @@ class Adjustable(NamedTuple):
     applies: str
     key: str
     label: str
+    own: bool = False
+    """Whether it is a matter of rank 0 alone in a job of several processes."""
 
     def value(self) -> Any:
         """The value now, as JSON can hold it; None when the script's own function fails."""
@@ -73,6 +76,7 @@ class Adjustables:
     def __init__(self, overrides: Mapping[str, Any]) -> None:
         self._by_name: Dict[str, Adjustable] = {}
         self._overrides = dict(overrides)
+        self.together: Callable[..., Any] = lambda _act, own, **_: own()
 
     def add(self, one: Adjustable) -> None:
         """Announce a hyperparameter; raises ValueError for an `applies` that is none."""
@@ -113,7 +117,29 @@ class Adjustables:
             raise CommandInvalid(f"There is no hyperparameter '{name}' to adjust.", f"This trainer has: {known}.")
         if one.applies == "restart":
             raise CommandInvalid(f"{one.name} needs a restart.", "Resume or fork from a checkpoint with this value.")
-        return self._give(one, one.checked(value))
+        checked = one.checked(value)
+        if one.own:
+            return self._give(one, checked)
+        change = self._give(one, checked)  # here first: what this rank cannot take, none is asked to
+        try:
+            self.together("set", lambda: None, name=one.name, value=checked)
+        except RankFailed as error:
+            one.set(change.old)
+            with contextlib.suppress(RankFailed):  # whoever failed kept the old value
+                self.together("set", lambda: None, name=one.name, value=change.old)
+            raise CommandInvalid(f"{one.name} could not be changed: {error.message}") from error
+        return change
+
+    def give(self, name: str, value: Any) -> Change:
+        """Give the value that another rank has checked; raises CommandInvalid."""
+        one = self.find(name)
+        if one is None:
+            raise CommandInvalid(f"There is no hyperparameter '{name}' to adjust.")
+        return self._give(one, value)
+
+    def take_overrides(self, overrides: Mapping[str, Any]) -> None:
+        """Hear, from rank 0, what a person changed for this attempt."""
+        self._overrides = dict(overrides)
 
     def override(self) -> List[Tuple[str, Any]]:
         """Apply what a person changed for this attempt; return `(name, Change or reason)` for each that was tried."""

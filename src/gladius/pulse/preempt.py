@@ -7,10 +7,9 @@ import os
 import signal
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, List, Optional
+from typing import TYPE_CHECKING, Any, Deque, List, Optional, Protocol
 
 from gladius.pulse.control import Command, Mailbox
-from gladius.pulse.heart import Heart
 
 if TYPE_CHECKING:
     from gladius.pulse.rundir import RunDir
@@ -24,11 +23,18 @@ VARIABLE = "GLADIUS_PREEMPT_SIGNALS"
 """Names more signals, with commas between: `SIGUSR1,SIGUSR2`."""
 
 
+class Obeys(Protocol):
+    """Whoever carries out what is accepted: the heart of a run, or a rank that follows another."""
+
+    accepted: Deque[Command]
+    attempt: int
+
+
 class Preemption:
     """Turns signals into an order; a signal for which the script has a handler of its own stays the script's."""
 
-    def __init__(self, heart: Heart) -> None:
-        self._heart = heart
+    def __init__(self, obeys: Obeys) -> None:
+        self._obeys = obeys
         self._taken: List[int] = []
 
     def listen(self) -> None:
@@ -60,7 +66,7 @@ class Preemption:
     def _notice(self, number: int, _frame: Any) -> None:
         # Only what is safe between any two instructions happens here.
         name = signal.Signals(number).name
-        self._heart.accepted.append(Command("", PREEMPT, self._heart.attempt, issued_by=name))
+        self._obeys.accepted.append(Command("", PREEMPT, self._obeys.attempt, issued_by=name))
 
 
 _listening: "weakref.WeakSet[Preemption]" = weakref.WeakSet()

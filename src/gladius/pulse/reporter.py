@@ -11,10 +11,25 @@ import os
 import weakref
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
 
 from gladius.pulse.adjust import Adjustable, Adjustables, Change
 from gladius.pulse.checkpoints import Sealed, read_facts
+from gladius.pulse.crew import Conductor, Follower, Ranks, explained
 from gladius.pulse.failures import describe
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
@@ -63,6 +78,11 @@ class Run:
         self._finished = directory is None
         self._rates = {"tokens": Rate(), "samples": Rate()}
         self._clean = Cleaner()
+        self._handlers: Dict[str, Callable[..., Any]] = {}
+        self._ranks: Optional[Ranks] = None
+        self._crew: Optional[Conductor] = None
+        self._led: Union[Steering, Follower, None] = None
+        self._preemption: Optional[Preemption] = None
         if directory is None:
             return
         self._voice = Voice(directory, attempt, plan.v1_total_epochs)
@@ -72,6 +92,7 @@ class Run:
         identity = {"run_id": directory.run_id, "attempt": attempt}
         self._saver = Saver(self._voice, self._adjustables, directory.checkpoints, identity)
         self._steering = Steering(self._voice, self._adjustables, self._saver)
+        self._led = self._steering
         self._steering.log = lambda values: self.log(values, step=self._step or 0)
         self._preemption = Preemption(self._heart)
         self._heart.look = self._look
@@ -99,17 +120,54 @@ class Run:
     @property
     def should_stop(self) -> bool:
         """Whether the loop must end now: a stop, a release or a policy asked for it."""
-        return self.dir is not None and self._steering.should_stop
+        return self._led is not None and self._led.should_stop
 
     @property
     def stop_checkpoint(self) -> bool:
         """Whether the stop wants a final checkpoint; a trainer that gave `on("checkpoint")` has saved it by then."""
-        return self.dir is None or self._steering.stop_checkpoint
+        return self._led is None or self._led.stop_checkpoint
 
     @property
     def released(self) -> bool:
         """Whether the loop ends to free the memory: the checkpoint is saved, the run will be resumed from it."""
-        return self.dir is not None and self._steering.released
+        return self._led is not None and self._led.released
+
+    # Several processes
+
+    @property
+    def ranks(self) -> Optional[Ranks]:
+        """The processes that are steered together, after `join`; None for one that is alone."""
+        return self._ranks
+
+    def join(self, ranks: Ranks) -> None:
+        """Take every decision with the other processes of this job; called on all of them, before the first step.
+
+        Rank 0 reads the mailbox and decides at the end of a step, and every rank does the same at the end of that very
+        step: so each must call `steps`, `boundary` and `save` at the same places, and give its own functions with `on`
+        and `adjustable`, which are called on every rank at once. What they return counts on rank 0. Where rank 0
+        records nothing, nothing is steered. `gladius.integrations.torch_ranks.join` does all this for torch.
+        """
+        told = {"steered": self.active, "checkpoint": self.resume_from, "overrides": dict(self.overrides)}
+        told = ranks.share(told)
+        self._ranks = ranks
+        self.describe(world_size=ranks.size, mode="multi_node" if ranks.hosts > 1 else "distributed", ready=False)
+        if not told["steered"]:
+            return
+        if ranks.rank == 0:
+            self._crew = Conductor(ranks)
+            self._steering.conduct(self._crew)
+        else:
+            self.resume_from, self.overrides = told["checkpoint"], told["overrides"]
+            self._adjustables.take_overrides(self.overrides)
+            self._led = follower = Follower(ranks, self._handlers, self._adjustables)
+            self._preemption = Preemption(follower)
+        if "checkpoint" in self._handlers and self._preemption is not None:
+            self._preemption.listen()
+        self._say_hello_again()
+
+    def gather(self, value: Any) -> List[Any]:
+        """Return the values of all ranks, by rank, on every rank; all must call it. Alone, the one value."""
+        return [value] if self._ranks is None else self._ranks.gather(value)
 
     # What the trainer can do
 
@@ -152,14 +210,15 @@ class Run:
         """
         if command not in ("checkpoint", "validate", "reload_config"):
             raise ValueError(f"a run calls functions for checkpoint, validate and reload_config, not for {command!r}")
+        self._handlers[command] = handler
+        if command == "checkpoint" and self._preemption is not None and not self._is_alone_among_others:
+            self._preemption.listen()
         if not self.active:
             return
         if command == "checkpoint":
             target = Path(publish_to) if publish_to is not None else None
             policy = Policy(handler, target, keep_last, keep_best, tuple(contents))
             self._saver.use(policy, every_steps, every_minutes)
-            if not self._plan.shared:
-                self._preemption.listen()
         elif command == "validate":
             self._steering.validate, self._steering.splits = handler, tuple(splits)
         else:
@@ -221,6 +280,9 @@ class Run:
 
     def ready(self) -> None:
         """Send `hello`: from here on commands are obeyed. The first `steps`, `boundary` or `log` implies it."""
+        if isinstance(self._led, Follower):
+            self._adjustables.override()  # as rank 0 does, which tells of it
+            self._hello = {}
         if not self.active:
             return
         outcomes = self._adjustables.override()
@@ -242,11 +304,16 @@ class Run:
         if self._hello is not None:
             self.ready()
 
-    def describe(self, first_step: Optional[int] = None, **facts: Any) -> None:
+    @property
+    def _is_alone_among_others(self) -> bool:
+        """Whether this is one process of several that decide nothing together: it must neither hold nor leave."""
+        return self._plan.shared and self._ranks is None
+
+    def describe(self, first_step: Optional[int] = None, ready: bool = True, **facts: Any) -> None:
         """Complete what `start` was told, under its argument names, and say `hello` with it; None changes nothing.
 
         For frameworks, which know their plan only after the run began, and which end their loop on `should_stop`.
-        `first_step` is 1 for those that call their first step so.
+        `first_step` is 1 for those that call their first step so; without `ready`, `hello` waits.
         """
         self._plan.complete(facts)
         self._steps_per_epoch = self._plan.steps_per_epoch
@@ -259,7 +326,8 @@ class Run:
         if facts.get("resumed_from"):
             self.resumed(**facts["resumed_from"])
         self._heart.fields.total_epochs = self._plan.v1_total_epochs
-        self.ready()
+        if ready:
+            self.ready()
 
     def _hello_fields(self) -> Dict[str, Any]:
         me = Identity.current()
@@ -267,7 +335,7 @@ class Run:
         known: Dict[str, Any] = {"run_id": self.dir.run_id, "pid": me.pid, "host": me.host}
         optional = {**self._plan.facts(), "steps_per_epoch": self._steps_per_epoch}
         known.update({key: value for key, value in optional.items() if value is not None})
-        able = [] if self._plan.shared else self._steering.capabilities(self._stops_loop)
+        able = [] if self._is_alone_among_others else self._steering.capabilities(self._stops_loop)
         allowed = self._plan.capabilities
         capabilities = able if allowed is None else [name for name in able if name in allowed]
         if "pause" in capabilities:
@@ -311,6 +379,9 @@ class Run:
     def boundary(self, step: int, epoch: Optional[float] = None) -> None:
         """End optimizer step `step`: commands take effect here. Look at `should_stop` afterwards."""
         if self._finished:
+            if isinstance(self._led, Follower):
+                self._step, self._next_step = step, step + 1
+                self._led.follow(step)
             return
         if not self._stops_loop:
             self._stops_loop = True
@@ -330,7 +401,11 @@ class Run:
         heart, saver = self._heart, self._saver
         now = heart.pace.mark()
         heart.dirty = True
-        if heart.accepted or heart.promising or step >= saver.next_step or now >= saver.next_time:
+        if self._crew is not None:
+            self._crew.step = step
+            self._steering.boundary(step, now)
+            self._crew.close(self._steering.last_word)
+        elif heart.accepted or heart.promising or step >= saver.next_step or now >= saver.next_time:
             self._steering.boundary(step, now)
 
     def _look(self) -> str:
@@ -459,9 +534,23 @@ class Run:
     def save(self, kind: str = "auto") -> Optional[Sealed]:
         """Save now, between two steps, through the function that `on("checkpoint")` was given.
 
-        Returns the verified checkpoint; None when it failed, which is told as an event, or when there is no function.
+        Returns the verified checkpoint; None when it failed, which is told as an event, or when there is no function, and
+        on ranks other than 0.
         """
-        return self._saver.save(kind) if self.active else None
+        if isinstance(self._led, Follower):
+            self._led.follow(self._crew_step)
+        if not self.active:
+            return None
+        if self._crew is not None:
+            self._crew.step = self._crew_step
+        sealed = self._saver.save(kind)
+        if self._crew is not None:
+            self._crew.close(self._steering.last_word)
+        return sealed
+
+    @property
+    def _crew_step(self) -> int:
+        return -1 if self._step is None else self._step
 
     def publish(self, folder: Union[str, "os.PathLike[str]"], step: int, kind: str = "auto") -> Optional[Sealed]:
         """Verify, publish and tell a folder that a framework has just saved by itself; None when that failed."""
@@ -488,6 +577,8 @@ class Run:
 
     def finish(self, error: Optional[BaseException] = None) -> None:
         """End the attempt: `done`, `cancelled` after a stop, `released`, `error` with the exception. Safe to call twice."""
+        if isinstance(self._led, Follower) and self._preemption is not None:
+            self._preemption.forget()
         if not self.active:
             return
         self._look()
@@ -502,7 +593,7 @@ class Run:
         elif error is None and self.state == "preparing":
             self.ready()
         if error is not None:
-            self._end_with_error(describe(error))
+            self._end_with_error(describe(explained(error, self._ranks)))
         elif self._steering.failure is not None:
             self._end_with_error(self._steering.failure)
         elif self.released:
@@ -534,7 +625,8 @@ class Run:
         self._heart.fields.status, self._heart.fields.message = "error", info["message"][:500]
 
     def _close(self) -> None:
-        self._preemption.forget()
+        if self._preemption is not None:
+            self._preemption.forget()
         self._heart.stop()
         self._steering.finished(self.state)
         self._finished = True

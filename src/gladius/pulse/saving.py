@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
+from gladius.errors import RankLost
 from gladius.pulse import checkpoints
 from gladius.pulse.adjust import Adjustable, Adjustables
+from gladius.pulse.crew import alone
 from gladius.pulse.encode import encode
 from gladius.pulse.randomness import preserved
 from gladius.pulse.voice import Voice
@@ -52,6 +54,7 @@ class Saver:
         self.saved: List[Tuple[int, Path]] = []
         self.failure = ""
         self.watched = ""
+        self.together: Callable[..., Any] = alone
         self._voice = voice
         self._adjustables = adjustables
         self._folder = folder
@@ -76,11 +79,11 @@ class Saver:
         for adjustable in (
             Adjustable(
                 "checkpoint_every_steps", lambda: self._every_steps, self._set_every_steps, 0, None, "live",
-                "train.checkpoint_steps", "steps between checkpoints (0: none)",
+                "train.checkpoint_steps", "steps between checkpoints (0: none)", own=True,
             ),
             Adjustable(
                 "checkpoint_every_minutes", lambda: self._every_minutes, self._set_every_minutes, 0, None, "live",
-                "train.checkpoint_minutes", "minutes between checkpoints (0: none)",
+                "train.checkpoint_minutes", "minutes between checkpoints (0: none)", own=True,
             ),
         ):  # fmt: skip
             self._adjustables.add(adjustable)
@@ -128,6 +131,8 @@ class Saver:
                 folder = self._write(policy.save, temporary)
                 moves = policy.publish_to is not None or folder == temporary
                 return self._publish(folder, step, kind, moves)
+            except RankLost:
+                raise
             except Exception as error:  # noqa: BLE001
                 # The user's own function, torch, a full disk: whatever it raises must not end the training.
                 self._failed(step, kind, error)
@@ -146,12 +151,12 @@ class Saver:
 
     def _write(self, save: Callable[..., Any], temporary: Path) -> Path:
         if not _takes_argument(save):
-            written = save()
+            written = self.together("checkpoint", save)
             if written is None:
                 raise ValueError("the function that saves returned no folder; let it return one, or take one")
             return Path(written)
         temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-        save(temporary)
+        self.together("checkpoint", lambda: save(temporary), folder=str(temporary))
         return temporary
 
     def _publish(self, folder: Path, step: int, kind: str, moves: bool) -> checkpoints.Sealed:

@@ -125,7 +125,8 @@ def start(
         _log.warning("a run is recorded by this process already; the second one is not")
         return inactive
     if any(os.environ.get(rank, "0") not in ("", "0") for rank in ("RANK", "LOCAL_RANK")):
-        return inactive
+        facts = _facts_of_rank_0()
+        return Run(None, 0, None, plan, facts.get("checkpoint"), facts.get("overrides"))
     try:
         directory = _open_run(name)
         lock = FileLock(directory.trainer_lock)
@@ -178,6 +179,21 @@ def _open_attempt(directory: RunDir, config: Optional[Mapping[str, Any]]) -> Tup
     }
     directory.write_attempt(attempt, facts)
     return attempt, facts
+
+
+def _facts_of_rank_0() -> Dict[str, Any]:
+    """What rank 0 is told of its attempt, for another rank, which only reads: all must begin from one checkpoint."""
+    named = os.environ.get("GLADIUS_RUN_DIR")
+    directory = RunDir(os.path.abspath(named)) if named else None
+    if directory is None or not os.path.isdir(directory.root):
+        return {}
+    announced = _announced_attempt(directory)
+    if announced is not None:
+        return safe_read_json(directory.attempt_json(announced)) or {}
+    # Rank 0 may have begun the attempt that goes on, and with it the last state.
+    states = [event.get("state") for event in events_of_type(directory.events, "state")]
+    ended = [state for state in states if state != "preparing"]
+    return {} if ended[-1:] == ["done"] else {"checkpoint": _last_checkpoint(directory)}
 
 
 def _command_line() -> Dict[str, Any]:

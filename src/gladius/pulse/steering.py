@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from gladius.errors import CommandInvalid
+from gladius.errors import CommandInvalid, RankLost
 from gladius.pulse.adjust import Adjustables, Change
 from gladius.pulse.control import Command
+from gladius.pulse.crew import GO_ON, RELEASE, STOP, STOP_UNSAVED, Conductor, alone
 from gladius.pulse.failures import NON_FINITE_LOSS
 from gladius.pulse.preempt import PREEMPT, person_behind
 from gladius.pulse.randomness import preserved
@@ -43,6 +44,8 @@ class Steering:
         self.splits: Tuple[str, ...] = ()
         self.read_config: Optional[Callable[[], Mapping[str, Any]]] = None
         self.log: Callable[[Mapping[str, Any]], None] = lambda _: None
+        self.crew: Optional[Conductor] = None
+        self.together: Callable[..., Any] = alone
         self.last_finite_step: Optional[int] = None
         self.began_at: Optional[int] = None
         self._told_since_log = False
@@ -76,6 +79,20 @@ class Steering:
     def pause_modes(self) -> List[str]:
         """Only who can save can be released."""
         return ["hold", "release"] if self._saver.policy is not None else ["hold"]
+
+    def conduct(self, crew: Conductor) -> None:
+        """Take every decision with the other processes of this job."""
+        self.crew, self.together = crew, crew.act
+        self._saver.together = self._adjustables.together = crew.act
+
+    @property
+    def last_word(self) -> int:
+        """How the other processes go on after this boundary."""
+        if not self.should_stop:
+            return GO_ON
+        if self.released:
+            return RELEASE
+        return STOP if self.stop_checkpoint else STOP_UNSAVED
 
     # At a boundary
 
@@ -120,6 +137,8 @@ class Steering:
         """Stay here, memory kept, until `resume`, `stop` or a release."""
         self._voice.progress(f"Paused at step {self._voice.step}")
         self._voice.move("paused", reason)
+        with self._voice.no_steps():
+            self.together("hold", lambda: None)  # another rank may still be at work on this very step
         self._answer(command, "applied", detail)
         try:
             self._wait_held()
@@ -131,6 +150,8 @@ class Steering:
             while self._voice.state == "paused":
                 self._heart.arrived.wait(_HOLD_WAKES_S)
                 self._heart.arrived.clear()
+                if self.crew is not None:
+                    self.crew.hold()
                 while self._heart.accepted and self._voice.state == "paused":
                     self._obey(self._heart.accepted.popleft())
 
@@ -214,7 +235,11 @@ class Steering:
             return
         with self._voice.long("validating", f"Validating on the {split} split"), preserved():
             try:
-                values = self._clean.numbers(self.validate(split) or {})
+                validate = self.validate
+                told = self.together("validate", lambda: validate(split), split=split)
+                values = self._clean.numbers(told or {})
+            except RankLost:
+                raise
             except Exception as error:  # noqa: BLE001
                 # The user's own function: whatever it raises must not end the training.
                 _log.warning("the validation failed", exc_info=True)

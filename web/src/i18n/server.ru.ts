@@ -1,5 +1,21 @@
 /** Russian for what server and trainer say in English: each sentence as it stands in their sources, its places numbered. Upstream: translators. Downstream: told. */
 export const SENTENCES: readonly (readonly [english: string, russian: string])[] = [
+  // a job of several processes
+  ['rank {1}: {2}', 'процесс {1}: {2}'],
+  ['The job lost {1}: {2}.', 'Задание потеряло процесс: {1}. Причина: {2}.'],
+  ['a rank that is not known', 'какой именно, неизвестно'],
+  [
+    'The others ended too: go on from the last checkpoint.',
+    'Остальные тоже завершились: продолжите с последней контрольной точки.',
+  ],
+  [
+    'Rank {1} ends step {2} where rank 0 ends step {3}.',
+    'Процесс {1} завершает шаг {2}, а процесс 0 — шаг {3}.',
+  ],
+  [
+    'Let every rank train the same number of steps: DistributedSampler, or drop_last.',
+    'Пусть у всех процессов будет поровну шагов: DistributedSampler или drop_last.',
+  ],
   // presets and the configuration file
   ["'gladius preset ls' tells which fits what.", '«gladius preset ls» покажет, какая к чему подходит.'],
   ["it needs settings under 'config'", 'нужны настройки под «config»'],
