@@ -7,16 +7,15 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from gladius.catalog.profiles import line_of, plain
-from gladius.catalog.settings import engine_settings, flatten, nest
+from gladius.catalog import files
+from gladius.catalog.files import plain, wrong
+from gladius.catalog.settings import Settings, engine_settings, flatten, nest
 from gladius.errors import ConfigError, FieldErrors, PresetBuiltin, PresetExists, PresetNotFound
 from gladius.pulse.rundir import slug
 from gladius.wire.presets import PresetInfo, PresetRequest
@@ -25,28 +24,8 @@ BUILTIN = Path(__file__).with_name("builtin_presets")
 _KEYS = ("name", "description", "engine", "profile", "config", "created_at", "from_run")
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A named set of settings, dotted keys. `problem` says why it cannot be used: file, line and how to mend it."""
-
-    id: str
-    name: str
-    engine: str
-    description: str = ""
-    profile: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    created_at: float | None = None
-    from_run: str | None = None
-    builtin: bool = False
-    problem: str | None = None
-
-    def info(self) -> PresetInfo:
-        """What clients see of it."""
-        return PresetInfo(
-            id=self.id, name=self.name, description=self.description, engine=self.engine, profile=self.profile,
-            values=dict(self.values), created_at=self.created_at, from_run=self.from_run, builtin=self.builtin,
-            problem=self.problem,
-        )  # fmt: skip
+class Preset(PresetInfo):
+    """A named set of settings, and what it gives to a run."""
 
     def overrides_for(self, profile_id: str, engine: str) -> dict[str, Any]:
         """Its settings, for a run of that profile; raises ConfigError when it is meant for another."""
@@ -67,9 +46,7 @@ class Presets:
 
     def all(self) -> list[Preset]:
         """Read every file anew: the user's own first, then by name. A broken file is a preset with a `problem`."""
-        found = {path.stem: path for path in _files(BUILTIN)}
-        own = {path.stem: path for path in _files(self._folder)}
-        presets = [_read(path, builtin=id_ not in own) for id_, path in {**found, **own}.items()]
+        presets = [_read(path, builtin) for path, builtin in files.find(BUILTIN, self._folder)]
         return sorted(presets, key=lambda preset: (preset.builtin, preset.name.lower()))
 
     def get(self, preset_id: str) -> Preset:
@@ -106,7 +83,7 @@ class Presets:
         preset = self.get(preset_id)
         if preset.builtin:
             raise PresetBuiltin(preset_id)
-        for suffix in (".yaml", ".yml"):
+        for suffix in files.SUFFIXES:
             (self._folder / f"{preset_id}{suffix}").unlink(missing_ok=True)
 
 
@@ -119,16 +96,13 @@ def id_of(name: str) -> str:
 
 
 def checked(request: PresetRequest) -> dict[str, Any]:
-    """The settings by their dotted keys, each of its kind; raises FieldErrors. Only its script knows those of a script."""
+    """The settings by their dotted keys, each of its kind; raises FieldErrors that name each wrong one."""
     settings = engine_settings(request.engine)
     values, errors = {}, []
     for key, value in flatten(request.values).items():
-        if settings is None:
-            values[key] = value
-            continue
         try:
-            setting = settings.find(key)
-            values[setting.key] = setting.coerce(value)
+            name, settled = _settled(settings, key, value)
+            values[name] = settled
         except ConfigError as error:
             errors.append({"field": f"values.{key}", "message": str(error)})
     if errors:
@@ -136,11 +110,12 @@ def checked(request: PresetRequest) -> dict[str, Any]:
     return values
 
 
-def _files(folder: Path) -> Iterable[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def _settled(settings: Settings | None, key: str, value: Any) -> tuple[str, Any]:
+    """A setting's whole key, and the value in its kind. Raises ConfigError. Only its script knows those of a script."""
+    if settings is None:
+        return key, value
+    setting = settings.find(key)
+    return setting.key, setting.coerce(value)
 
 
 def _read(path: Path, builtin: bool) -> Preset:
@@ -151,55 +126,30 @@ def _read(path: Path, builtin: bool) -> Preset:
 
 
 def _parse(path: Path, builtin: bool) -> Preset:
-    data = _load(path)
-    for key in data:
-        if key not in _KEYS:
-            raise _wrong(path, data, key, f"unknown key '{key}'", f"Known: {', '.join(_KEYS)}.")
+    data = files.read(path, _KEYS, "A preset is a YAML file in UTF-8.")
     for key in ("name", "description", "engine", "profile", "from_run"):
         if data.get(key) is not None and not isinstance(data[key], str):
-            raise _wrong(path, data, key, f"'{key}' must be a text, not {data[key]!r}")
+            raise wrong(path, data, key, f"'{key}' must be a text, not {data[key]!r}")
     config = data.get("config")
     if not isinstance(config, Mapping) or not config:
-        raise _wrong(path, data, "config", "it needs settings under 'config'")
+        raise wrong(path, data, "config", "it needs settings under 'config'")
     engine = str(data.get("engine", "transformers"))
     created = data.get("created_at")
     return Preset(
         id=path.stem, name=str(data.get("name") or path.stem), description=str(data.get("description") or "").strip(),
-        engine=engine, profile=data.get("profile"), values=_values(path, data, engine), builtin=builtin,
+        engine=engine, profile=data.get("profile"), values=_values(path, config, engine), builtin=builtin,
         created_at=float(created) if isinstance(created, (int, float)) else None, from_run=data.get("from_run"),
     )  # fmt: skip
 
 
-def _values(path: Path, data: Any, engine: str) -> dict[str, Any]:
+def _values(path: Path, config: Any, engine: str) -> dict[str, Any]:
     settings = engine_settings(engine)
     values = {}
-    for key, value in flatten(plain(data["config"])).items():
-        try:
-            setting = None if settings is None else settings.find(key)
-            values[key if setting is None else setting.key] = value if setting is None else setting.coerce(value)
-        except ConfigError as error:
-            line = line_of(data["config"], key.split("."))
-            raise ConfigError(f"{path}, line {line}: {error.message}", error.hint, error.field) from error
+    for key, value in flatten(plain(config)).items():
+        with files.at_line(path, config, key):
+            name, settled = _settled(settings, key, value)
+            values[name] = settled
     return values
-
-
-def _load(path: Path) -> Any:
-    try:
-        data = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}, line {line}: {error.problem or 'no YAML'}.", "Mend the YAML there.") from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}.", "A preset is a YAML file in UTF-8.") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}.", "Make the file readable.") from error
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"{path}, line 1: it holds no keys.", f"Known: {', '.join(_KEYS)}.")
-    return data
-
-
-def _wrong(path: Path, data: Any, key: str, problem: str, hint: str = "") -> ConfigError:
-    return ConfigError(f"{path}, line {line_of(data, [key])}: {problem}.", hint or f"Mend '{key}' there.", str(key))
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

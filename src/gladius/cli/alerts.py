@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, local_time, print_json, print_table
+from gladius.cli.output import Json, local_time, print_list
 from gladius.wire.alerts import AlertRecord
 
 COLOURS = {"info": "default", "warning": "yellow", "critical": "red"}
@@ -32,21 +32,12 @@ def alerts(
     """List what the console alerted to, newest first; with --ack, note that it was seen."""
     with connected() as client:
         found = [client.acknowledge(id_) for id_ in ack] if ack else client.alerts(run, True if active else None, limit)
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        (
-            local_time(one.began_at),
-            f"[{COLOURS[one.level]}]{one.level}[/]",
-            one.message,
-            _lasts(one),
-            _seen(one),
-            one.id,
-        )
-        for one in found
-    ]
-    print_table(("began", "level", "alert", "ended", "seen", "id"), rows, empty="No alerts.")
+    print_list(found, as_json, ("began", "level", "alert", "ended", "seen", "id"), _row, empty="No alerts.")
+
+
+def _row(alert: AlertRecord) -> tuple[object, ...]:
+    level = f"[{COLOURS[alert.level]}]{alert.level}[/]"
+    return local_time(alert.began_at), level, alert.message, _lasts(alert), _seen(alert), alert.id
 
 
 def _lasts(alert: AlertRecord) -> str:

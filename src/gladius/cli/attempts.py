@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, console, local_time, print_facts, print_json, print_table
+from gladius.cli.output import Json, RunName, console, local_time, print_facts, print_json, print_list, print_table
 from gladius.cli.settings import Settings, pairs
 from gladius.cli.steer import NoWait, tell
 from gladius.errors import ConfigError
+from gladius.wire.runs import CommandRecord
 from gladius.wire.steering import ConfigDiff, ConfigRow, ResumePreview
 
 Checkpoint = Annotated[
@@ -117,21 +118,13 @@ def commands(
             typer.echo(handle.audit("csv"), nl=False)
             return
         found = handle.commands()
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        (
-            local_time(one.issued_at),
-            one.issued_by,
-            _said(one.command, one.args),
-            one.state.replace("_", " "),
-            one.step,
-            one.detail,
-        )
-        for one in found
-    ]
-    print_table(("when", "who", "what", "state", "step", "answer"), rows, empty="Nobody told it anything yet.")
+    columns = ("when", "who", "what", "state", "step", "answer")
+    print_list(found, as_json, columns, _row, empty="Nobody told it anything yet.")
+
+
+def _row(one: CommandRecord) -> tuple[object, ...]:
+    what, state = _said(one.command, one.args), one.state.replace("_", " ")
+    return local_time(one.issued_at), one.issued_by, what, state, one.step, one.detail
 
 
 def _chosen(diff: ConfigDiff, keys: list[str]) -> list[ConfigRow]:

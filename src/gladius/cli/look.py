@@ -12,19 +12,19 @@ from gladius.cli.output import (
     Json,
     RunName,
     console,
-    duration,
     epoch_of,
     local_time,
     number,
     print_facts,
     print_json,
+    print_list,
     print_table,
     progress_of,
-    size,
     state,
 )
 from gladius.client import Client
 from gladius.errors import ConfigError
+from gladius.units import duration, size
 from gladius.wire.base import State
 from gladius.wire.messages import ConsoleMessage, Gap, RunMessage
 from gladius.wire.runs import Best, Cursors, RunRecord, RunSummary
@@ -52,11 +52,8 @@ def ls(
         raise ConfigError(f"'{status}' is no state.", f"States: {', '.join(get_args(State))}.")
     with connected() as client:
         runs = client.runs(status=status.replace(" ", "_") if status else None, limit=limit)
-    if as_json:
-        print_json(runs)
-        return
     columns = ("run", "name", "state", "epoch", "loss", "best", "progress", "started")
-    print_table(columns, map(_row, runs), empty=f"No run is {status}." if status else _NOTHING_YET)
+    print_list(runs, as_json, columns, _row, empty=f"No run is {status}." if status else _NOTHING_YET)
 
 
 def _row(run: RunSummary) -> tuple[object, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from gladius.wire.runs import RunSummary
 
+M = TypeVar("M", bound=BaseModel)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix, its name, or 'latest'.")]
 
@@ -51,6 +52,24 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
     console.print(table)
 
 
+def print_list(
+    found: Sequence[M], as_json: bool, columns: Sequence[str], row: Callable[[M], Sequence[object]], empty: str
+) -> None:
+    """Print models as JSON, or as a table with one row of each; `empty` stands for none."""
+    if as_json:
+        print_json(found)
+    else:
+        print_table(columns, map(row, found), empty)
+
+
+def print_one(found: BaseModel, as_json: bool, facts: Iterable[tuple[str, object]] | None = None) -> None:
+    """Print a model as JSON, or its fields, or the `facts` in their place, one a line."""
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(found.model_dump(mode="json").items() if facts is None else facts)
+
+
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Print names and values, one a line."""
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -72,15 +91,6 @@ def number(value: float | str | None, digits: int = 4) -> str | None:
     return value if value is None or isinstance(value, str) else f"{value:.{digits}f}"
 
 
-def duration(seconds: float | None) -> str | None:
-    """Return seconds as hours, minutes and seconds."""
-    if seconds is None:
-        return None
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
 def local_time(seconds: float | None) -> str | None:
     """Return Unix seconds as local time."""
     return None if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
@@ -96,17 +106,6 @@ def epoch_of(epoch: float | None, total: float | None) -> str | None:
 def progress_of(run: RunSummary) -> str | None:
     """Return percent; None while nobody knows of how much."""
     return f"{run.progress:.1f} %" if run.total_epochs or run.progress else None
-
-
-def size(count: int | None) -> str | None:
-    """Return bytes in the unit that fits."""
-    if count is None:
-        return None
-    amount, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while amount >= 1000 and unit != "TB":
-        amount, unit = amount / 1000, next(units)
-    return f"{amount:.3g} {unit}"
 
 
 def _plain(data: Any) -> Any:

@@ -9,7 +9,7 @@ import typer
 
 from gladius.catalog.presets import id_of
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, print_facts, print_json, print_table
+from gladius.cli.output import Json, print_json, print_list, print_one
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import ConfigError
 from gladius.store.record import load_yaml
@@ -25,11 +25,11 @@ def list_presets(as_json: Json = False) -> None:
     """List the presets; a broken one says what is wrong with it."""
     with connected() as client:
         found = client.presets()
-    if as_json:
-        print_json(found)
-        return
-    rows = [(one.id, one.profile or one.engine, len(one.values), one.problem or one.description) for one in found]
-    print_table(("preset", "for", "settings", ""), rows, empty="No presets.")
+    columns = ("preset", "for", "settings", "")
+    print_list(
+        found, as_json, columns, lambda p: (p.id, p.profile or p.engine, len(p.values), p.problem or p.description),
+        empty="No presets.",
+    )  # fmt: skip
 
 
 @app.command("show")
@@ -37,11 +37,8 @@ def show_preset(preset: Id, as_json: Json = False) -> None:
     """Show one preset and its settings."""
     with connected() as client:
         found = client.preset(preset)
-    if as_json:
-        print_json(found)
-        return
     facts = found.model_dump(mode="json", exclude={"values"})
-    print_facts([*facts.items(), *found.values.items()])
+    print_one(found, as_json, [*facts.items(), *found.values.items()])
 
 
 @app.command("add")

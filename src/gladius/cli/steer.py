@@ -8,10 +8,11 @@ from typing import Annotated, Literal, cast
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, console, print_json, size
+from gladius.cli.output import Json, RunName, console, print_json
 from gladius.cli.settings import pair
 from gladius.client.run import RunHandle
 from gladius.errors import ConfigError
+from gladius.units import size
 from gladius.wire.runs import CommandRecord
 
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the trainer's answer.")]

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gladius.catalog.effective import settings_for
-from gladius.catalog.profiles import line_of, plain
+from gladius.catalog.files import line_of, plain
 from gladius.catalog.schema import json_schema
 from gladius.catalog.settings import Settings, flatten, nest
 from gladius.errors import ConfigChanged, ConfigError, FieldErrors

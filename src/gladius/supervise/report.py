@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gladius.pulse.rundir import RunDir
+from gladius.units import duration, size
 from pulse_wrapper import atomic_write_json
 
 _LOG_TAIL_BYTES = 4000
@@ -46,7 +47,7 @@ def render(report: dict[str, Any], log_tail: str) -> str:
         ("Dataset", report["dataset"]),
         ("Started (UTC)", _utc(report["started_at"])),
         ("Ended (UTC)", _utc(report["finished_at"])),
-        ("Duration", _duration(report["duration_s"])),
+        ("Duration", duration(report["duration_s"])),
         ("Epochs", _of(report["epochs_completed"], report["total_epochs"])),
         ("Last step", report["last_step"]),
         ("Training loss, first to last", _arrow(report["train_loss"])),
@@ -111,25 +112,12 @@ def _memory(memory: dict[str, Any] | None) -> str | None:
 
 
 def _size(count: Any) -> str:
-    if not isinstance(count, int):
-        return "—"
-    amount, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
-    unit = next(units)
-    while amount >= 1000 and unit != "TB":
-        amount, unit = amount / 1000, next(units)
-    return f"{amount:.3g} {unit}"
+    """A damaged event may say anything."""
+    return (size(count) if isinstance(count, int) else None) or "—"
 
 
 def _utc(seconds: float | None) -> str | None:
     return None if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
-
-
-def _duration(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _figure(value: Any) -> str | None:

@@ -17,25 +17,25 @@ router = APIRouter(tags=["catalog"])
 @router.get("/presets", response_model=list[PresetInfo])
 async def list_presets(rooms: TheRooms) -> Response:
     """Every preset, people's own first; `problem` says why one cannot be used."""
-    return answer_list(await asyncio.to_thread(lambda: [preset.info() for preset in rooms.presets.all()]))
+    return answer_list(await asyncio.to_thread(rooms.presets.all))
 
 
 @router.post("/presets", status_code=201, response_model=PresetInfo)
 async def add_preset(body: PresetRequest, rooms: TheRooms) -> Response:
     """Keep a new preset; 409 when one of that name exists, which a PUT replaces."""
-    return answer((await asyncio.to_thread(rooms.presets.add, body)).info(), 201)
+    return answer(await asyncio.to_thread(rooms.presets.add, body), 201)
 
 
 @router.get("/presets/{preset_id}", response_model=PresetInfo)
 async def get_preset(preset_id: str, rooms: TheRooms) -> Response:
     """One preset."""
-    return answer(await asyncio.to_thread(lambda: rooms.presets.get(preset_id).info()))
+    return answer(await asyncio.to_thread(rooms.presets.get, preset_id))
 
 
 @router.put("/presets/{preset_id}", response_model=PresetInfo)
 async def put_preset(preset_id: str, body: PresetRequest, rooms: TheRooms) -> Response:
     """Keep a preset under this id, over the one that is there."""
-    return answer((await asyncio.to_thread(rooms.presets.put, preset_id, body)).info())
+    return answer(await asyncio.to_thread(rooms.presets.put, preset_id, body))
 
 
 @router.delete("/presets/{preset_id}", status_code=204)
