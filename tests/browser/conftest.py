@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from console_fixtures import serve
 from console_server import ConsoleServer
+from signed_in import Visit
 from steered_run import steer, steered, steered_home
 from watched_page import Guest, House
 
@@ -42,36 +43,6 @@ def browser() -> Iterator[Any]:
             pytest.skip(f"no Chromium starts here (set CHROMIUM to one): {str(error).splitlines()[0]}")
         yield running
         running.close()
-
-
-class Visit:
-    """A browser page that is logged in to a server, and what it complained about."""
-
-    def __init__(self, context: Any, server: ConsoleServer) -> None:
-        self.server = server
-        self.page = context.new_page()
-        self.complaints: list[str] = []
-        self.foreign: list[str] = []
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", self._hear)
-        self.page.on("request", self._watch)
-        self.page.goto(f"{server.url}/?token={server.token}")
-
-    def _hear(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text}")
-
-    def _watch(self, request: Any) -> None:
-        if not request.url.startswith((self.server.url, self.server.url.replace("http", "ws", 1), "data:", "blob:")):
-            self.foreign.append(request.url)
-
-    def open(self, path: str) -> Any:
-        self.page.goto(self.server.url + path)
-        return self.page
-
-    @property
-    def state(self) -> str:
-        return str(self.page.get_by_role("status").inner_text()).strip()
 
 
 @pytest.fixture

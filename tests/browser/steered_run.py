@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from console_server import ConsoleServer
+from signed_in import Visit
 
 from gladius.pulse.rundir import Home
 
@@ -25,6 +26,17 @@ config:
   train: {{learning_rate: 0.002, weight_decay: 0.01, batch_size: 16, eval_steps: 1000}}
 argv: ["{python}", "{script}", "{{run_dir}}", "{pause}", "{size}"]
 """
+
+
+def start_training(server: ConsoleServer, pause: float, size: int = 45_200, script: Path = SCRIPT) -> str:
+    """Start the script through a profile of its own; the run's id."""
+    text = PROFILE.format(python=sys.executable, script=script, pause=pause, size=size)
+    folder = server.home.root / "profiles"
+    folder.mkdir(exist_ok=True)
+    (folder / "steered.yaml").write_text(text)
+    started = server.http.post("/runs", json={"profile_id": "steered", "epochs": 40})
+    assert started.status_code == 201, started.text
+    return str(started.json()["run_id"])
 
 
 class Steered:
@@ -70,18 +82,14 @@ class Steered:
 
 @pytest.fixture
 def steer(
-    home: Home, serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]
+    serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]
 ) -> Callable[..., Steered]:
     """Start the steered script through a profile of its own, and open its console."""
 
     def start(pause: float = 0.02, size: int = 45_200, script: Path = SCRIPT, **options: Any) -> Steered:
-        text = PROFILE.format(python=sys.executable, script=script, pause=pause, size=size)
-        (home.root / "profiles").mkdir(exist_ok=True)
-        (home.root / "profiles" / "steered.yaml").write_text(text)
         server = serve()
-        started = server.http.post("/runs", json={"profile_id": "steered", "epochs": 40})
-        assert started.status_code == 201, started.text
-        steered = Steered(server, visit(server, **options), started.json()["run_id"])
+        run_id = start_training(server, pause, size, script)
+        steered = Steered(server, visit(server, **options), run_id)
         until(lambda: steered.page.get_by_role("status").count() == 1)
         return steered
 
@@ -96,23 +104,12 @@ def steered(steer: Callable[..., Steered], until: Callable[..., Any]) -> Steered
     return run
 
 
-class Guest:
-    """One logged-in tab before one run, for all tests of a module."""
+class Guest(Visit):
+    """One signed-in tab before one run, for all tests of a module."""
 
     def __init__(self, context: Any, server: ConsoleServer, run_id: str) -> None:
-        self.server, self.run_id = server, run_id
-        self.foreign: list[str] = []
-        self.page = context.new_page()
-        self.page.on("request", self._watch)
-        self.page.goto(f"{server.url}/?token={server.token}")
-
-    def _watch(self, request: Any) -> None:
-        if not request.url.startswith((self.server.url, self.server.url.replace("http", "ws", 1), "data:", "blob:")):
-            self.foreign.append(request.url)
-
-    def open(self, path: str) -> Any:
-        self.page.goto(self.server.url + path)
-        return self.page
+        self.run_id = run_id
+        super().__init__(context, server)
 
     def console(self) -> Any:
         return self.open(f"/runs/{self.run_id}")
@@ -124,14 +121,9 @@ class SteeredHome:
     def __init__(self, root: Path, environment: dict[str, str]) -> None:
         self.home = Home(root)
         self.home.create()
-        (root / "profiles").mkdir(exist_ok=True)
-        text = PROFILE.format(python=sys.executable, script=SCRIPT, pause=0.05, size=45_200)
-        (root / "profiles" / "steered.yaml").write_text(text)
         self._environment = environment
         self.server = ConsoleServer(self._spawn, self.home)
-        started = self.server.http.post("/runs", json={"profile_id": "steered", "epochs": 40})
-        assert started.status_code == 201, started.text
-        self.run_id = str(started.json()["run_id"])
+        self.run_id = start_training(self.server, pause=0.05)
 
     def _spawn(self, *argv: object, **_: object) -> subprocess.Popen[str]:
         words = [str(word) for word in argv]

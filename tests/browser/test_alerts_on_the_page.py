@@ -267,6 +267,25 @@ def test_alerts_are_heard_on_every_page_and_lead_to_their_run(house: House, gues
     assert mine.complaints == []
 
 
+def test_hot_and_lost_gpus_are_the_verdict_on_console_and_overview(house: House, guest: Visitor, until: Until) -> None:
+    run = house.run()
+    run.sample(gpu(0), gpu(1))
+    mine = guest()
+    page = mine.watch(run)
+    verdict = page.get_by_role("region", name="Verdict")
+    until(lambda: "Healthy" in verdict.inner_text())
+    run.sample(gpu(0, temperature=86), gpu(1))
+    until(lambda: "Training, but GPU 0 is hotter than 80 °C" in verdict.inner_text())
+    until(lambda: "⚠ above 80 °C" in page.get_by_role("region", name="Progress").inner_text())
+    run.sample(gpu(0, temperature=86))
+    until(lambda: "Needs you: GPU 1 (A100) is gone" in verdict.inner_text())
+    overview = mine.open("/")
+    until(lambda: "Needs you: GPU 1 (A100) is gone" in overview.get_by_role("main").inner_text())
+    run.sample(gpu(0), gpu(1))
+    until(lambda: "is gone" not in overview.get_by_role("main").inner_text())
+    assert mine.complaints == []
+
+
 def test_what_began_while_the_connection_was_lost_is_told_after_it(
     browser: Any, house: House, serve: Callable[..., ConsoleServer], until: Until
 ) -> None:

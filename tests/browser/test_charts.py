@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Visit
 from console_server import ConsoleServer
+from signed_in import Visit
 
 from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import Identity
@@ -80,7 +80,7 @@ class Course:
                 "cpu": 50.0, "ram": {"used": (10 + number) * GB, "total": 64 * GB}, "swap": {"used": 0, "total": 0},
                 "disk": {"used": 1, "total": 10}, "console_bytes": 1,
                 "gpus": [{"index": index, "memory_run": 78 * GB, **gpu} for index in range(gpus)],
-                "group": {"cpu": 120.0, "rss": 3 * GB, "processes": 4},
+                "group": {"cpu": 120.0, "cpu_machine": 15.0, "rss": 3 * GB, "processes": 4},
             })  # fmt: skip
 
 
@@ -331,6 +331,17 @@ def test_memory_opens_its_breakdown_with_its_history(lab: Lab, page: Any) -> Non
     text = dialog.inner_text()
     assert "3,000,000,000 bytes" in text and "11,000,000,000 bytes" in text and "64,000,000,000 bytes" in text
     dialog.get_by_role("button", name="Close").click()
+
+
+def test_the_processor_bar_tells_this_runs_share_of_the_machine(lab: Lab, page: Any) -> None:
+    bar = lab.figure("Memory").get_by_role("button", name="CPU:")
+    assert "this run 15% of the machine (120% of one processor), processes: 4" in bar.get_attribute("aria-label")
+    whole, run, others = (bar.locator(part).bounding_box()["width"] for part in (".track", ".run", ".others"))
+    assert run / whole == pytest.approx(0.15, abs=0.01) and others / whole == pytest.approx(0.35, abs=0.01)
+    bar.click()
+    text = page.get_by_role("dialog", name="Memory: CPU").inner_text()
+    assert "50.0%" in text and "15.0%" in text and "120.0%" in text
+    page.keyboard.press("Escape")
 
 
 def test_charts_of_ones_own_are_added_moved_widened_and_remembered(lab: Lab, page: Any) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Visit
 from console_server import ConsoleServer
 from scripted_run import ScriptedRun
+from signed_in import Visit
 
 from gladius.pulse.rundir import Home
 

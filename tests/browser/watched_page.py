@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from alert_story import Told
 from console_server import ConsoleServer
+from signed_in import Visit
 
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
@@ -91,22 +92,17 @@ class House:
                 process.stdout.close()
 
 
-class Guest:
-    """A browser of its own, signed in; its page, and what it complained about."""
+class Guest(Visit):
+    """A browser of its own, signed in, that hears alerts."""
 
     def __init__(self, browser: Any, server: ConsoleServer, prepare: str = "", **options: Any) -> None:
-        self.server = server
         self.context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "locale": "en-US", **options})
         if prepare:
             self.context.add_init_script(prepare)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
-        self.page.goto(f"{server.url}/?token={server.token}")
+        super().__init__(self.context, server)
 
     def open(self, path: str) -> Any:
-        self.page.goto(self.server.url + path)
+        super().open(path)
         self.live()
         return self.page
 

@@ -63,6 +63,12 @@ class Tracker:
         """Whether nobody has the view any more."""
         return self._view() is None
 
+    @property
+    def active(self) -> list[AlertRecord]:
+        """The alerts that last."""
+        found = (self._book.get(id_) for id_ in self._open.values())
+        return [alert for alert in found if alert is not None and alert.ended_at is None]
+
     def read(self, view: RunView, limits: Thresholds) -> list[AlertRecord]:
         """Judge what is new; returns each alert that began, changed or ended, as it stands now."""
         if view.attempt != self._attempt:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from gladius.alerts.book import Book
+from gladius.alerts.concern import concern_of
 from gladius.alerts.settings import SettingsFile
 from gladius.alerts.tracker import Tracker
 from gladius.errors import AlertNotFound, GladiusError
@@ -115,6 +116,7 @@ class Watch:
         for alert in tracker.read(view, self.settings.thresholds):
             if not first or self._is_fresh(alert.ended_at or alert.began_at):
                 self._tell(alert)
+        view.concern = concern_of(tracker.active)
 
     def _is_fresh(self, at: float) -> bool:
         return at >= self._opened_at and time.time() - at < FRESH_S

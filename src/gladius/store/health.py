@@ -45,6 +45,10 @@ def judge_health(view: RunView, now: float | None = None) -> Health:
         data = {"seconds": silent, "evidence": _evidence(view)}
         message = f"No sign of life for {silent} s{_evidence(view)}"
         return Health(level="attention", code="no_sign", message=message, data=data)
+    concern = view.concern
+    if concern is not None and concern.level == "trouble":
+        # A GPU that is gone is why steps stop coming.
+        return concern
     if view.current.nan_since is not None:
         return _not_finite(*view.current.nan_since)
     if view.stalled:
@@ -52,7 +56,7 @@ def judge_health(view: RunView, now: float | None = None) -> Health:
         data = {"seconds": seconds, "evidence": _evidence(view)}
         message = f"No step for {seconds} s{_evidence(view)}"
         return Health(level="attention", code="stalled", message=message, data=data)
-    return _alerted(view, now) or _PLAIN.get(state) or _dead_experts(view) or _healthy(state)
+    return _alerted(view, now) or _PLAIN.get(state) or concern or _dead_experts(view) or _healthy(state)
 
 
 def _healthy(state: str) -> Health:

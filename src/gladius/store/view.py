@@ -22,6 +22,7 @@ from gladius.store.facts import RunFacts
 from gladius.store.stream import EventStream, Piece
 from gladius.store.tolerance import is_event
 from gladius.wire.base import TERMINAL_STATES, State
+from gladius.wire.runs import Health
 from pulse_wrapper import safe_read_json
 
 _LAUNCH_PATIENCE_S = 30.0
@@ -45,6 +46,8 @@ class RunView(RunFacts):
         self.config_time: float | None = None
         self.alive: bool | None = None
         self.suspended = False
+        self.concern: Health | None = None
+        """What a room above found wrong with the machine; the store itself judges what the files tell."""
         self._forget()
 
     def _forget(self) -> None:

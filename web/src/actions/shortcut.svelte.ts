@@ -1,4 +1,5 @@
 /** The set of keys that was chosen, and its keys as people read them. Upstream: the table of keys, local storage. Downstream: tooltips, help, listener. */
+import { keepText, keptText } from '../kept';
 import { KEYS, type BoundId, type KeySet } from './keys';
 
 const STORED = 'gladius_keys';
@@ -10,8 +11,7 @@ class Keys {
   #chosen = $state<KeySet>('classic');
 
   constructor() {
-    const stored = typeof localStorage === 'undefined' ? null : localStorage.getItem(STORED);
-    if (stored === 'alt') this.#chosen = 'alt';
+    if (keptText(STORED) === 'alt') this.#chosen = 'alt';
   }
 
   get chosen(): KeySet {
@@ -20,7 +20,7 @@ class Keys {
 
   choose(set: KeySet): void {
     this.#chosen = set;
-    localStorage.setItem(STORED, set);
+    keepText(STORED, set);
   }
 }
 

@@ -1,4 +1,5 @@
 /** The chosen language and `t`, which finds a message in it. */
+import { keepText, keptText } from '../kept';
 import { en, type Catalogue, type Key } from './en';
 import { ru } from './ru';
 
@@ -37,11 +38,11 @@ class I18n {
   }
 
   detect(): void {
-    this.#set(preferred(localStorage.getItem(STORED), navigator.languages));
+    this.#set(preferred(keptText(STORED), navigator.languages));
   }
 
   choose(language: Language): void {
-    localStorage.setItem(STORED, language);
+    keepText(STORED, language);
     this.#set(language);
   }
 

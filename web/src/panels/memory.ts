@@ -38,8 +38,8 @@ export function machineRows(sample: SystemSample): Bar[] {
 }
 
 export function gpuUse(gpu: GpuSample | undefined): Use | null {
-  if (gpu?.memory_total == null || gpu.memory_run == null) return null;
-  const used = gpu.memory_run + (gpu.memory_others ?? 0);
+  if (gpu?.memory_total == null || gpu.memory_run == null || gpu.memory_others == null) return null;
+  const used = gpu.memory_run + gpu.memory_others;
   return { used, mine: gpu.memory_run, total: gpu.memory_total };
 }
 
@@ -95,17 +95,33 @@ export function partsOf({ used, mine, total }: Use): string {
   return `${t('memory.this_run')} ${bytes(mine)}, ${t('memory.others')} ${bytes(used - mine)}, ${free}`;
 }
 
+/** In percent of the whole machine; a sample of an older supervisor does not tell the run's part. */
+function cpuUse({ cpu, group }: SystemSample): Use {
+  return {
+    used: cpu,
+    mine: group?.cpu_machine == null ? null : Math.min(group.cpu_machine, cpu),
+    total: 100,
+  };
+}
+
 function cpuBar(sample: SystemSample): Bar {
+  const { group } = sample;
+  const use = cpuUse(sample);
+  const whose = group
+    ? t('memory.run_cpu', {
+        part: percent(use.mine, 0),
+        percent: percent(group.cpu, 0),
+        n: group.processes,
+      })
+    : percent(sample.cpu, 0);
   return {
     id: 'cpu',
     label: t('machine.cpu'),
-    use: { used: sample.cpu, mine: null, total: 100 },
+    use,
     tone: '',
     text: percent(sample.cpu, 0),
-    detail: sample.group
-      ? t('memory.run_cpu', { percent: percent(sample.group.cpu, 0), n: sample.group.processes })
-      : percent(sample.cpu, 0),
-    of: one => ({ used: one.cpu, mine: null, total: 100 }),
+    detail: whose,
+    of: cpuUse,
   };
 }
 

@@ -1,4 +1,5 @@
 /** The charts that somebody added, in their order, kept in this browser for each profile, or run. Upstream: the picker. Downstream: panels. */
+import { keep, keptFields } from '../kept';
 
 export interface Chosen {
   id: string;
@@ -63,19 +64,15 @@ export class ChosenCharts {
     this.#all = all;
     const others = Object.entries(read()).filter(([key]) => key !== this.key);
     const mine: [string, readonly Chosen[]][] = all.length ? [[this.key, all]] : [];
-    const kept = [...others, ...mine].slice(-MOST_KEYS);
-    localStorage.setItem(STORED, JSON.stringify(Object.fromEntries(kept)));
+    const newest = [...others, ...mine].slice(-MOST_KEYS);
+    keep(STORED, Object.fromEntries(newest));
   }
 }
 
 /** What was kept; what somebody else wrote there, or an older page, is left out. */
 function read(): Stored {
-  try {
-    const found = JSON.parse(localStorage.getItem(STORED) ?? '{}') as Stored;
-    return Object.fromEntries(Object.entries(found).map(([key, all]) => [key, all.filter(isChosen)]));
-  } catch {
-    return {};
-  }
+  const lists = Object.entries(keptFields(STORED)).filter(([, all]) => Array.isArray(all));
+  return Object.fromEntries(lists.map(([key, all]) => [key, (all as Chosen[]).filter(isChosen)]));
 }
 
 function isChosen(one: Chosen): boolean {

@@ -1,4 +1,5 @@
 /** Unsaved edits of config files, kept by the browser's tab until they are saved or discarded. Upstream: ConfigDraft. */
+import { keep, keptFields } from '../kept';
 
 const PREFIX = 'gladius_config_draft:';
 
@@ -9,14 +10,8 @@ export interface Draft {
 }
 
 export function storedDraft(storage: Pick<Storage, 'getItem'>, runId: string): Draft | null {
-  try {
-    const found: unknown = JSON.parse(storage.getItem(PREFIX + runId) ?? 'null');
-    if (typeof found !== 'object' || found === null) return null;
-    const { text, version } = found as Record<string, unknown>;
-    return typeof text === 'string' ? { text, version: typeof version === 'string' ? version : null } : null;
-  } catch {
-    return null;
-  }
+  const { text, version } = keptFields(PREFIX + runId, storage);
+  return typeof text === 'string' ? { text, version: typeof version === 'string' ? version : null } : null;
 }
 
 /** Keep a draft; null forgets it. */
@@ -25,10 +20,5 @@ export function rememberDraft(
   runId: string,
   draft: Draft | null,
 ): void {
-  try {
-    if (draft) storage.setItem(PREFIX + runId, JSON.stringify(draft));
-    else storage.removeItem(PREFIX + runId);
-  } catch {
-    // A full or forbidden storage costs only the memory over a refresh.
-  }
+  keep(PREFIX + runId, draft, storage);
 }

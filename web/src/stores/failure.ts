@@ -1,4 +1,5 @@
 /** What went wrong with a run, in the words of the error dialog. Upstream: the run's record. Downstream: the dialog, the strip. */
+import { keep, keptTexts } from '../kept';
 import type { RunRecord, RunSummary, Suggestion } from '../wire/generated';
 import { hasEnded } from './runs.svelte';
 
@@ -47,23 +48,11 @@ function kindOf(summary: RunSummary, record: RunRecord): FailureKind {
 const STORED = 'gladius_seen_failures';
 const MOST = 200;
 
-/** Which failures this browser has been shown. */
-export class Seen {
-  /** True the first time. */
-  first(runId: string, key: string): boolean {
-    const name = `${runId}:${key}`;
-    const known = this.#read();
-    if (known.includes(name)) return false;
-    localStorage.setItem(STORED, JSON.stringify([...known, name].slice(-MOST)));
-    return true;
-  }
-
-  #read(): string[] {
-    try {
-      const found: unknown = JSON.parse(localStorage.getItem(STORED) ?? '[]');
-      return Array.isArray(found) ? (found as string[]) : [];
-    } catch {
-      return [];
-    }
-  }
+/** Whether this browser is shown that failure for the first time. */
+export function isFirstSeen(runId: string, key: string): boolean {
+  const name = `${runId}:${key}`;
+  const known = keptTexts(STORED);
+  if (known.includes(name)) return false;
+  keep(STORED, [...known, name].slice(-MOST));
+  return true;
 }

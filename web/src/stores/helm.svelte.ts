@@ -16,7 +16,7 @@ import {
 import { clock } from './clock.svelte';
 import { mayForce, type Group } from './commands';
 import { Dialogs } from './dialogs.svelte';
-import { failureOf, Seen } from './failure';
+import { failureOf, isFirstSeen } from './failure';
 import { live } from './live.svelte';
 import type { RunStore } from './run.svelte';
 import { openTensorBoard } from './tensorboard';
@@ -35,7 +35,6 @@ export class Helm {
   /** What went wrong, while it is so; null for a run that is well. */
   readonly failure = $derived.by(() => failureOf(this.run.summary, this.run.record));
 
-  #seen = new Seen();
   /** The stop that was asked for from this page: its end is told. */
   #stop = $state<string | null>(null);
   #board = $state<Note | null>(null);
@@ -121,7 +120,7 @@ export class Helm {
   showNews(): void {
     if (this.dialogs.asked !== null) return;
     const failure = this.failure;
-    if (failure && this.#seen.first(this.run.id, failure.key)) this.dialogs.open({ dialog: 'failure' });
+    if (failure && isFirstSeen(this.run.id, failure.key)) this.dialogs.open({ dialog: 'failure' });
     else if (this.#stop !== null && this.ended && !failure) {
       this.#stop = null;
       this.dialogs.open({ dialog: 'summary' });

@@ -147,8 +147,9 @@ export class LogDesk {
     else this.search.cancel();
   }
 
-  openMenu(line: OpenMenu['line'], x: number, y: number): void {
-    this.#menu = { line, x, y };
+  /** The menu for the line under the pointer, or without one for what is selected or seen first. */
+  openMenu(pointer: MouseEvent | null, x: number, y: number): void {
+    this.#menu = { line: this.#view?.lineAt(pointer) ?? null, x, y };
   }
 
   closeMenu(): void {

@@ -1,4 +1,5 @@
 /** How this browser likes its log: height, folded, for screen readers. Kept in localStorage. Downstream: the stream panel, settings. */
+import { keep, keptFields } from '../kept';
 
 const STORED = 'gladius_log';
 export const LEAST_HEIGHT = 120;
@@ -14,13 +15,12 @@ class LogPrefs {
   #now = $state.raw<Stored>({ height: null, folded: false, screenReader: false });
 
   constructor() {
-    try {
-      const stored = JSON.parse(localStorage.getItem(STORED) ?? '{}') as Partial<Stored>;
-      const height = typeof stored.height === 'number' ? within(stored.height) : null;
-      this.#now = { height, folded: stored.folded === true, screenReader: stored.screenReader === true };
-    } catch {
-      // What cannot be read is as if it was never chosen.
-    }
+    const { height, folded, screenReader } = keptFields(STORED);
+    this.#now = {
+      height: typeof height === 'number' ? within(height) : null,
+      folded: folded === true,
+      screenReader: screenReader === true,
+    };
   }
 
   /** In pixels; null: as the screen's size suggests. */
@@ -40,11 +40,7 @@ class LogPrefs {
   set(change: Partial<Stored>): void {
     this.#now = { ...this.#now, ...change };
     if (this.#now.height !== null) this.#now.height = within(this.#now.height);
-    try {
-      localStorage.setItem(STORED, JSON.stringify(this.#now));
-    } catch {
-      // It holds until the page is left.
-    }
+    keep(STORED, this.#now);
   }
 }
 

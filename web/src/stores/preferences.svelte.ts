@@ -1,4 +1,6 @@
 /** How this browser wants to be told of alerts: each only after somebody asked for it here. Upstream: the settings. Downstream: `ringer`. */
+import { keepText, keptText } from '../kept';
+
 const STORED = { notifications: 'gladius_notifications', sound: 'gladius_sound' } as const;
 
 /** What the browser says to notifications; `unsupported` where it has none, or not on this (insecure) address. */
@@ -9,8 +11,8 @@ function permission(): Permission {
 }
 
 class Preferences {
-  #notifications = $state(localStorage.getItem(STORED.notifications) === 'on');
-  #sound = $state(localStorage.getItem(STORED.sound) === 'on');
+  #notifications = $state(keptText(STORED.notifications) === 'on');
+  #sound = $state(keptText(STORED.sound) === 'on');
   #permission = $state<Permission>(permission());
 
   /** Whether notifications were asked for and the browser allows them. */
@@ -31,12 +33,12 @@ class Preferences {
     if (wanted && permission() === 'default') await Notification.requestPermission();
     this.#permission = permission();
     this.#notifications = wanted && this.#permission === 'granted';
-    localStorage.setItem(STORED.notifications, this.#notifications ? 'on' : 'off');
+    keepText(STORED.notifications, this.#notifications ? 'on' : 'off');
   }
 
   wantSound(wanted: boolean): void {
     this.#sound = wanted;
-    localStorage.setItem(STORED.sound, wanted ? 'on' : 'off');
+    keepText(STORED.sound, wanted ? 'on' : 'off');
   }
 }
 

@@ -1,4 +1,5 @@
 /** The generated texts of one run: the newest at once, older ones when asked for. Upstream: HTTP, `samples` events. Downstream: the samples panel. */
+import { keep, keptTexts } from '../kept';
 import { get } from '../net/api';
 import type { EventsAnswer, Samples } from '../wire/generated';
 import { standing } from './samples';
@@ -7,12 +8,13 @@ import { standing } from './samples';
 const WINDOW = 20_000;
 const WINDOWS_A_CALL = 10;
 const PINNED = 'gladius_pinned_prompts';
+const MOST_PINNED = 100;
 
 export class SamplesFeed {
   #events = $state.raw<Samples[]>([]);
   #from = $state(0);
   #reading = $state(false);
-  #pinned = $state.raw<string[]>(stored());
+  #pinned = $state.raw<string[]>(keptTexts(PINNED));
 
   constructor(readonly runId: string) {}
 
@@ -37,7 +39,7 @@ export class SamplesFeed {
   pin(prompt: string): void {
     const without = this.#pinned.filter(one => one !== prompt);
     this.#pinned = without.length === this.#pinned.length ? [prompt, ...without] : without;
-    localStorage.setItem(PINNED, JSON.stringify(this.#pinned.slice(0, 100)));
+    keep(PINNED, this.#pinned.slice(0, MOST_PINNED));
   }
 
   take(event: Samples): void {
@@ -83,14 +85,5 @@ export class SamplesFeed {
       signal,
     );
     return (events as unknown as Samples[]).filter(event => event.seq < until);
-  }
-}
-
-function stored(): string[] {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(PINNED) ?? '[]');
-    return Array.isArray(found) ? found.filter(one => typeof one === 'string') : [];
-  } catch {
-    return [];
   }
 }

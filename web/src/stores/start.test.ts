@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ProfileInfo } from '../wire/generated';
 import { missing, readContext, writeContext } from './start';
 
@@ -32,16 +32,25 @@ describe('what is missing', () => {
 });
 
 describe('the last choice', () => {
-  const storage = (text: string | null) => ({ getItem: () => text });
+  afterEach(() => vi.unstubAllGlobals());
+  const stub = (text: string | null) => {
+    let held = text;
+    vi.stubGlobal('localStorage', {
+      getItem: () => held,
+      setItem: (_key: string, value: string) => void (held = value),
+    });
+  };
   it('comes back as it went', () => {
-    let kept = '';
+    stub(null);
     const context = { profile_id: 'a', dataset_id: 'b', epochs: 2.5 };
-    writeContext({ setItem: (_key, value) => void (kept = value) }, context);
-    expect(readContext(storage(kept))).toEqual(context);
+    writeContext(context);
+    expect(readContext()).toEqual(context);
   });
   it('is empty when it cannot be read', () => {
     const empty = { profile_id: null, dataset_id: null, epochs: null };
-    for (const text of [null, '', '{', '7', '{"profile_id": 3, "epochs": "x"}'])
-      expect(readContext(storage(text))).toEqual(empty);
+    for (const text of [null, '', '{', '7', '{"profile_id": 3, "epochs": "x"}']) {
+      stub(text);
+      expect(readContext()).toEqual(empty);
+    }
   });
 });

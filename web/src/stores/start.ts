@@ -1,4 +1,5 @@
 /** The start form's rules: what is chosen, what is missing, and what the person's own choice outlives. */
+import { keep, keptFields } from '../kept';
 import type { ProfileInfo } from '../wire/generated';
 
 const STORED = 'active_training_context';
@@ -10,28 +11,17 @@ export interface TrainingContext {
   epochs: number | null;
 }
 
-export function readContext(storage: Pick<Storage, 'getItem'>): TrainingContext {
-  const empty = { profile_id: null, dataset_id: null, epochs: null };
-  try {
-    const found: unknown = JSON.parse(storage.getItem(STORED) ?? 'null');
-    if (typeof found !== 'object' || found === null) return empty;
-    const { profile_id, dataset_id, epochs } = found as Record<string, unknown>;
-    return {
-      profile_id: typeof profile_id === 'string' ? profile_id : null,
-      dataset_id: typeof dataset_id === 'string' ? dataset_id : null,
-      epochs: typeof epochs === 'number' && Number.isFinite(epochs) ? epochs : null,
-    };
-  } catch {
-    return empty;
-  }
+export function readContext(): TrainingContext {
+  const { profile_id, dataset_id, epochs } = keptFields(STORED);
+  return {
+    profile_id: typeof profile_id === 'string' ? profile_id : null,
+    dataset_id: typeof dataset_id === 'string' ? dataset_id : null,
+    epochs: typeof epochs === 'number' && Number.isFinite(epochs) ? epochs : null,
+  };
 }
 
-export function writeContext(storage: Pick<Storage, 'setItem'>, context: TrainingContext): void {
-  try {
-    storage.setItem(STORED, JSON.stringify(context));
-  } catch {
-    // A full or forbidden storage costs only the memory of the last choice.
-  }
+export function writeContext(context: TrainingContext): void {
+  keep(STORED, context);
 }
 
 export type Missing = 'profile' | 'dataset' | 'epochs';

@@ -1,4 +1,6 @@
 /** How the page looks to this person: theme, contrast, motion. Kept in localStorage, set before the first paint by theme.js. */
+import { keepText, keptText } from '../kept';
+
 export const THEMES = ['dark', 'light', 'system'] as const;
 export const CONTRASTS = ['system', 'more', 'standard'] as const;
 export const MOTIONS = ['system', 'reduce', 'full'] as const;
@@ -15,7 +17,7 @@ const ASKED = {
 } as const;
 
 function stored<T extends string>(key: string, choices: readonly T[], otherwise: T): T {
-  const found = localStorage.getItem(key) as T;
+  const found = keptText(key) as T;
   return choices.includes(found) ? found : otherwise;
 }
 
@@ -80,7 +82,7 @@ class ThemeStore {
   }
 
   #keep(key: string, value: string): void {
-    localStorage.setItem(key, value);
+    keepText(key, value);
     this.#show();
   }
 

@@ -1,4 +1,5 @@
 /** Lines that a person marked, by their byte in the file: they survive a reload and any scrollback. Kept in this browser. */
+import { keep, kept } from '../kept';
 
 export interface Bookmark {
   /** Byte at which the line begins. */
@@ -26,12 +27,8 @@ export class BookmarkBook {
   ) {}
 
   get all(): Bookmark[] {
-    try {
-      const stored: unknown = JSON.parse(this.storage.getItem(PREFIX + this.runId) ?? '[]');
-      return Array.isArray(stored) ? stored.filter(isBookmark) : [];
-    } catch {
-      return [];
-    }
+    const stored = kept(PREFIX + this.runId, this.storage);
+    return Array.isArray(stored) ? stored.filter(isBookmark) : [];
   }
 
   /** Mark the line, or take its mark away; whether it is marked now. */
@@ -57,11 +54,6 @@ export class BookmarkBook {
 
   #write(bookmarks: Bookmark[]): void {
     bookmarks.sort((a, b) => a.offset - b.offset);
-    try {
-      if (bookmarks.length) this.storage.setItem(PREFIX + this.runId, JSON.stringify(bookmarks.slice(-MOST)));
-      else this.storage.removeItem(PREFIX + this.runId);
-    } catch {
-      // A full or forbidden storage: bookmarks are a help, not the run.
-    }
+    keep(PREFIX + this.runId, bookmarks.length ? bookmarks.slice(-MOST) : null, this.storage);
   }
 }

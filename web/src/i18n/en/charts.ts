@@ -129,7 +129,7 @@ export const charts = {
   'memory.total': 'total',
   'memory.system': 'RAM',
   'memory.no_swap': 'No swap on this machine',
-  'memory.run_cpu': 'this run {percent} of one processor, processes: {n}',
+  'memory.run_cpu': 'this run {part} of the machine ({percent} of one processor), processes: {n}',
   'memory.of_gpu': 'of {total} GPU memory',
   'memory.of_ram': 'of {total} RAM',
   'memory.open': '{name}: {text}; {detail}. Details',

@@ -53,6 +53,9 @@ export const common = {
   'health.loss_not_finite': 'Needs you: loss is {what} since step {step}',
   'health.loss_not_finite_unplaced': 'Needs you: loss is {what}',
   'health.dead_experts': 'Training, but {count} of {experts} experts get no tokens',
+  'health.gpu_lost': 'Needs you: GPU {gpu} ({name}) is gone',
+  'health.gpu_temperature': 'Training, but GPU {gpu} is hotter than {limit} °C',
+  'health.thermal_throttling': 'Training, but GPU {gpu} slows itself down: it is too hot',
   'health.remote': 'On {host}, last sign {seconds} s ago',
   'health.remote_silent': 'On {host}, no sign yet',
 

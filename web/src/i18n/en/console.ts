@@ -70,8 +70,7 @@ export const console = {
   'progress.throttling': 'throttling',
   'progress.no_throttling': 'none',
   'gpu.good': '✓ within limits',
-  'gpu.warm': '⚠ warm',
-  'gpu.hot': '✕ too hot',
+  'gpu.hot': '⚠ above {limit} °C',
   'gpu.throttled': '⚠ slowed down',
   'gpu.unknown': '—',
 

@@ -131,7 +131,7 @@ export const charts: Record<keyof typeof english, string> = {
   'memory.total': 'всего',
   'memory.system': 'ОЗУ',
   'memory.no_swap': 'На этой машине нет подкачки',
-  'memory.run_cpu': 'этот запуск {percent} одного процессора, процессов: {n}',
+  'memory.run_cpu': 'этот запуск {part} машины ({percent} одного процессора), процессов: {n}',
   'memory.of_gpu': 'из {total} памяти GPU',
   'memory.of_ram': 'из {total} ОЗУ',
   'memory.open': '{name}: {text}; {detail}. Подробнее',

@@ -55,6 +55,9 @@ export const common: Record<keyof typeof english, string> = {
   'health.loss_not_finite': 'Нужны вы: потери — {what} начиная с шага {step}',
   'health.loss_not_finite_unplaced': 'Нужны вы: потери — {what}',
   'health.dead_experts': 'Обучение идёт, но экспертов без токенов: {count} из {experts}',
+  'health.gpu_lost': 'Нужны вы: GPU {gpu} ({name}) пропал',
+  'health.gpu_temperature': 'Обучение идёт, но GPU {gpu} горячее {limit} °C',
+  'health.thermal_throttling': 'Обучение идёт, но GPU {gpu} сбавляет скорость: он перегрелся',
   'health.remote': 'На {host}, последний признак жизни {seconds} с назад',
   'health.remote_silent': 'На {host}, признаков жизни пока нет',
 

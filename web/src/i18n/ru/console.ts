@@ -72,8 +72,7 @@ export const console: Record<keyof typeof english, string> = {
   'progress.throttling': 'снижение частоты',
   'progress.no_throttling': 'нет',
   'gpu.good': '✓ в пределах нормы',
-  'gpu.warm': '⚠ горячо',
-  'gpu.hot': '✕ слишком горячо',
+  'gpu.hot': '⚠ выше {limit} °C',
   'gpu.throttled': '⚠ частота снижена',
   'gpu.unknown': '—',
 
