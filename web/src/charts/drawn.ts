@@ -26,6 +26,20 @@ export interface Line {
   nth?: number;
 }
 
+/** What later attempts went back behind: each course of a metric a faint line of its own. */
+export function ghostsOf(name: string, label: string, colour: string, courses: readonly Series[]): Line[] {
+  return courses.map((series, i) => ({
+    key: `${name} ${i}`,
+    name,
+    label,
+    colour,
+    series,
+    smoothing: 0,
+    ghost: true,
+    nth: i,
+  }));
+}
+
 /** One stroke: a course, or its trend. */
 export interface Drawn {
   line: Line;

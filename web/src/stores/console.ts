@@ -22,6 +22,12 @@ export interface Part {
 /** A place in the log: a byte of the file, or a step, whose lines begin near where the log stood when its numbers were written. */
 export type LogPlace = { offset: number; step?: number } | { step: number; offset?: undefined };
 
+/** The place that a point of a course was written at; null where neither byte nor step is known. */
+export function placeOfPoint({ offset, step }: { offset: number; step: number }): LogPlace | null {
+  const known = Number.isNaN(step) ? null : { step };
+  return Number.isNaN(offset) ? known : { offset, ...known };
+}
+
 export class ConsoleFeed {
   #follower = new Follower();
   #queue: Piece[] = [];
@@ -102,7 +108,8 @@ export class ConsoleFeed {
   }
 
   /** Take the reader to a place in the log, however far back: a chart's point, a hit, a bookmark. */
-  show(place: LogPlace): void {
+  show(place: LogPlace | null): void {
+    if (!place) return;
     if (this.#guide) this.#guide(place);
     else this.#wish = place;
   }

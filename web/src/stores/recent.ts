@@ -1,5 +1,4 @@
 /** Every value of the last minutes, for what is counted over a window. Upstream: series. Downstream: throughput. */
-import type { Series } from './series';
 
 export const RECENT_SECONDS = 240;
 /** More than a thousand values a second for four minutes: then the oldest go. */
@@ -12,9 +11,8 @@ export class Recent {
   #time = new Float64Array(512);
   #value = new Float64Array(512);
 
-  static of(series: Series): Recent {
+  static of({ times, values }: { times: Float64Array; values: Float64Array }): Recent {
     const recent = new Recent();
-    const { times, values } = series;
     for (let i = 0; i < times.length; i++) recent.append(times[i]!, values[i]!);
     return recent;
   }

@@ -68,12 +68,6 @@ export const charts = {
   'more.drag': 'Drag to move; also in the menu',
   'more.nothing': 'Not reported by this run yet',
 
-  'action.export_chart': 'Export the chart',
-  'action.zoom_in': 'Zoom the chart in',
-  'action.zoom_out': 'Zoom the chart out',
-  'action.zoom_reset': 'Reset the zoom of the chart',
-  'action.focus': 'Go to the chart: {name}',
-
   'experts.title': 'Expert coverage',
   'experts.none': 'no experts',
   'experts.none_text': 'No expert routing is reported. What tells most about a dense model:',

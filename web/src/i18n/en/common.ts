@@ -93,11 +93,7 @@ export const common = {
   'error.network': 'The server does not answer',
   'error.retry': 'Try again',
   'error.run': 'The run ended with an error',
-  'error.traceback': 'Traceback',
-  'error.out_of_memory': 'Out of memory',
   'error.suggestions': 'What may help, from this run’s own configuration',
-  'error.restart': 'Restart from the last checkpoint',
-  'error.restart_with': 'Restart from the last checkpoint with these',
   'error.retryable': 'The trainer thinks that another try may work.',
 
   'time.ago': '{time} ago',

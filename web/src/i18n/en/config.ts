@@ -129,7 +129,6 @@ export const config = {
   'preset.save_title': 'Save as template',
   'preset.choose': 'Preset',
   'preset.none': 'none',
-  'preset.optional': 'Preset (optional)',
   'preset.reading': 'Reading the presets',
   'preset.empty': 'No preset fits this run. Save its settings as a template to make one.',
   'preset.builtin': 'comes with Gladius',

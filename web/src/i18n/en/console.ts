@@ -75,7 +75,6 @@ export const console = {
   'gpu.unknown': '—',
 
   'samples.title': 'Samples',
-  'samples.at': 'step {step}',
   'samples.prompt': 'Prompt',
   'samples.before': 'Step {step}',
   'samples.now': 'Step {step}, newest',

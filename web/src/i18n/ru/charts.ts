@@ -70,12 +70,6 @@ export const charts: Record<keyof typeof english, string> = {
   'more.drag': 'Перетащите, чтобы переставить; есть и в меню',
   'more.nothing': 'Этот запуск о ней ещё не сообщал',
 
-  'action.export_chart': 'Экспортировать график',
-  'action.zoom_in': 'Увеличить график',
-  'action.zoom_out': 'Уменьшить график',
-  'action.zoom_reset': 'Сбросить масштаб графика',
-  'action.focus': 'Перейти к графику: {name}',
-
   'experts.title': 'Загрузка экспертов',
   'experts.none': 'без экспертов',
   'experts.none_text': 'О маршрутах экспертов не сообщается. О плотной модели больше всего говорят:',

@@ -95,11 +95,7 @@ export const common: Record<keyof typeof english, string> = {
   'error.network': 'Сервер не отвечает',
   'error.retry': 'Ещё раз',
   'error.run': 'Запуск окончился ошибкой',
-  'error.traceback': 'Трассировка',
-  'error.out_of_memory': 'Не хватило памяти',
   'error.suggestions': 'Что может помочь, из настроек этого запуска',
-  'error.restart': 'Начать с последней контрольной точки',
-  'error.restart_with': 'Начать с последней контрольной точки с этим',
   'error.retryable': 'Тренер считает, что ещё одна попытка может удаться.',
 
   'time.ago': '{time} назад',

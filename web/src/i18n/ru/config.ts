@@ -131,7 +131,6 @@ export const config: Record<keyof typeof english, string> = {
   'preset.save_title': 'Сохранить как шаблон',
   'preset.choose': 'Заготовка',
   'preset.none': 'нет',
-  'preset.optional': 'Заготовка (необязательно)',
   'preset.reading': 'Заготовки читаются',
   'preset.empty': 'К этому запуску не подходит ни одна заготовка. Сохраните его настройки как шаблон.',
   'preset.builtin': 'из поставки Gladius',

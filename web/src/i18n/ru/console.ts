@@ -77,7 +77,6 @@ export const console: Record<keyof typeof english, string> = {
   'gpu.unknown': '—',
 
   'samples.title': 'Образцы',
-  'samples.at': 'шаг {step}',
   'samples.prompt': 'Запрос',
   'samples.before': 'Шаг {step}',
   'samples.now': 'Шаг {step}, новейший',
