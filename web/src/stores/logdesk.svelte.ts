@@ -35,7 +35,7 @@ export class LogDesk {
   constructor(private readonly run: RunStore) {
     this.reader = new LogReader(run.console);
     this.search = new LogSearch(run.id);
-    this.#book = new BookmarkBook(run.id, localStorage);
+    this.#book = new BookmarkBook(run.id);
     this.#bookmarks = this.#book.all;
   }
 

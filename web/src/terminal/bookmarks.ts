@@ -23,7 +23,7 @@ function isBookmark(value: unknown): value is Bookmark {
 export class BookmarkBook {
   constructor(
     readonly runId: string,
-    private readonly storage: Storage,
+    private readonly storage?: Storage,
   ) {}
 
   get all(): Bookmark[] {
