@@ -91,7 +91,7 @@ export class CloseUps {
       const margin = Math.ceil((steps.to - steps.from) * MARGIN);
       const wider = { from: Math.max(0, steps.from - margin), to: steps.to + margin };
       try {
-        this.#found = await this.run.closeUp(names, wider, points, rewound, this.#flying.signal);
+        this.#found = await this.run.metrics.closeUp(names, wider, points, rewound, this.#flying.signal);
         const thinned = this.#all().some(series => series.thinned);
         const open = names.every(name => !((this.run.series.get(name)?.lastStep ?? 0) > wider.to));
         this.#covers = { from: wider.from, to: open ? Infinity : wider.to, thinned, open, rewound };

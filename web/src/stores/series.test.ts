@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Column, Metrics } from '../wire/generated';
-import { MOST_POINTS, Series, SeriesBook } from './series';
+import { MOST_POINTS, Series } from './series';
+import { SeriesBook } from './seriesbook';
 
 const event = (step: number, values: Metrics['values']): Metrics => ({
   type: 'metrics',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SeriesBook } from './series';
+import { SeriesBook } from './seriesbook';
 import { validationOf } from './validation';
 
 const book = (...points: [name: string, step: number, time: number, value: number][]): SeriesBook => {

@@ -1,5 +1,6 @@
 /** What a validation found, and how that stands to the best before it. Upstream: the run's series. Downstream: the result card. */
-import type { Series, SeriesBook } from './series';
+import type { Series } from './series';
+import type { SeriesBook } from './seriesbook';
 
 export interface Validation {
   split: 'eval' | 'test';

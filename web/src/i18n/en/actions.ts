@@ -56,6 +56,7 @@ export const actions = {
   'keys.browser':
     'A few belong to some browsers and never reach a page: Ctrl+Shift+S and Ctrl+Shift+L in Edge, Ctrl+K and Ctrl+E where an extension takes them. The Alt set avoids these. Ctrl+R and Ctrl+F5 still reload.',
 
+  'palette.open': 'Open palette',
   'palette.title': 'Command palette',
   'palette.label': 'Find an action, a page or a run',
   'palette.results': 'Results',

@@ -58,6 +58,7 @@ export const actions: Record<keyof typeof en, string> = {
   'keys.browser':
     'Некоторые забирает браузер, и до страницы они не доходят: Ctrl+Shift+S и Ctrl+Shift+L в Edge, Ctrl+K и Ctrl+E, если их заняло расширение. В наборе с Alt их нет. Ctrl+R и Ctrl+F5 по-прежнему обновляют страницу.',
 
+  'palette.open': 'Открыть палитру',
   'palette.title': 'Палитра команд',
   'palette.label': 'Найти действие, страницу или запуск',
   'palette.results': 'Найденное',
