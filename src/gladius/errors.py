@@ -2,7 +2,12 @@
 
 GladiusError                 code, hint: what happened and what to do next
 ├ InvalidRun                 a run directory that cannot be used
-├ RunNotFound                no run by that name
+├ NotFound                   nothing by that id
+│ ├ RunNotFound              no run by that id, prefix or name
+│ ├ ProfileNotFound
+│ ├ DatasetNotFound
+│ ├ PresetNotFound
+│ └ AlertNotFound
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
 ├ RunNotLive                 nobody reads that run's mailbox any more
@@ -12,9 +17,6 @@ GladiusError                 code, hint: what happened and what to do next
 ├ CheckpointMismatch         a checkpoint that is another training's
 ├ ReportNotFound             a run without a report yet
 ├ LockHeld                   another process is the writer
-├ ProfileNotFound            no profile by that id
-├ DatasetNotFound            no dataset by that id
-├ PresetNotFound             no preset by that id
 ├ PresetExists               a preset of that name is there already
 ├ PresetBuiltin              a preset that came with Gladius
 ├ ConfigChanged              a file that somebody else has changed meanwhile
@@ -27,7 +29,6 @@ GladiusError                 code, hint: what happened and what to do next
 ├ RankFailed                 a process of a job that could not do its part
 ├ RankLost                   a process of a job that is gone
 ├ RanksApart                 processes of a job that are at different steps
-├ AlertNotFound              no alert by that id
 ├ SearchInvalid              a pattern that cannot be searched for
 ├ FieldErrors                a request whose fields are wrong
 ├ TensorBoardMissing         a package that is not installed
@@ -68,14 +69,24 @@ class InvalidRun(GladiusError):
     code = "invalid_run"
 
 
-class RunNotFound(GladiusError):
+class NotFound(GladiusError):
+    """Nothing has the id that was asked for. Each kind says so in its sentence, and where those are that exist."""
+
+    code = "not_found"
+    says: str
+    where: str
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(self.says.format(id_), self.where)
+        self.id = id_
+
+
+class RunNotFound(NotFound):
     """No run is called that."""
 
     code = "run_not_found"
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"No run '{run_id}'.", "'gladius ls' lists the runs.")
-        self.run_id = run_id
+    says = "No run '{}'."
+    where = "'gladius ls' lists the runs."
 
 
 class AmbiguousRun(GladiusError):
@@ -182,34 +193,28 @@ class LockHeld(GladiusError):
         self.holder = holder
 
 
-class ProfileNotFound(GladiusError):
+class ProfileNotFound(NotFound):
     """No profile has that id."""
 
     code = "profile_not_found"
-
-    def __init__(self, profile_id: str) -> None:
-        super().__init__(f"No profile '{profile_id}'.", "'gladius profile ls' lists the profiles.")
-        self.profile_id = profile_id
+    says = "No profile '{}'."
+    where = "'gladius profile ls' lists the profiles."
 
 
-class DatasetNotFound(GladiusError):
+class DatasetNotFound(NotFound):
     """No dataset has that id."""
 
     code = "dataset_not_found"
-
-    def __init__(self, dataset_id: str) -> None:
-        super().__init__(f"No dataset '{dataset_id}'.", "'gladius dataset ls' lists the datasets.")
-        self.dataset_id = dataset_id
+    says = "No dataset '{}'."
+    where = "'gladius dataset ls' lists the datasets."
 
 
-class PresetNotFound(GladiusError):
+class PresetNotFound(NotFound):
     """No preset has that id."""
 
     code = "preset_not_found"
-
-    def __init__(self, preset_id: str) -> None:
-        super().__init__(f"No preset '{preset_id}'.", "'gladius preset ls' lists the presets.")
-        self.preset_id = preset_id
+    says = "No preset '{}'."
+    where = "'gladius preset ls' lists the presets."
 
 
 class PresetExists(GladiusError):
@@ -290,14 +295,12 @@ class CommandNotFound(GladiusError):
     code = "command_not_found"
 
 
-class AlertNotFound(GladiusError):
+class AlertNotFound(NotFound):
     """No alert has that id."""
 
     code = "alert_not_found"
-
-    def __init__(self, alert_id: str) -> None:
-        super().__init__(f"No alert '{alert_id}'.", "'gladius alerts' lists them.")
-        self.alert_id = alert_id
+    says = "No alert '{}'."
+    where = "'gladius alerts' lists them."
 
 
 class SearchInvalid(GladiusError):

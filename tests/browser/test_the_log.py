@@ -268,7 +268,7 @@ def test_the_log_is_exported_whole_and_the_selection_too(log: Log, tmp_path: Pat
     with log.page.expect_download() as waiting:
         log.page.keyboard.press("Control+Shift+L")
     download = waiting.value
-    assert download.suggested_filename == f"long-log-{log.run.run_id}.log"
+    assert download.suggested_filename == f"long log {log.run.run_id}.log"
     download.save_as(tmp_path / "log")
     assert (tmp_path / "log").read_bytes() == log.run.directory.console_log.read_bytes()
     log.focus()

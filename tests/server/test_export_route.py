@@ -49,6 +49,21 @@ def test_a_living_run_is_exported_in_every_format(serve: Serve, train: Callable[
     assert archive.testzip() is None and json.loads(archive.read("metrics.json"))["summary"]["run_id"] == run.run_id
 
 
+def test_a_log_is_sent_byte_for_byte_and_its_name_misleads_nobody(
+    serve: Serve, train: Callable[..., ScriptedRun]
+) -> None:
+    run = train(name='модель \u202egnp.exe"; x')
+    server, path = serve(), f"/runs/{run.run_id}/export"
+    empty = server.http.get(path, params={"format": "log"})
+    assert (empty.status_code, empty.content) == (200, b"")
+    run.order(print="x" * 2_000_000 + "\udcff\n")
+    answer = server.http.get(path, params={"format": "log"})
+    assert answer.content == b"x" * 2_000_000 + b"\xff\n"
+    disposition = answer.headers["content-disposition"]
+    assert disposition.startswith("attachment;") and disposition.endswith(f"{run.run_id}.log")
+    assert "%E2%80%AE" not in disposition and "%22" not in disposition
+
+
 def test_an_unknown_format_is_refused_with_what_there_is(serve: Serve, train: Callable[..., ScriptedRun]) -> None:
     run, server = train(), serve()
     for wanted, words in (("xlsx", "no format"), ("parquet", "not yet"), ("", "no format")):

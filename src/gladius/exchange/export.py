@@ -27,7 +27,8 @@ _MEDIA_TYPES: dict[str, str] = {
     "zip": "application/zip",
     "log": "application/octet-stream",
 }
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069/\\:*?"<>|]+')
+"""What no file system takes, and marks of direction: they make a name look like another one."""
 _LONGEST_NAME = 80
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
-
-_BLOCK = 1 << 18
+from typing import NamedTuple
 
 
 class ByteRange(NamedTuple):
@@ -27,24 +24,6 @@ def read_range(path: Path, offset: int, limit: int) -> ByteRange:
             return ByteRange(start, file.read(max(0, min(limit, size - start))), size)
     except FileNotFoundError:
         return ByteRange(0, b"", 0)
-
-
-def read_whole(path: Path) -> tuple[int, Iterator[bytes]]:
-    """The size of a file and exactly as many bytes of it, block by block, while others append to it."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return 0, iter(())
-    size = file.seek(0, 2)
-    file.seek(0)
-    return size, _blocks(file, size)
-
-
-def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    with file:
-        while size > 0 and (block := file.read(min(_BLOCK, size))):
-            size -= len(block)
-            yield block
 
 
 def whole_characters(data: bytes) -> int:

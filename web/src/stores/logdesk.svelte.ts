@@ -105,7 +105,7 @@ export class LogDesk {
 
   /** The whole file, as it is now. */
   exportAll(): void {
-    download(apiUrl(`runs/${encodeURIComponent(this.run.id)}/console/file`).href);
+    download(apiUrl(`runs/${encodeURIComponent(this.run.id)}/export`, { format: 'log' }).href);
   }
 
   exportSelection(): void {

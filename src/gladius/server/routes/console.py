@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from gladius.server.answers import answer, answer_list
-from gladius.server.rooms import TheRooms, TheRun
-from gladius.store.logs import read_range, read_whole
+from gladius.server.rooms import TheRun
+from gladius.store.logs import read_range
 from gladius.store.search import search
 from gladius.wire.runs import LinePlace, LogPlace, SearchHit, SearchPage
 
 router = APIRouter(tags=["console"])
 
 _MAX_BYTES = 16 << 20
-_NO_NAME = re.compile(r"[^\w.-]+")
 
 
 @router.get(
@@ -39,25 +36,6 @@ async def get_console(
         status_code=206 if piece.data else 200,
         headers={"content-range": range_, "content-disposition": "attachment; filename=console.log"},
         media_type="application/octet-stream",
-    )
-
-
-@router.get(
-    "/runs/{run_id}/console/file", responses={200: {"content": {"text/plain": {}}}}, response_class=StreamingResponse
-)
-async def download_console(run: TheRun, rooms: TheRooms) -> StreamingResponse:
-    """The whole log as a file named after the run: what it holds now; what is written meanwhile is left out."""
-    size, blocks = await asyncio.to_thread(read_whole, run.directory.console_log)
-    summary = await rooms.store.summary(run.directory.run_id)
-    name = _NO_NAME.sub("-", f"{summary.name}-{run.directory.run_id}").strip("-.")[:120] + ".log"
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
-    return StreamingResponse(
-        blocks,
-        headers={
-            "content-length": str(size),
-            "content-disposition": f"attachment; filename=\"{plain}\"; filename*=utf-8''{quote(name)}",
-        },
-        media_type="text/plain; charset=utf-8",
     )
 
 
