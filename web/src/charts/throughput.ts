@@ -3,7 +3,7 @@
 import { RECENT_SECONDS } from '../stores/recent';
 import { firstFrom, pickExtremes } from '../stores/thin';
 
-export const WINDOW_SECONDS = RECENT_SECONDS;
+const WINDOW_SECONDS = RECENT_SECONDS;
 export type Pace = 'good' | 'slow' | 'stalled';
 
 export interface Window {

@@ -23,12 +23,3 @@ function scalar(value: unknown): string {
   if (value === null) return 'null';
   return stringify(value, { lineWidth: 0 }).trimEnd();
 }
-
-/** Dotted keys and values of a file; null where it is no YAML with keys. */
-export function valuesOf(text: string): Record<string, unknown> | null {
-  const document = parseDocument(text, { version: '1.2' });
-  const data: unknown = document.errors.length ? null : document.toJS();
-  return typeof data === 'object' && data !== null && !Array.isArray(data)
-    ? (data as Record<string, unknown>)
-    : null;
-}

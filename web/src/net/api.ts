@@ -130,7 +130,7 @@ export async function getBytes(
   return { data, offset: range?.offset ?? 0, total: range?.total ?? data.length };
 }
 
-export function parseRange(header: string | null): { offset: number; total: number } | null {
+function parseRange(header: string | null): { offset: number; total: number } | null {
   const found = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(header ?? '');
   if (!found) return null;
   const total = Number(found[2]);

@@ -27,7 +27,7 @@ export interface Bar {
 const RAM_LIMITS = { warn: 0.7, bad: 0.85 };
 const GPU_LIMITS = { warn: 0.9, bad: 0.97 };
 
-export function toneOfUse(part: number, limits: { warn: number; bad: number }): Bar['tone'] {
+function toneOfUse(part: number, limits: { warn: number; bad: number }): Bar['tone'] {
   if (part > limits.bad) return 'bad';
   return part > limits.warn ? 'warn' : '';
 }
@@ -89,7 +89,7 @@ function memoryBar(id: string, label: string, of: Bar['of'], sample: SystemSampl
 }
 
 /** This run, others and free, in exact words. */
-export function partsOf({ used, mine, total }: Use): string {
+function partsOf({ used, mine, total }: Use): string {
   const free = `${t('memory.free')} ${bytes(total - used)}`;
   if (mine === null) return `${t('memory.used')} ${bytes(used)}, ${free}`;
   return `${t('memory.this_run')} ${bytes(mine)}, ${t('memory.others')} ${bytes(used - mine)}, ${free}`;

@@ -21,9 +21,9 @@ export interface CommandView {
 }
 
 /** Seconds without an answer after which `requested` is shown as timed out; a late answer still wins. */
-export const TIMED_OUT_AFTER = 30;
+const TIMED_OUT_AFTER = 30;
 /** Seconds without `accepted` after which a stop may be forced. */
-export const FORCE_AFTER = 10;
+const FORCE_AFTER = 10;
 
 const RANK: Record<CommandState, number> = {
   sending: 0,

@@ -18,7 +18,7 @@ export interface Group {
 }
 
 /** A setting as it is shown: numbers by the locale, the unknown as a dash. */
-export function settingText(value: unknown): string {
+function settingText(value: unknown): string {
   if (value === null || value === undefined) return UNKNOWN;
   if (typeof value === 'number') return exact(value);
   if (Array.isArray(value)) return value.map(settingText).join('; ');

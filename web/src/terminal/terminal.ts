@@ -1,4 +1,4 @@
-/** The xterm.js of the console page; a chunk of its own, loaded when a run is opened. Upstream: lines. Downstream: the reader of a log. */
+/** The xterm.js of the console page; a chunk of its own, loaded when a run is opened. Upstream: writer. Downstream: the reader of a log. */
 import { FitAddon } from '@xterm/addon-fit';
 import { SearchAddon } from '@xterm/addon-search';
 import { Terminal } from '@xterm/xterm';
@@ -6,14 +6,15 @@ import '@xterm/xterm/css/xterm.css';
 import { colours } from './colours';
 import { searchOptions, type Found, type Query } from './find';
 import type { Piece } from './follow';
-import { LineComposer } from './lines';
 import { webLinks } from './links';
 import { Marks } from './marks';
+import { forReading } from './options';
 import { RowBook } from './rows';
 import { TouchScroll } from './touch';
 import { unicode } from './width';
+import { Writer, type WriterWords } from './writer';
 
-export const SCROLLBACK = 20_000;
+const SCROLLBACK = 20_000;
 const FEWEST_COLUMNS = 20;
 /** Ours, never the log's: everything away, the scrollback too, in one go with what follows. */
 const WIPE = '\x1b[0m\x1b[3J\x1b[2J\x1b[H';
@@ -29,7 +30,7 @@ export interface ViewState {
   selected: boolean;
 }
 
-export interface LogViewOptions {
+export interface LogViewOptions extends WriterWords {
   box: HTMLElement;
   label: string;
   onState: (state: ViewState) => void;
@@ -37,8 +38,6 @@ export interface LogViewOptions {
   /** The wheel turns on although the first or last row is shown. */
   onEdge: (direction: 1 | -1) => void;
   onBookmark: (offset: number, text: string) => void;
-  describeSkipped: (bytes: number) => string;
-  describeDropped: (characters: number) => string;
   /** The tooltip of a web address. */
   describeLink: () => string;
 }
@@ -54,17 +53,11 @@ export class LogView {
   #search = new SearchAddon({ highlightLimit: 1000 });
   #rows = new RowBook(SCROLLBACK + 2000);
   #marks: Marks;
-  #composer: LineComposer;
-  /** How the unfinished line was drawn. */
-  #drawn = '';
+  #writer: Writer;
   #jobs: Job[] = [];
   #busy = false;
   #disposed = false;
   #following = true;
-  /** The byte after the last one that is shown, and the spans before it that are not. */
-  #end = 0;
-  #gaps: [number, number][] = [];
-  #lines = 0;
   #linesAtLeaving = 0;
   #heldRow = 0;
   #bookmarks: readonly number[] = [];
@@ -75,28 +68,14 @@ export class LogView {
 
   constructor(private readonly options: LogViewOptions) {
     const { box, label } = options;
-    this.#composer = new LineComposer(options.describeDropped);
-    this.terminal = new Terminal({
-      disableStdin: true,
-      scrollback: SCROLLBACK,
-      fontFamily: '"JetBrains Mono", ui-monospace, "DejaVu Sans Mono", monospace',
-      fontSize: 12,
-      lineHeight: 1.35,
-      cursorStyle: 'bar',
-      cursorInactiveStyle: 'none',
-      // Decorations and the widths of characters count as proposed.
-      allowProposedApi: true,
-      minimumContrastRatio: 4.5,
-      reflowCursorLine: true,
-      overviewRuler: { width: 12 },
-      theme: colours(),
-    });
+    this.terminal = new Terminal(forReading(SCROLLBACK));
     const { terminal } = this;
     terminal.loadAddon(this.#fit);
     terminal.loadAddon(this.#search);
     terminal.unicode.register(unicode);
     terminal.unicode.activeVersion = unicode.version;
     terminal.open(box);
+    this.#writer = new Writer(terminal, this.#rows, options);
     this.#marks = new Marks(terminal, this.#rows);
     // Nothing may be typed into a log; keys are the page's.
     terminal.attachCustomKeyEventHandler(() => false);
@@ -142,7 +121,7 @@ export class LogView {
       this.#add({
         text: () => {
           this.#forget();
-          return WIPE + this.#compose(pieces);
+          return WIPE + this.#writer.compose(pieces);
         },
         done: () => {
           if (offset === null) this.toEnd();
@@ -158,9 +137,7 @@ export class LogView {
   clear(): void {
     this.#add({
       text: () => {
-        const { begins } = this.#composer;
-        this.#forget();
-        this.#rows.open(begins);
+        this.#rows.open(this.#forget());
         return WIPE;
       },
       done: () => this.toEnd(),
@@ -171,8 +148,7 @@ export class LogView {
   reveal(offset: number, point = true): boolean {
     const { terminal } = this;
     const first = this.#rows.firstOffset;
-    if (first === null || offset < first || offset >= Math.max(this.#end, 1)) return false;
-    if (this.#gaps.some(([from, to]) => offset >= from && offset < to)) return false;
+    if (first === null || offset < first || !this.#writer.covers(offset)) return false;
     const place = this.#rows.rowOf(terminal.buffer.active, offset);
     if (!place) return false;
     terminal.scrollToLine(Math.max(0, place.row - (point ? Math.floor(terminal.rows / 3) : 0)));
@@ -300,14 +276,11 @@ export class LogView {
     return text;
   }
 
-  #forget(): void {
-    this.#composer = new LineComposer(this.options.describeDropped);
-    this.#rows.clear();
+  /** Returns the byte at which the next line begins. */
+  #forget(): number {
     this.#marks.clear();
-    this.#drawn = '';
-    this.#gaps = [];
-    this.#lines = 0;
     this.#linesAtLeaving = 0;
+    return this.#writer.forget();
   }
 
   /** One after the other: each looks at where the cursor is when those before it are drawn. */
@@ -329,48 +302,6 @@ export class LogView {
     });
   }
 
-  #compose(pieces: Piece[]): string {
-    let lines = '';
-    for (const piece of pieces) {
-      if ('skipped' in piece) {
-        lines += this.#ended(this.#composer.breakOff());
-        lines += `\x1b[2m··· ${this.options.describeSkipped(piece.skipped)} ···\x1b[0m\r\n`;
-        const to = this.#end + piece.skipped;
-        this.#gaps.push([this.#end, to]);
-        this.#rows.line(to, to);
-        this.#lines++;
-      } else {
-        this.#end = piece.at + piece.length;
-        lines += this.#ended(this.#composer.push(piece.text, piece.at, piece.length));
-      }
-    }
-    this.#rows.open(this.#composer.begins);
-    const { cols, rows } = this.terminal;
-    const open = this.#composer.open(cols * Math.max(1, rows - 1));
-    const before = this.#drawn;
-    this.#drawn = open;
-    if (!lines && open.startsWith(before)) return open.slice(before.length);
-    return (before ? this.#erase() : '') + lines + open;
-  }
-
-  #ended(lines: ReturnType<LineComposer['push']>): string {
-    let out = '';
-    lines.forEach((line, i) => {
-      this.#rows.line(line.offset, lines[i + 1]?.offset ?? this.#composer.begins);
-      out += line.text + '\r\n';
-    });
-    this.#lines += lines.length;
-    return out;
-  }
-
-  /** Take the unfinished line away, in all the rows that it fills. */
-  #erase(): string {
-    const { active } = this.terminal.buffer;
-    let up = 0;
-    while (up < active.cursorY && active.getLine(active.baseY + active.cursorY - up)?.isWrapped) up++;
-    return `\r${up ? `\x1b[${up}A` : ''}\x1b[J`;
-  }
-
   get #atEnd(): boolean {
     const { active } = this.terminal.buffer;
     return active.viewportY >= active.baseY;
@@ -384,7 +315,7 @@ export class LogView {
   }
 
   #leave(): void {
-    if (this.#following) this.#linesAtLeaving = this.#lines;
+    if (this.#following) this.#linesAtLeaving = this.#writer.lines;
     this.#following = false;
   }
 
@@ -400,7 +331,7 @@ export class LogView {
     if (this.#disposed) return;
     this.options.onState({
       following: this.#following,
-      below: this.#following ? 0 : this.#lines - this.#linesAtLeaving,
+      below: this.#following ? 0 : this.#writer.lines - this.#linesAtLeaving,
       atTop: this.terminal.buffer.active.viewportY === 0,
       firstOffset: this.#rows.firstOffset,
       selected: this.terminal.hasSelection(),
