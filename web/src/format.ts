@@ -1,4 +1,4 @@
-/** Numbers, sizes and times as people read them. Unknown is an em dash, never 0. */
+/** Numbers, sizes and times as people read them. Unknown is an em dash, never 0. Upstream: the wire. Downstream: panels. */
 import { i18n, t, type Key } from './i18n/index.svelte';
 
 export const UNKNOWN = '—';

@@ -1,4 +1,4 @@
-/** Paths to pages and back, relative to the base path. */
+/** Paths to pages and back, relative to the base path. Upstream: the address. Downstream: the router. */
 export type Route =
   | { page: 'overview' }
   | { page: 'runs' }

@@ -1,4 +1,4 @@
-/** How a run's state looks: a tone, and always a word and an icon beside it. */
+/** How a run's state looks: a tone, and always a word and an icon beside it. Upstream: a run's summary. Downstream: panels. */
 import type { Key } from './i18n/index.svelte';
 import type { RunSummary } from './wire/generated';
 

@@ -1,4 +1,4 @@
-/** The alert thresholds as a person reads and types them: units, bounds, order. The server judges; a test holds the bounds to its schema. */
+/** The alert thresholds as a person reads and types them: units, bounds, order. The server judges; a test holds the bounds to its schema. Upstream: the wire. Downstream: the settings' forms. */
 import type { Thresholds } from './wire/generated';
 
 export type ThresholdField = keyof Thresholds;

@@ -1,4 +1,4 @@
-/** The HTTP half of the contract: typed answers, and problem+json as errors that say what to do next. */
+/** The HTTP half of the contract: typed answers, and problem+json as errors that say what to do next. Upstream: the server. Downstream: stores. */
 import type { Problem } from '../wire/generated';
 import { apiUrl, baseUrl, type Query } from './base';
 

@@ -1,4 +1,4 @@
-/** Where the page lives. The server writes its base path into <base href>; everything is relative to it. */
+/** Where the page lives. The server writes its base path into <base href>; everything is relative to it. Upstream: the server. Downstream: requests, routes. */
 export function baseUrl(): URL {
   return new URL('.', document.baseURI);
 }

@@ -1,4 +1,4 @@
-/** How far each stream of a run was seen, so that a resumed socket neither misses nor doubles anything. */
+/** How far each stream of a run was seen, so that a resumed socket neither misses nor doubles anything. Upstream: what was heard. Downstream: the run store. */
 import type { Cursors } from '../wire/generated';
 
 export type StreamName = 'trainer' | 'supervisor';

@@ -1,4 +1,4 @@
-/** Time-ordered ids of commands (UUIDv7, RFC 9562). */
+/** Time-ordered ids of commands (UUIDv7, RFC 9562). Upstream: nothing. Downstream: orders. */
 export function uuid7(now: number = Date.now()): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   for (let i = 0; i < 6; i++) bytes[i] = Math.floor(now / 2 ** (8 * (5 - i))) & 0xff;

@@ -1,4 +1,4 @@
-/** The socket half of the contract: one connection, kept up; subscriptions are renewed with today's cursors. */
+/** The socket half of the contract: one connection, kept up; subscriptions are renewed with today's cursors. Upstream: the server. Downstream: live. */
 import type { ClientMessage, ServerMessage, Subscribe } from '../wire/generated';
 
 export interface SocketLike {

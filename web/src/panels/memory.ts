@@ -1,4 +1,4 @@
-/** The bars of the memory figure. Amber and red only near failure: a training fills its GPU on purpose. */
+/** The bars of the memory figure. Amber and red only near failure: a training fills its GPU on purpose. Upstream: the newest machine sample. Downstream: the memory figure, its dialog. */
 import type { Look } from '../charts/look';
 import type { Scene, Shape } from '../charts/scene';
 import { bytes, percent, UNKNOWN } from '../format';

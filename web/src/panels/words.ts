@@ -1,4 +1,4 @@
-/** Names of hyperparameters, kinds of checkpoints, ways of taking effect, in the reader's language where there is a word. */
+/** Names of hyperparameters, kinds of checkpoints, ways of taking effect, in the reader's language where there is a word. Upstream: the wire. Downstream: panels. */
 import { exact } from '../format';
 import { i18n, t, type Key } from '../i18n/index.svelte';
 import type { Tone } from '../state';

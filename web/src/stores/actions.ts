@@ -1,4 +1,4 @@
-/** Which commands can be given now, why another cannot, and what is told of those that were given. Downstream: the helm. */
+/** Which commands can be given now, why another cannot, and what is told of those that were given. Upstream: a run's summary. Downstream: the helm. */
 import { accuracy, bytes, loss } from '../format';
 import { i18n, t, type Key } from '../i18n/index.svelte';
 import { told } from '../i18n/told';

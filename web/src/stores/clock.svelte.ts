@@ -1,4 +1,4 @@
-/** The server's time, once a second: ages and rolling windows count in it, whatever the clock of this device says. */
+/** The server's time, once a second: ages and rolling windows count in it, whatever the clock of this device says. Upstream: the socket. Downstream: stores, panels. */
 import { onServerTime } from '../net/api';
 
 class Clock {

@@ -1,4 +1,4 @@
-/** What became of the commands of a run: sending, requested, accepted, then applied or rejected. Only `applied` makes one true. */
+/** What became of the commands of a run: sending, requested, accepted, then applied or rejected. Only `applied` makes one true. Upstream: the record, acks. Downstream: orders, panels. */
 import type { Ack, CommandRecord } from '../wire/generated';
 
 export type CommandState = CommandRecord['state'] | 'sending' | 'not_sent';

@@ -1,4 +1,4 @@
-/** The three-way comparison while its dialog is open: read, ticked, applied, and what became of each key. */
+/** The three-way comparison while its dialog is open: read, ticked, applied, and what became of each key. Upstream: HTTP. Downstream: the reload dialog. */
 import type { ConfigDiff } from '../wire/generated';
 import { isOpen, type CommandView } from './commands';
 import { canApply, outcome, type Outcome, type Row } from './diff';

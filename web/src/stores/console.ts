@@ -1,4 +1,4 @@
-/** A run's console.log on its way to the terminal. The queue is bounded: what the screen cannot follow is skipped, and said so. */
+/** A run's console.log on its way to the terminal. The queue is bounded: what the screen cannot follow is skipped, and said so. Upstream: HTTP, the socket. Downstream: the reader of a log. */
 import { getBytes } from '../net/api';
 import { cut, Follower, type Piece } from '../terminal/follow';
 import { frames } from './frames';

@@ -1,4 +1,4 @@
-/** Save something as a file, the way a link would. */
+/** Save something as a file, the way a link would. Upstream: panels. Downstream: the browser. */
 export function download(href: string, name = ''): void {
   const link = document.createElement('a');
   link.href = href;

@@ -1,4 +1,4 @@
-/** At most one paint a frame, and none while the tab is hidden: what was wanted meanwhile happens once when it shows again. */
+/** At most one paint a frame, and none while the tab is hidden: what was wanted meanwhile happens once when it shows again. Upstream: stores. Downstream: the browser's frames. */
 import { flushSync } from 'svelte';
 
 export class Frames {

@@ -1,4 +1,4 @@
-/** How this browser likes its log: height, folded, for screen readers. Kept in localStorage. Downstream: the stream panel, settings. */
+/** How this browser likes its log: height, folded, for screen readers. Upstream: this browser. Downstream: the stream panel, settings. */
 import { keep, keptFields } from '../kept';
 
 const STORED = 'gladius_log';

@@ -1,4 +1,4 @@
-/** The page shown now. Links inside the base path change it without a load. */
+/** The page shown now. Links inside the base path change it without a load. Upstream: the address. Downstream: the pages. */
 import { baseUrl } from '../net/base';
 import { matchRoute, pathOf, type Route } from '../route';
 

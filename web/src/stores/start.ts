@@ -1,4 +1,4 @@
-/** The start form's rules: what is chosen, what is missing, and what the person's own choice outlives. */
+/** The start form's rules: what is chosen, what is missing, and what the person's own choice outlives. Upstream: the catalogue, this browser. Downstream: the start form. */
 import { keep, keptFields } from '../kept';
 import type { ProfileInfo } from '../wire/generated';
 

@@ -1,4 +1,4 @@
-/** How the page looks to this person: theme, contrast, motion. Kept in localStorage, set before the first paint by theme.js. */
+/** How the page looks to this person: theme, contrast, motion; theme.js sets it before the first paint. Upstream: this browser. Downstream: panels. */
 import { keepText, keptText } from '../kept';
 
 export const THEMES = ['dark', 'light', 'system'] as const;

@@ -1,4 +1,4 @@
-/** Values of hyperparameters and configuration keys: as people type them, as they are shown. */
+/** Values of hyperparameters and configuration keys: as people type them, as they are shown. Upstream: people, the wire. Downstream: dialogs, panels. */
 import { UNKNOWN } from '../format';
 
 export type Value = unknown;

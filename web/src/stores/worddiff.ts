@@ -1,4 +1,4 @@
-/** Which words of a text are new against the one before: the longest common run of words stays, the rest is new. */
+/** Which words of a text are new against the one before: the longest common run of words stays, the rest is new. Upstream: samples. Downstream: the samples panel. */
 
 export interface Word {
   text: string;

@@ -1,4 +1,4 @@
-/** Lines that a person marked, by their byte in the file: they survive a reload and any scrollback. Kept in this browser. */
+/** Lines that a person marked, by their byte in the file: they survive a reload and any scrollback. Upstream: this browser. Downstream: the desk of a log. */
 import { keep, kept } from '../kept';
 
 export interface Bookmark {

@@ -1,4 +1,4 @@
-/** The terminal's colours, from the page's own tokens. */
+/** The terminal's colours, from the page's own tokens. Upstream: app.css. Downstream: options, terminal. */
 import type { ITheme } from '@xterm/xterm';
 
 export function token(name: string): string {

@@ -1,4 +1,4 @@
-/** A search in what the terminal shows: its question, its answer, its looks. */
+/** A search in what the terminal shows: its question, its answer, its looks. Upstream: the search bar. Downstream: terminal. */
 import type { ISearchOptions } from '@xterm/addon-search';
 import { isLight, token } from './colours';
 

@@ -1,4 +1,4 @@
-/** Which parts of a line say how serious it is. Colours that the log brings itself are never painted over. Downstream: lines. */
+/** Which parts of a line say how serious it is. Colours that the log brings itself are never painted over. Upstream: the log's text. Downstream: lines. */
 
 export interface Span {
   from: number;

@@ -1,7 +1,7 @@
 /**
  * Lines as a log's reader sees them: carriage returns, backspaces and movement within the line are carried out here, so that a
  * progress bar is drawn right at any width, also one that is longer than the screen. Each line knows the byte it begins at.
- * Upstream: follow. Downstream: terminal.
+ * Upstream: follow. Downstream: writer.
  */
 import { Highlighter, type Span } from './highlight';
 import { Sanitizer } from './sanitize';

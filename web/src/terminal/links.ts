@@ -1,4 +1,4 @@
-/** Web addresses in the log: opened only by a click with Ctrl (or Cmd), in a page that learns nothing of this one. */
+/** Web addresses in the log: opened only by a click with Ctrl (or Cmd), in a page that learns nothing of this one. Upstream: the terminal's rows. Downstream: terminal. */
 import type { ILink, ILinkProvider, Terminal } from '@xterm/xterm';
 
 const ADDRESS = /https?:\/\/[^\s"'<>`\\^{}|]*[^\s"'<>`\\^{}|.,;:!?)\]]/g;

@@ -1,4 +1,4 @@
-/** What is marked in the terminal: bookmarks in the margin and the overview ruler, and the line that was just gone to. */
+/** What is marked in the terminal: bookmarks in the margin and the overview ruler, and the line that was just gone to. Upstream: rows. Downstream: terminal. */
 import type { IDecoration, Terminal } from '@xterm/xterm';
 import { token } from './colours';
 import type { RowBook } from './rows';

@@ -1,4 +1,4 @@
-/** Which line of the log stands in which row of the terminal: long lines take several rows, and old rows are let go. */
+/** Which line of the log stands in which row of the terminal: long lines take several rows, and old rows are let go. Upstream: writer. Downstream: terminal, marks. */
 
 /** What is needed of the terminal's buffer. */
 export interface RowBuffer {

@@ -1,4 +1,4 @@
-/** Colours as SGR says them, kept as a state: any piece of a line can be drawn again by itself. Downstream: lines. */
+/** Colours as SGR says them, kept as a state: any piece of a line can be drawn again by itself. Upstream: the log's text. Downstream: lines. */
 
 type Slot =
   'bold' | 'dim' | 'italic' | 'underline' | 'inverse' | 'strike' | 'over' | 'fg' | 'bg' | 'ulcolour';

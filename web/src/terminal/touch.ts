@@ -1,4 +1,4 @@
-/** Scrolling by finger, which xterm.js leaves to its user. At either end the page scrolls instead. */
+/** Scrolling by finger, which xterm.js leaves to its user. At either end the page scrolls instead. Upstream: the finger. Downstream: terminal. */
 
 const LINE = 16;
 

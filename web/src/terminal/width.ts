@@ -1,4 +1,4 @@
-/** How many cells a character takes: one table for the lines that we compose and for the terminal that draws them. */
+/** How many cells a character takes: one table for the lines that we compose and for the terminal that draws them. Upstream: Unicode. Downstream: lines, terminal. */
 
 const UNKNOWN = 255;
 const ZERO = /^[\p{M}\p{Cf}\u1160-\u11ff]$/u;
