@@ -106,7 +106,7 @@ export class LogView {
   /** Go on with these; `done` when they are drawn: more should wait for it. */
   write(pieces: Piece[], done?: () => void): void {
     this.#add({
-      text: () => this.#compose(pieces),
+      text: () => this.#writer.compose(pieces),
       done: () => {
         this.#hold();
         this.#marks.show(this.#bookmarks);
