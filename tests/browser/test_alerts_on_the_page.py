@@ -49,6 +49,7 @@ URGENT: list[tuple[str, str, Tell, str]] = [
     ("stalled", "warning", lambda run: run.supervisor.write("stall", {"event": "began", "seconds": 75.2, "limit": 60.0}), "No step for 1 min 15 s"),
     ("non_finite_loss", "critical", lambda run: run.metrics(812, train__loss=float("nan")), "The loss is NaN since step 812"),
     ("run_failed", "critical", lambda run: run.exited("killed", evidence="ended by SIGKILL"), "Training was killed: ended by SIGKILL"),
+    ("run_lost", "warning", lambda run: run.exited("unknown"), "Training ended unobserved; how is not known"),
 ]  # fmt: skip
 
 

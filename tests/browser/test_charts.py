@@ -43,6 +43,23 @@ class Course:
         self.writer.write("state", {"state": "running"})
         self.step = 0
 
+    def goes_back(self, step: int) -> None:
+        """Another attempt begins after `step`: what came behind it is superseded."""
+        self.directory.write_attempt(2, {"argv": ["python"], "config": {"lr": 0.1}})
+        self.writer.close()
+        self.writer = EventWriter(self.directory.events, 2)
+        me = Identity.current()
+        hello = {"run_id": self.directory.run_id, "pid": me.pid, "host": me.host, "total_epochs": 400}
+        self.writer.write("hello", {**hello, "resumed_from": {"path": "c", "step": step}})
+        self.writer.write("state", {"state": "running"})
+        self.step = step + 1
+
+    def plain(self, count: int) -> None:
+        """Steps of a loss alone, each with a value of its own."""
+        for _ in range(count):
+            self.writer.metrics({"train/loss": 1 + (self.step * 7919 % 1000) / 1000}, self.step, self.step / 100, None)
+            self.step += 1
+
     def steps(self, count: int) -> None:
         with self.directory.console_log.open("ab") as log:
             for _ in range(count):
@@ -93,6 +110,16 @@ class Lab:
         self.moe, self.dense = Course(self.home, "moe"), Course(self.home, "dense", experts=0)
         self.moe.steps(STEPS)
         self.dense.steps(50)
+        self.long = Course(self.home, "long", experts=0)
+        self.long.plain(6000)
+        self.long.goes_back(2999)
+        self.long.plain(4000)
+        for step, fields in (
+            (80, ("hyperparameters", {"name": "learning_rate", "old": 0.1, "new": 0.05, "by": "cli"})),
+            (160, ("checkpoint", {"path": "c", "bytes": 9, "kind": "auto", "manifest": "ab"})),
+            (300, ("checkpoint", {"kind": "auto", "failed": "No space left on device"})),
+        ):
+            self.moe.writer.write(fields[0], {"step": step, **fields[1]})
         self.moe.machine(5, gpus=1)
         self.dense.machine(5, gpus=0)
         self.server = ConsoleServer(self._spawn, self.home)
@@ -295,10 +322,126 @@ def test_a_click_on_a_point_goes_to_its_lines_in_the_log(lab: Lab, page: Any) ->
     page.get_by_role("region", name="Live training stream").get_by_text("line of step 1", exact=False).first.wait_for()
 
 
+def test_a_click_of_the_mouse_on_a_point_goes_there_too(lab: Lab, page: Any, until: Callable[..., Any]) -> None:
+    over = lab.figure("Loss").locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    over.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    stream = page.get_by_role("region", name="Live training stream")
+    until(lambda: stream.locator(".log-target").count() == 1)
+    steps = [int(step) for step in re.findall(r"line of step (\d+)", stream.locator(".xterm-rows").inner_text())]
+    assert steps and min(steps) <= (STEPS - 1) / 4 <= max(steps)
+
+
+def test_what_happened_stands_on_the_curve_and_tells_itself(lab: Lab, page: Any, until: Callable[..., Any]) -> None:
+    figure = lab.figure("Loss")
+    until(lambda: "alert" in figure.locator(".lines").inner_text())
+    over = figure.locator(".u-over")
+    over.scroll_into_view_if_needed()
+    for step, words in (
+        (80, "0.1 → 0.05, command line"), (160, "checkpoint at step 160"), (300, "No space left on device"),
+    ):  # fmt: skip
+        box = over.bounding_box()
+        page.mouse.move(box["x"] + box["width"] * step / (lab.moe.step - 1), box["y"] + 40)
+        until(lambda words=words: words in " ".join(figure.locator(".told").all_inner_texts()))
+    page.mouse.move(0, 0)
+    drawing = ET.fromstring(lab.export("Loss", "SVG drawing").read_text())
+    assert len(list(drawing.iter("{http://www.w3.org/2000/svg}polygon"))) >= 3, "they are on the picture too"
+
+
+def test_the_slider_of_the_trend_changes_the_line_that_is_drawn(lab: Lab, page: Any) -> None:
+    slider = lab.figure("Loss").get_by_role("slider", name="Smoothing")
+    slider.fill("0.5")
+
+    def trends() -> list[str]:
+        root = ET.fromstring(lab.export("Loss", "SVG drawing").read_text())
+        names = [path.get("data-name") or "" for path in root.iter("{http://www.w3.org/2000/svg}path")]
+        return [name for name in names if "EMA" in name]
+
+    assert trends() == ["train/loss (EMA 0.5)"]
+    slider.fill("0")
+    assert trends() == []
+    lab.open(lab.moe)
+    assert slider.input_value() == "0", "it is remembered"
+
+
+def test_zoomed_in_every_point_is_there_also_of_what_was_gone_back_behind(
+    lab: Lab, page: Any, until: Callable[..., Any]
+) -> None:
+    lab.open(lab.long)
+    assert len(lab.numbers("Loss")) <= 4000, "of 10,000 points not all are loaded"
+    over = lab.figure("Loss").locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    y = box["y"] + box["height"] / 2
+    with page.expect_response(lambda answer: "from_step=" in answer.url and "superseded=true" in answer.url):
+        page.mouse.move(box["x"] + box["width"] * 0.64, y)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.68, y, steps=4)
+        page.mouse.up()
+    told = lab.server.get(f"/runs/{lab.long.directory.run_id}/metrics", name="train/loss", max_points=100_000,
+                          superseded=True)  # fmt: skip
+    old = told["superseded"]["train/loss"][0]
+    true = {
+        "train/loss": dict(
+            zip(told["series"]["train/loss"]["step"], told["series"]["train/loss"]["value"], strict=True)
+        ),
+        "train/loss (superseded)": dict(zip(old["step"], old["value"], strict=True)),
+    }
+
+    def whole(name: str) -> bool:
+        rows = [(int(row["step"]), float(row[name])) for row in lab.numbers("Loss") if row[name]]
+        steps = [step for step, _ in rows]
+        return len(steps) > 100 and steps == list(range(steps[0], steps[-1] + 1)) and rows == [
+            (step, true[name][step]) for step in steps
+        ]  # fmt: skip
+
+    for name in true:
+        until(lambda name=name: whole(name), every=0.3)
+
+
+def test_two_fingers_stretch_the_chart_and_one_moves_it(lab: Lab, page: Any, until: Callable[..., Any]) -> None:
+    over = lab.figure("Loss").locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    touch = page.context.new_cdp_session(page)
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+
+    def fingers(kind: str, *places: float) -> None:
+        points = [
+            {"x": box["x"] + box["width"] * place, "y": box["y"] + box["height"] / 2, "id": number}
+            for number, place in enumerate(places)
+        ]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    before = page.evaluate("scrollY")
+    fingers("touchStart", 0.45)
+    fingers("touchStart", 0.45, 0.55)
+    for spread in (0.1, 0.15, 0.2, 0.25):
+        fingers("touchMove", 0.5 - spread, 0.5 + spread)
+    fingers("touchEnd")
+    first, last = lab.shown_steps()
+    end = lab.moe.step - 1
+    assert abs(first - 0.4 * end) < 6 and abs(last - 0.6 * end) < 6, "0.45 to 0.55 of it is now half of the chart"
+    fingers("touchStart", 0.75)
+    for place in (0.65, 0.5, 0.25):
+        fingers("touchMove", place)
+    fingers("touchEnd")
+    moved, _ = lab.shown_steps()
+    assert abs(moved - 0.5 * end) < 6
+    assert page.evaluate("scrollY") == before
+    stream = page.get_by_role("region", name="Live training stream")
+    assert stream.locator(".log-target").count() == 0, "no finger that stretched or moved was a click"
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    touch.detach()
+
+
 def test_an_expert_shows_its_shares_and_when_it_died(lab: Lab, page: Any) -> None:
     figure = lab.figure("Expert coverage")
     figure.get_by_text("E3 0%", exact=False).first.wait_for()
     assert "dead 1" in figure.locator(".facts").inner_text().replace("\n", " ")
+    figure.get_by_role("button", name="Details of expert 3").hover()
+    assert "expert 3: 46.7%, under 60 %: low; 0.00 to 1.00 × fair share" in figure.locator(".detail").inner_text()
     figure.get_by_role("button", name="Details of expert 3").click()
     dialog = page.get_by_role("dialog", name="Expert 3")
     dialog.get_by_text("no token since step 100").wait_for()
@@ -325,6 +468,10 @@ def test_a_dense_model_has_its_gradient_and_rate_instead(lab: Lab, page: Any) ->
 def test_memory_opens_its_breakdown_with_its_history(lab: Lab, page: Any) -> None:
     figure = lab.figure("Memory")
     assert "nearly full" in figure.inner_text()
+    figure.get_by_role("button", name="GPU 0:").hover()
+    assert "this run 78,000,000,000 bytes, others 1,000,000,000 bytes" in str(
+        figure.get_by_role("button", name="GPU 0:").get_attribute("title")
+    )
     figure.get_by_role("button", name="RAM:").click()
     dialog = page.get_by_role("dialog", name="Memory: RAM")
     dialog.get_by_role("img").first.wait_for()

@@ -82,8 +82,21 @@ def test_a_file_is_edited_checked_compared_saved_and_offered_for_reload(
     mine = write(editor, "learning_rate: fast", "learning_rate: 0.001  # gentler", wrong)
     until(lambda: "No problems" in dialog.inner_text())
     dialog.get_by_role("checkbox", name="Compare with launched").check()
-    until(lambda: "learning_rate: 0.002" in dialog.inner_text())
+    before = dialog.get_by_role("textbox", name="As it was launched")
+    until(lambda: before.count() == 1 and "learning_rate: 0.002" in before.inner_text())
+    left, right = before.bounding_box(), editor.bounding_box()
+    assert left["x"] + left["width"] <= right["x"], "side by side where there is room"
+    editor.click()
+    for key, there in (("Control+z", False), ("Control+y", True)):
+        steered.page.keyboard.press(key)
+        until(lambda there=there: ("# gentler" in editor.inner_text()) is there)
+    steered.page.set_viewport_size({"width": 900, "height": 900})
+    until(lambda: before.count() == 0 and "learning_rate: 0.002" in dialog.inner_text())
+    steered.page.set_viewport_size({"width": 1440, "height": 900})
+    until(lambda: before.count() == 1)
+    assert violations(steered.page) == []
     dialog.get_by_role("checkbox", name="Compare with launched").uncheck()
+    until(lambda: before.count() == 0 and "# gentler" in editor.inner_text())
 
     steered.page.keyboard.press("Escape")
     until(lambda: "There are unsaved changes." in dialog.inner_text())

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from steered_run import Guest, SteeredHome
+
+from gladius.pulse.control import Mailbox
+from gladius.pulse.events import EventReader
 
 pytestmark = pytest.mark.browser
 
@@ -77,6 +83,8 @@ def press(page: Any, words: str) -> None:
 @pytest.mark.parametrize("number", [0, 1], ids=["classic", "alt"])
 def test_every_key_of_a_set_reaches_its_action(guest: Guest, until: Callable[..., Any], number: int) -> None:
     page = guest.page
+    from playwright.sync_api import TimeoutError as NotInTime
+
     table = shortcuts(page, until)
     assert len(table) > 25
     if number:
@@ -101,14 +109,76 @@ def test_every_key_of_a_set_reaches_its_action(guest: Guest, until: Callable[...
                     "([id, before]) => " + RECENT + " === id || (document.querySelector('p.line').innerText !== before"
                     " && document.querySelector('p.line').innerText !== '')",
                     arg=[action, before],
+                    # A busy machine paints seldom: what is asked at each paint may be asked too late.
+                    polling=50,
                     timeout=8000,
                 )
-            except Exception:  # noqa: BLE001
+            except NotInTime:
                 unheard.append(f"{action} ({words})")
     clear(page, until)
     if page.get_by_role("status").first.inner_text().strip() == "Paused":
         press(page, table["toggle_pause"][number][0])
     assert unheard == []
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["classic", "alt"])
+def test_what_a_key_of_the_training_does_is_in_the_run_directory(
+    guest: Guest, until: Callable[..., Any], number: int
+) -> None:
+    page = guest.page
+    keys = {action: sets[number] for action, sets in shortcuts(page, until).items()}
+    if number:
+        page.evaluate("localStorage.setItem('gladius_keys', 'alt')")
+        guest.console()
+    state = page.get_by_role("status").first
+    until(lambda: state.inner_text().strip() == "Training")
+    clear(page, until)
+    run = guest.server.home.run(guest.run_id)
+
+    def happened(type_: str) -> list[Any]:
+        return [one for one in EventReader(run.events).read_all() if one["type"] == type_]
+
+    def acks(command: str) -> int:
+        mine = {one.id for one in Mailbox(run.control).all() if one.command == command}
+        return sum(one["state"] == "applied" and one["command_id"] in mine for one in happened("ack"))
+
+    for words in keys["checkpoint"]:
+        before = len(happened("checkpoint"))
+        until(page.get_by_role("button", name="Save checkpoint", exact=True).is_enabled)
+        press(page, words)
+        until(lambda before=before: len(happened("checkpoint")) == before + 1)
+        saved = happened("checkpoint")[-1]
+        assert saved["kind"] == "manual" and Path(saved["path"], "weights.bin").is_file()
+    before = sum("eval/loss" in one["values"] for one in happened("metrics"))
+    press(page, keys["validate"][0])
+    until(lambda: sum("eval/loss" in one["values"] for one in happened("metrics")) > before)
+    until(lambda: state.inner_text().strip() == "Training")
+    for wanted, now in (("pause", "Paused"), ("resume", "Training")):
+        done = acks(wanted)
+        until(page.get_by_role("button", name=f"{wanted.capitalize()} training", exact=True).is_enabled)
+        press(page, keys["toggle_pause"][0])
+        until(lambda wanted=wanted, done=done: acks(wanted) == done + 1)
+        until(lambda now=now: state.inner_text().strip() == now)
+    for action, name in (
+        ("stop", "Stop training?"), ("reload_config", "Reload config"), ("adjust", "Adjust hyperparameters"),
+    ):  # fmt: skip
+        press(page, keys[action][0])
+        until(lambda name=name: page.get_by_role("dialog", name=name).count() == 1)
+        clear(page, until)
+    assert acks("stop") == 0, "nothing is stopped unasked"
+
+    press(page, keys["export_metrics"][0])
+    dialog = page.get_by_role("dialog", name="Export metrics")
+    dialog.get_by_role("checkbox", name="PNG").uncheck()
+    with page.expect_download(timeout=60_000) as coming:
+        dialog.get_by_role("button", name="Download").click()
+    with zipfile.ZipFile(io.BytesIO(Path(coming.value.path()).read_bytes())) as archive:
+        assert run.events.read_bytes().startswith(archive.read("events.jsonl"))
+        assert b"train/loss" in archive.read("metrics.csv").splitlines()[0]
+    clear(page, until)
+    with page.expect_popup() as window:
+        press(page, keys["tensorboard"][0])
+    window.value.close()
 
 
 def test_the_other_keys_go_where_they_say(guest: Guest, until: Callable[..., Any]) -> None:

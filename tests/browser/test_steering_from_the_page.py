@@ -211,6 +211,10 @@ def test_a_fork_opens_with_its_parent_and_the_parent_lists_it(steered: Steered, 
     assert fork["summary"]["step"] > step
     parent.click()
     until(lambda: steered.page.get_by_role("link", name=fork["summary"]["run_id"]).count() == 1)
+    until(lambda: "train.learning_rate = 5e-4" in steered.text("Commands").replace("0.0005", "5e-4"))
+    forked = steered.server.get(f"/runs/{steered.run_id}/commands")[-1]
+    assert (forked["command"], forked["issued_by"], forked["detail"]) == ("fork", "browser", fork["summary"]["run_id"])
+    assert steered.server.get(f"/runs/{steered.run_id}/commands/{forked['command_id']}") == forked
     assert steered.guest.complaints == []
 
 

@@ -230,13 +230,45 @@ def test_scrolling_by_hand_holds_the_log_until_auto_scroll_is_on_again(
     until(lambda: "Batch 70/" in rows.inner_text())
 
 
-@pytest.mark.parametrize("width", [390, 800, 1200, 1440])
-def test_nothing_is_wider_than_the_screen(
-    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], width: int, until: Callable[..., Any]
+def test_each_width_has_its_layout_and_nothing_is_wider_than_the_screen(
+    watched: Callable[..., tuple[ConsoleServer, str]], visit: Callable[..., Any], until: Callable[..., Any]
 ) -> None:
-    server, run_id = watched(INSTRUMENTED, 1, 30, 0.01)
-    guest = visit(server, viewport={"width": width, "height": 844})
+    server, run_id = watched(INSTRUMENTED, 1, 2000, 0.05)
+    guest = visit(server)
+    heights: dict[int, float] = {}
+    paddings: dict[int, float] = {}
     for path in ("/", "/runs", f"/runs/{run_id}"):
         page = guest.open(path)
         until(lambda page=page: "my script" in page.locator("#app").inner_text())
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for width in (390, 800, 1200, 1440, 1600, 1920):
+            page.set_viewport_size({"width": width, "height": 844})
+            until(lambda page=page, width=width: page.evaluate("document.documentElement.scrollWidth") <= width)
+            if not path.endswith(run_id):
+                continue
+            figures = [page.get_by_role("figure", name=name) for name in ("Loss", "Expert coverage", "Throughput")]
+            loss, experts, throughput = (figure.bounding_box() for figure in figures)
+            heights[width] = loss["height"]
+            paddings[width] = figures[0].evaluate("figure => parseFloat(getComputedStyle(figure).paddingLeft)")
+            assert (loss["y"] == experts["y"]) is (width >= 800), "two by two, on a phone one below the other"
+            assert throughput["y"] >= loss["y"] + loss["height"]
+            panels = [page.get_by_role("region", name=name) for name in ("Controls", "Progress")]
+            controls, progress = (panel.bounding_box() for panel in panels)
+            assert (controls["y"] == progress["y"]) is (width >= 1200), "stacked below 1200"
+            assert page.get_by_role("button", name="Fold the log").count() == 1
+    assert heights[1920] > heights[1600], "charts are larger where there is room"
+    assert paddings[1440] < paddings[1600] == paddings[1920], "and less is left around them where there is not"
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("scrollTo(0, 0)")
+    in_sight = [
+        page.get_by_role("region", name="Verdict"),
+        *(
+            page.get_by_role("region", name="Verdict").get_by_text(words, exact=True)
+            for words in ("done", "last checkpoint")
+        ),
+        page.get_by_role("region", name="Verdict").locator("canvas, svg").first,
+        page.get_by_role("button", name="Pause", exact=True),
+    ]
+    for one in in_sight:
+        box = one.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 844, "a phone shows it without scrolling"

@@ -86,6 +86,8 @@ const look = EditorView.theme({
     background: 'color-mix(in srgb, var(--good) 26%, transparent) !important',
     textDecoration: 'none',
   },
+  // On these grounds a comment's own grey is too faint.
+  '.cm-changedText *, .cm-deletedText *': { color: 'var(--text)' },
   '.cm-deletedChunk': { paddingLeft: '6px', backgroundColor: 'var(--bad-wash) !important' },
   '.cm-deletedChunk .cm-deletedText': {
     background: 'color-mix(in srgb, var(--bad) 26%, transparent) !important',

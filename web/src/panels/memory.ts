@@ -1,7 +1,7 @@
 /** The bars of the memory figure. Amber and red only near failure: a training fills its GPU on purpose. Upstream: the newest machine sample. Downstream: the memory figure, its dialog. */
 import type { Look } from '../charts/look';
 import type { Scene, Shape } from '../charts/scene';
-import { bytes, percent, UNKNOWN } from '../format';
+import { bytes, integer, percent, UNKNOWN } from '../format';
 import { t } from '../i18n/index.svelte';
 import type { GpuSample, MemoryUse, SystemSample } from '../wire/generated';
 
@@ -20,6 +20,8 @@ export interface Bar {
   tone: '' | 'warn' | 'bad';
   text: string;
   detail: string;
+  /** The detail to the last byte, for who points at the bar. */
+  exact: string;
   /** The same of another sample. */
   of: (sample: SystemSample) => Use | null;
 }
@@ -60,6 +62,7 @@ function gpuBar(gpu: GpuSample): Bar {
     tone: toneOfUse(use.used / use.total, GPU_LIMITS),
     text: t('memory.value', { used: bytes(use.used), total: bytes(use.total) }),
     detail: `${gpu.name}: ${partsOf(use)}`,
+    exact: `${gpu.name}: ${partsOf(use, toTheByte)}`,
     of,
   };
 }
@@ -84,15 +87,18 @@ function memoryBar(id: string, label: string, of: Bar['of'], sample: SystemSampl
     tone: judged ? toneOfUse(use.used / use.total, RAM_LIMITS) : '',
     text: t('memory.value', { used: bytes(use.used), total: bytes(use.total) }),
     detail: partsOf(use),
+    exact: partsOf(use, toTheByte),
     of,
   };
 }
 
-/** This run, others and free, in exact words. */
-function partsOf({ used, mine, total }: Use): string {
-  const free = `${t('memory.free')} ${bytes(total - used)}`;
-  if (mine === null) return `${t('memory.used')} ${bytes(used)}, ${free}`;
-  return `${t('memory.this_run')} ${bytes(mine)}, ${t('memory.others')} ${bytes(used - mine)}, ${free}`;
+const toTheByte = (value: number): string => t('memory.bytes', { n: integer(value) });
+
+/** This run, others and free, in words. */
+function partsOf({ used, mine, total }: Use, size: (value: number) => string = bytes): string {
+  const free = `${t('memory.free')} ${size(total - used)}`;
+  if (mine === null) return `${t('memory.used')} ${size(used)}, ${free}`;
+  return `${t('memory.this_run')} ${size(mine)}, ${t('memory.others')} ${size(used - mine)}, ${free}`;
 }
 
 /** In percent of the whole machine; a sample of an older supervisor does not tell the run's part. */
@@ -121,12 +127,13 @@ function cpuBar(sample: SystemSample): Bar {
     tone: '',
     text: percent(sample.cpu, 0),
     detail: whose,
+    exact: whose,
     of: cpuUse,
   };
 }
 
 function absent(id: string, label: string, text: string): Bar {
-  return { id, label, use: null, tone: '', text, detail: text, of: () => null };
+  return { id, label, use: null, tone: '', text, detail: text, exact: text, of: () => null };
 }
 
 /** The bars as a picture. */
