@@ -1,16 +1,16 @@
 /** The numbers of one run: what the page opens with first, everything else behind it, then what comes. Upstream: HTTP, `metrics` events. Downstream: charts, panels. */
 import { get } from '../net/api';
 import type { LatestAnswer, MetricNames, Metrics, MetricsAnswer, RunSummary } from '../wire/generated';
+import { FIRST, POINTS, type FirstLook } from './firstlook';
 import { frames } from './frames';
 import { RECENT_SECONDS } from './recent';
 import { coursesOf, rewoundOf, type CloseUp } from './series';
 import { isCharted, SeriesBook } from './seriesbook';
 import { firstFrom } from './thin';
 
-/** What the page opens with; the other courses come behind it, a few at a time. */
-const FIRST = /^(eval|test)\/|^train\/(loss|grad_norm|learning_rate|tokens_per_second|samples_per_second)$/;
+/** Of the courses behind the first ones, the few points of evaluations come before the others. */
+const EVALUATION = /^(eval|test)\//;
 const NAMES_PER_REQUEST = 6;
-const POINTS = 2000;
 /** Of the last minutes of a rate, for averages and peaks are of all values. */
 const RECENT_POINTS = 50_000;
 
@@ -40,18 +40,34 @@ export class MetricsFeed {
     frames.cancel(this.#paint);
   }
 
-  async loadFirst(): Promise<void> {
+  /** Take what was asked for ahead, and what belongs to it; returns the events of both streams that it knows. */
+  async open(look: FirstLook): Promise<{ events: number; supervisor: number }> {
+    const [{ names }, courses] = await Promise.all([look.names, look.courses]);
+    this.#names = names;
+    this.#takeCourses(courses, this.#first);
+    await Promise.all([this.#loadLatest(), this.#loadRates()]);
+    return { events: courses.cursor, supervisor: courses.supervisor };
+  }
+
+  /** All of it anew. */
+  async again(): Promise<void> {
     const { names } = await this.#get<MetricNames>('/names');
     this.#names = names;
-    await Promise.all([this.#loadLatest(), this.#loadCourses(names.filter(name => FIRST.test(name)))]);
-    await Promise.all(names.filter(name => name.endsWith('_per_second')).map(name => this.#loadRecent(name)));
+    await Promise.all([this.#loadLatest(), this.#loadCourses(this.#first)]);
+    await this.#loadRates();
+    await this.loadOthers();
+  }
+
+  get #first(): string[] {
+    return FIRST.filter(name => this.#names.includes(name));
   }
 
   /** The other courses, a few names at a time, so that nothing that was asked meanwhile has to wait for all of them. */
   async loadOthers(): Promise<void> {
-    const others = this.#names.filter(
-      name => !FIRST.test(name) && (isCharted(name) || this.series.isWanted(name)),
-    );
+    const first = this.#first;
+    const others = this.#names
+      .filter(name => !first.includes(name) && (isCharted(name) || this.series.isWanted(name)))
+      .sort((a, b) => Number(EVALUATION.test(b)) - Number(EVALUATION.test(a)));
     for (let i = 0; i < others.length; i += NAMES_PER_REQUEST)
       await this.#loadCourses(others.slice(i, i + NAMES_PER_REQUEST));
   }
@@ -70,9 +86,20 @@ export class MetricsFeed {
       max_points: POINTS,
       superseded,
     });
-    this.series.replace(answer.series, this.#known(answer));
+    this.#takeCourses(answer, names);
+  }
+
+  #takeCourses(answer: MetricsAnswer, names: readonly string[]): void {
+    const columns = Object.fromEntries(names.map(name => [name, answer.series[name]!]));
+    this.series.replace(columns, this.#known(answer));
     this.series.replaceSuperseded(answer.superseded ?? {}, names);
     this.#revision++;
+  }
+
+  async #loadRates(): Promise<void> {
+    await Promise.all(
+      this.#names.filter(name => name.endsWith('_per_second')).map(name => this.#loadRecent(name)),
+    );
   }
 
   /** The last minutes of a rate in full, where its course over the whole run is thinner than that. */

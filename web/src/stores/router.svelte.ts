@@ -1,6 +1,7 @@
 /** The page shown now. Links inside the base path change it without a load. Upstream: the address. Downstream: the pages. */
 import { baseUrl } from '../net/base';
 import { matchRoute, pathOf, type Route } from '../route';
+import { lookAhead } from './firstlook';
 
 class Router {
   #route = $state.raw<Route>({ page: 'overview' });
@@ -31,6 +32,7 @@ class Router {
 
   #read(): void {
     this.#route = matchRoute(location.pathname, baseUrl().pathname);
+    if (this.#route.page === 'run') lookAhead(this.#route.id);
   }
 
   #click(event: MouseEvent): void {

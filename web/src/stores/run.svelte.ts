@@ -4,6 +4,7 @@ import { CursorBook } from '../net/cursors';
 import { unreachable } from '../unreachable';
 import type { Event, Metrics, RunRecord, RunSummary, ServerMessage, Status } from '../wire/generated';
 import { ConsoleFeed } from './console';
+import { firstLook } from './firstlook';
 import { frames } from './frames';
 import { live } from './live.svelte';
 import { MachineFeed } from './machine.svelte';
@@ -93,20 +94,24 @@ export class RunStore {
     return this.samples.older(this.#abort.signal);
   }
 
-  /** Load everything there is, then listen. */
+  /** Load what the page opens with, then listen; the rest comes behind it. */
   async open(): Promise<void> {
     this.#problem = null;
     try {
-      const record = await this.#fetchRecord();
-      this.#cursors.saw({ ...record.cursors, console: 0 });
+      const look = firstLook(this.id, this.#abort.signal);
+      const record = await look.record;
       this.#takeRecord(record);
-      await Promise.all([
-        this.metrics.loadFirst(),
+      const [known] = await Promise.all([
+        this.metrics.open(look),
         this.machine.load(this.#abort.signal),
         this.#loadConsole(),
-        this.samples.load(record.cursors.events ?? -1, this.#abort.signal),
       ]);
+      // Either answer may be the older one: what came in between is told again, and known by its seq where it is.
+      const events = Math.min(record.cursors.events ?? -1, known.events);
+      const supervisor = Math.min(record.cursors.supervisor ?? -1, known.supervisor);
+      this.#cursors.saw({ events, supervisor, console: 0 });
       this.#listen();
+      void this.samples.load(events, this.#abort.signal);
       void this.metrics.loadOthers().catch(() => this.#refresh(true));
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#problem = error as Error;
@@ -256,10 +261,7 @@ export class RunStore {
     this.#metricsWanted = false;
     try {
       this.#takeRecord(await this.#fetchRecord());
-      if (metrics) {
-        await this.metrics.loadFirst();
-        await this.metrics.loadOthers();
-      }
+      if (metrics) await this.metrics.again();
     } catch {
       // The connection's own state says that the server is away; the next event asks again.
     }
