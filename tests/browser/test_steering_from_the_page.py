@@ -67,7 +67,7 @@ def test_a_released_run_goes_on_from_the_checkpoint_that_was_chosen(
     until(lambda: steered.record["summary"]["step"] > first + 20)
     steered.button("Ways to pause").click()
     choice = steered.button("Release")
-    assert "memory is free" in choice.inner_text()
+    assert "memory is free" in choice.locator("xpath=..").inner_text()
     choice.click()
     until(lambda: steered.state == "Paused, memory released", timeout=40)
     until(lambda: steered.button("Resume training").is_enabled())

@@ -111,6 +111,7 @@ export const charts = {
   'throughput.stalled': 'stalled',
   'throughput.silent': 'nothing for {time}',
   'throughput.end': 'end',
+  'throughput.pause': 'pause',
   'throughput.now': 'now',
   'throughput.ago': '−{n} min',
   'throughput.seconds_ago': '−{n} s',

@@ -113,6 +113,7 @@ export const charts: Record<keyof typeof english, string> = {
   'throughput.stalled': 'стоит',
   'throughput.silent': 'ничего уже {time}',
   'throughput.end': 'конец',
+  'throughput.pause': 'пауза',
   'throughput.now': 'сейчас',
   'throughput.ago': '−{n} мин',
   'throughput.seconds_ago': '−{n} с',
