@@ -23,7 +23,9 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["torch", "torch.distributed", "torch.nn.parallel", "gladius.integrations.torch_loop"])
+_FORKS.set_forkserver_preload(
+    ["torch", "torch.distributed", "torch.nn.parallel", "gladius.integrations.torch_loop", "transformers.trainer"]
+)
 
 
 class Job:

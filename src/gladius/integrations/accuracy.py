@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 _IGNORED = -100
 
@@ -17,10 +17,11 @@ class NextTokenAccuracy:
         knows_order = hasattr(model, "generate") and not getattr(config, "is_encoder_decoder", False)
         self._hook = model.register_forward_hook(self._after, with_kwargs=True) if knows_order else None
 
-    def share(self) -> Optional[float]:
-        """Between 0 and 1; None where no pass had both labels and logits."""
-        counted = int(self._counted)
-        return int(self._hits) / counted if counted else None
+    def share(self, gather: Callable[[Any], List[Any]]) -> Optional[float]:
+        """Between 0 and 1, over all ranks (`Run.gather`); None where no pass had both labels and logits."""
+        ranks = gather((int(self._hits), int(self._counted)))
+        counted = sum(counted for _, counted in ranks)
+        return sum(hits for hits, _ in ranks) / counted if counted else None
 
     def close(self) -> None:
         """Leave the model as it was."""

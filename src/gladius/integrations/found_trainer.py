@@ -47,7 +47,7 @@ def save(trainer: Any, but: Any) -> Path:
     try:
         trainer._save_checkpoint(trainer.model, None)
     except BaseException:
-        if not existed:
+        if not existed and trainer.args.should_save:
             shutil.rmtree(str(folder), ignore_errors=True)
         raise
     with _told(trainer, [one for one in trainer.callback_handler.callbacks if one is not but]), _same_control(trainer):

@@ -46,10 +46,9 @@ class TorchRanks:
     def __init__(self) -> None:
         self.rank: int = dist.get_rank()
         self.size: int = dist.get_world_size()
-        self._members: List[Identity] = []
+        self.members: List[Identity] = []
         self._group = dist.new_group(backend="gloo", timeout=_LONGEST)
-        self._members = [Identity.from_dict(one) or Identity.current() for one in self.gather(self._me())]
-        self.hosts = len({member.host for member in self._members})
+        self.members = [Identity.from_dict(one) or Identity.current() for one in self.gather(self._me())]
 
     def signal(self, step: int, word: int) -> Tuple[int, int]:
         """Hear rank 0's step and word; 0.1 ms where the ranks are at the same step."""
@@ -84,7 +83,7 @@ class TorchRanks:
         deadline = time.monotonic() + _EXITING_S
         while True:
             ended = [
-                (rank, member.host, member.pid) for rank, member in enumerate(self._members) if member.alive() is False
+                (rank, member.host, member.pid) for rank, member in enumerate(self.members) if member.alive() is False
             ]
             if ended or time.monotonic() > deadline:
                 return places(ended)

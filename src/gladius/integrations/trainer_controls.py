@@ -61,20 +61,20 @@ class TrainerControls:
         self._sampled_at: Optional[int] = None
         self._untold: Optional[int] = None
         self._memory: Optional[Memory] = None
+        self._folder: Optional[Path] = None
         self._forked = False
         self._epoch_random: Optional[str] = None
 
     def offer(self) -> None:
         """Tell the run what this Trainer can do; called when a checkpoint, if any, is loaded."""
-        wishes, args = self._wishes, self._trainer.args
+        wishes = self._wishes
         self._go_on()
         self._settings.announce(self._run)
-        if args.should_save:
-            self._run.on(
-                "checkpoint", self._save, every_steps=wishes.every_steps, every_minutes=wishes.every_minutes,
-                keep_last=wishes.keep, keep_best=wishes.keep_best, publish_to=wishes.publish_to,
-                contents=self._contents(),
-            )  # fmt: skip
+        self._run.on(
+            "checkpoint", self._save, every_steps=wishes.every_steps, every_minutes=wishes.every_minutes,
+            keep_last=wishes.keep, keep_best=wishes.keep_best, publish_to=wishes.publish_to,
+            contents=self._contents(),
+        )  # fmt: skip
         splits = ["eval"] if self._trainer.eval_dataset is not None else []
         splits += ["test"] if wishes.test_dataset is not None else []
         if splits:
@@ -101,20 +101,25 @@ class TrainerControls:
         self._run.resumed(folder, step)
         self._mend_weights(Path(folder))
         self._forked = read_facts(Path(folder)).get("run_id") != (self._run.dir and self._run.dir.run_id)
-        self._memory = trainer_memory.read(Path(folder))
+        self._folder = Path(folder)
+        self._memory = trainer_memory.read(Path(folder), self._trainer.args.process_index)
         if self._memory is not None:
             trainer_memory.restore_window(self._trainer, self._memory)
             self._settings.put_back(self._memory.live)
 
     def log_what_was_due(self) -> None:
         """A process of this run that ended between a save and the log of that step, holding there maybe, left it to us."""
-        memory, directory = self._memory, self._run.dir
+        memory, directory = self._memory, self._run.dir  # no directory: on another rank
         if memory is None or not memory.due or directory is None or self._forked:
             return
         logged = events_of_type(directory.events, "metrics")
         if any(event["step"] == memory.step and "train/loss" in event["values"] for event in logged):
             return
-        self._run.log({"train/loss": memory.mean_loss}, step=memory.step, epoch=self._trainer.state.epoch)
+        self._run.log({"train/loss": self._mean_loss(memory)}, step=memory.step, epoch=self._trainer.state.epoch)
+
+    def _mean_loss(self, memory: Memory) -> float:
+        assert self._folder is not None
+        return trainer_memory.mean_loss(memory, self._folder, self._trainer.args.world_size)
 
     def begin_epoch(self, steps_per_epoch: Optional[int]) -> None:
         """Draw the order of an epoch that is resumed in its middle from the state it was drawn from."""
@@ -183,10 +188,11 @@ class TrainerControls:
             values = metric_values(found_trainer.evaluate(self._trainer, split, dataset))
         finally:
             counter.close()
-        share = counter.share()
+        share = counter.share(self._run.gather)
         if share is not None:  # the script's own word on it wins
             values.setdefault("{}/accuracy".format(split), share)
-        self.sample(again=True)
+        if self._run.active:
+            self.sample(again=True)
         return values
 
     def sample(self, again: bool = False) -> None:
@@ -205,6 +211,8 @@ class TrainerControls:
         tokenizer = self._trainer.processing_class
         if not self._wishes.samples or tokenizer is None or not hasattr(self._trainer.model, "generate"):
             return
+        if self._run.ranks is not None and not _is_whole_on_each_rank(self._trainer):
+            return  # generating would need all ranks
         try:
             self._samples = Samples(self._wishes.samples, tokenizer, self._wishes.sample_tokens)
         except Exception as error:  # noqa: BLE001
@@ -233,3 +241,8 @@ class TrainerControls:
         bad = self._guard.take() if self._guard is not None else None
         if bad is not None:
             self._run.bad_loss(bad)
+
+
+def _is_whole_on_each_rank(trainer: Any) -> bool:
+    """Whether each process has the whole model, and not a part of it."""
+    return not (getattr(trainer, "is_fsdp_enabled", False) or getattr(trainer, "is_deepspeed_enabled", False))

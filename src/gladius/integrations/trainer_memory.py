@@ -15,6 +15,11 @@ from typing import Any, Dict, Mapping, NamedTuple, Optional
 FILE = "gladius_trainer.json"
 
 
+def file_of(rank: int) -> str:
+    """The name of one rank's file: each sums up a loss of its own."""
+    return FILE if rank == 0 else "gladius_trainer_{}.json".format(rank)
+
+
 class Memory(NamedTuple):
     """The loss summed up since step `since`, at `step`; `due`: the log of this very step comes after the save."""
 
@@ -38,13 +43,20 @@ def write(trainer: Any, folder: Path, live: Mapping[str, Any], epoch_random: Opt
         facts["since"] = trainer._globalstep_last_logged
         facts["loss"] = float(trainer._tr_loss).hex()
         facts["due"] = bool(trainer.control.should_log)
-    (folder / FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    (folder / file_of(trainer.args.process_index)).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
-def read(folder: Path) -> Optional[Memory]:
+def mean_loss(memory: Memory, folder: Path, ranks: int) -> float:
+    """What the Trainer would have logged: the mean of all ranks."""
+    others = [read(folder, rank) for rank in range(1, ranks)]
+    all_ = [memory, *(one for one in others if one is not None)]
+    return sum(one.mean_loss for one in all_) / len(all_)
+
+
+def read(folder: Path, rank: int = 0) -> Optional[Memory]:
     """Return what `write` left; None where there is none, or none that can be read."""
     try:
-        facts = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        facts = json.loads((folder / file_of(rank)).read_text(encoding="utf-8"))
         step = int(facts["step"])
         loss = float.fromhex(facts.get("loss", "0x0p+0"))
         since, due = int(facts.get("since", step)), bool(facts.get("due", False))

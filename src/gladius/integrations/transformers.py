@@ -15,10 +15,12 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
 
 from transformers import TrainerCallback
 
+from gladius.errors import RankLost, RanksApart
 from gladius.integrations import found_trainer
 from gladius.integrations.batches import BatchWatch
 from gladius.integrations.router import RouterLoad
 from gladius.integrations.samples import Given
+from gladius.integrations.torch_ranks import join
 from gladius.integrations.trainer_controls import TrainerControls, Wishes
 from gladius.integrations.trainer_facts import config_facts, metric_values, model_facts, plan_facts
 from gladius.pulse import checkpoints
@@ -41,6 +43,8 @@ def _survivable(event: Callable[..., None]) -> Callable[..., None]:
     def guarded(self: Any, *args: Any, **kwargs: Any) -> None:
         try:
             event(self, *args, **kwargs)
+        except (RankLost, RanksApart):
+            raise  # a rank that went on alone would wait for the others for ever
         except Exception:  # noqa: BLE001
             if event.__name__ not in self._failed_events:
                 self._failed_events.add(event.__name__)
@@ -74,8 +78,10 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     `last_checkpoint` is what the Trainer's own last save left, verified; None when it failed. After `train()` look at
     `run.released`: a released training is to be resumed and not finished.
 
-    In a job of several processes only rank 0 reports, and no command is obeyed: one rank alone must not hold or leave.
-    The same where the Trainer is called in a way that it cannot be found: then pause (hold) and stop remain.
+    In a job of several processes every rank needs this callback: rank 0 reports, and all do what is asked for at the same
+    step. Resuming there, let all ranks begin from one folder: `run = join(gladius.start())` (torch_ranks) before
+    `train(resume_from_checkpoint=run.resume_from)`. Where the Trainer is called in a way that it cannot be found, pause
+    (hold) and stop remain.
 
     """
 
@@ -125,15 +131,10 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, _control: Any, **kwargs: Any) -> None:
         """Say who trains what, for how long, and what can be asked of it."""
         self._let_go(RuntimeError("the training before this one was left by an exception"))
-        if not state.is_world_process_zero:
-            return
-        self._run = self._take_run(args)
+        self._run = join(self._take_run(args))
         model, loader = kwargs.get("model"), kwargs.get("train_dataloader")
         facts = plan_facts(args, state, loader)
-        if args.world_size > 1:
-            facts.update(world_size=args.world_size, mode="distributed", capabilities=[])
-        else:
-            self._take_controls(found_trainer.find(state))
+        self._take_controls(found_trainer.find(state))
         self._run.describe(first_step=1, model=model_facts(model), config=config_facts(args, model), **facts)
         if self._controls is not None:
             self._controls.log_what_was_due()
@@ -141,7 +142,8 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         if args.logging_nan_inf_filter:
             self._run.alert("info", "nan_filter", _NAN_FILTER)
         self._watch = BatchWatch(model)
-        self._router = RouterLoad(model, self._watch)
+        if state.is_world_process_zero:
+            self._router = RouterLoad(model, self._watch)
         self._begin_window()
 
     @_survivable
@@ -162,7 +164,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         if run is None:
             return
         began, before = time.perf_counter(), self._not_training
-        if controls is not None:
+        if controls is not None and run.active:
             controls.look_at_loss()
         run.boundary(state.global_step, state.epoch)
         # The time of a hold, and of what is saved or evaluated within it, is kept out of the throughput.
@@ -204,15 +206,15 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     # Numbers
 
     @_survivable
-    def on_log(self, args: Any, state: Any, _control: Any, logs: Optional[Dict[str, Any]] = None, **_: Any) -> None:
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Optional[Dict[str, Any]] = None, **_: Any) -> None:
         """Pass the Trainer's numbers on, with throughput and router load where they are about training."""
         if self._run is None:
             return
         values = metric_values(logs or {})
         if "train/loss" in values:
-            tokens = self._watch.take_tokens() if self._watch is not None else None
+            tokens = self._tokens_of_all_ranks()
             seconds = time.perf_counter() - self._window_began - self._not_training
-            if tokens is not None and seconds > 0 and args.world_size == 1:
+            if tokens is not None and seconds > 0:
                 values["train/tokens_per_second"] = tokens / seconds
             if self._router:
                 values.update(self._router.take())
@@ -220,6 +222,11 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         if "train/loss" in values and self._controls is not None:
             self._controls.look_behind_filter()
         self._run.log(values, step=state.global_step, epoch=state.epoch)
+
+    def _tokens_of_all_ranks(self) -> Optional[int]:
+        assert self._run is not None
+        counts = self._run.gather(self._watch.take_tokens() if self._watch is not None else None)
+        return sum(counts) if all(count is not None for count in counts) else None
 
     def _begin_window(self) -> None:
         self._window_began, self._not_training = time.perf_counter(), 0.0
@@ -237,7 +244,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     @_survivable
     def on_evaluate(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
         """The evaluation is over but for the samples; a save may follow."""
-        if self._controls is not None:
+        if self._controls is not None and self._run is not None and self._run.active:
             self._controls.sample()
         self._end_operation()
         if control.should_save:
@@ -282,16 +289,19 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     @_survivable
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Verify what the Trainer itself saved, publish it, and only then tell."""
+        folder = Path(args.output_dir, "checkpoint-{}".format(state.global_step))
+        if self._controls is not None and args.world_size > 1:
+            self._controls.complete(folder)  # each rank's own memory
         if args.world_size > 1:
             _wait_for_all_ranks()
-        if self._run is None:
+        if self._run is None or not state.is_world_process_zero:
             return
         if self._operation_name != "checkpointing":
             self._begin_operation("checkpointing")
         kind = "final" if control.should_training_stop else "auto"
         self.last_checkpoint = None
         try:
-            self._publish(Path(args.output_dir, "checkpoint-{}".format(state.global_step)), state.global_step, kind)
+            self._publish(folder, state.global_step, kind)
         finally:
             self._failed_save = None
             self._end_operation()
@@ -334,7 +344,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         if self._given is not None:
             return self._given
         run = current_run()
-        if run is not None and run.active:
+        if run is not None and (run.active or run.follows):
             return run
         self._owns_run = True
         return start(name=args.run_name if args.run_name != args.output_dir else None)

@@ -17,6 +17,7 @@ from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Protocol
 from gladius.errors import CommandInvalid, RankFailed, RankLost, RanksApart
 from gladius.pulse.adjust import Adjustables
 from gladius.pulse.control import Command
+from gladius.pulse.identity import Identity
 from gladius.pulse.randomness import preserved
 
 Result = TypeVar("Result")
@@ -36,7 +37,7 @@ class Ranks(Protocol):
 
     rank: int
     size: int
-    hosts: int
+    members: List[Identity]
 
     def signal(self, step: int, word: int) -> Tuple[int, int]:
         """Hear rank 0's step and word; what others give is not looked at. Said at each step, so it must cost little."""

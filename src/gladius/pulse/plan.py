@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 
 class Plan:
@@ -38,6 +38,7 @@ class Plan:
         self.mode = mode
         self.capabilities = None if capabilities is None else list(capabilities)
         self.resumed_from = dict(resumed_from) if resumed_from else None
+        self.ranks: Optional[List[Mapping[str, Any]]] = None
         self.config: Optional[Mapping[str, Any]] = None
         self.config_file: Optional[str] = None
 

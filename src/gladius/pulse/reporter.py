@@ -81,6 +81,7 @@ class Run:
         self._handlers: Dict[str, Callable[..., Any]] = {}
         self._ranks: Optional[Ranks] = None
         self._crew: Optional[Conductor] = None
+        self._follower: Optional[Follower] = None
         self._led: Union[Steering, Follower, None] = None
         self._preemption: Optional[Preemption] = None
         if directory is None:
@@ -106,6 +107,11 @@ class Run:
     def active(self) -> bool:
         """Whether anything is recorded."""
         return not self._finished
+
+    @property
+    def follows(self) -> bool:
+        """Whether this is another rank's side of a run that rank 0 records, and not finished."""
+        return self._follower is not None
 
     @property
     def state(self) -> str:
@@ -150,7 +156,9 @@ class Run:
         told = {"steered": self.active, "checkpoint": self.resume_from, "overrides": dict(self.overrides)}
         told = ranks.share(told)
         self._ranks = ranks
-        self.describe(world_size=ranks.size, mode="multi_node" if ranks.hosts > 1 else "distributed", ready=False)
+        mode = "multi_node" if len({member.host for member in ranks.members}) > 1 else "distributed"
+        processes = [member.as_dict() for member in ranks.members]
+        self.describe(world_size=ranks.size, mode=mode, ranks=processes, ready=False)
         if not told["steered"]:
             return
         if ranks.rank == 0:
@@ -159,8 +167,8 @@ class Run:
         else:
             self.resume_from, self.overrides = told["checkpoint"], told["overrides"]
             self._adjustables.take_overrides(self.overrides)
-            self._led = follower = Follower(ranks, self._handlers, self._adjustables)
-            self._preemption = Preemption(follower)
+            self._led = self._follower = Follower(ranks, self._handlers, self._adjustables)
+            self._preemption = Preemption(self._follower)
         if "checkpoint" in self._handlers and self._preemption is not None:
             self._preemption.listen()
         self._say_hello_again()
@@ -280,7 +288,7 @@ class Run:
 
     def ready(self) -> None:
         """Send `hello`: from here on commands are obeyed. The first `steps`, `boundary` or `log` implies it."""
-        if isinstance(self._led, Follower):
+        if self._follower is not None:
             self._adjustables.override()  # as rank 0 does, which tells of it
             self._hello = {}
         if not self.active:
@@ -319,6 +327,8 @@ class Run:
         self._steps_per_epoch = self._plan.steps_per_epoch
         self._stops_loop = True
         if not self.active:
+            if ready:
+                self.ready()
             return
         if first_step is not None:
             self._saver.first_step = first_step
@@ -379,9 +389,9 @@ class Run:
     def boundary(self, step: int, epoch: Optional[float] = None) -> None:
         """End optimizer step `step`: commands take effect here. Look at `should_stop` afterwards."""
         if self._finished:
-            if isinstance(self._led, Follower):
+            if self._follower is not None:
                 self._step, self._next_step = step, step + 1
-                self._led.follow(step)
+                self._follower.follow(step)
             return
         if not self._stops_loop:
             self._stops_loop = True
@@ -537,8 +547,8 @@ class Run:
         Returns the verified checkpoint; None when it failed, which is told as an event, or when there is no function, and
         on ranks other than 0.
         """
-        if isinstance(self._led, Follower):
-            self._led.follow(self._crew_step)
+        if self._follower is not None:
+            self._follower.follow(self._crew_step)
         if not self.active:
             return None
         if self._crew is not None:
@@ -577,8 +587,9 @@ class Run:
 
     def finish(self, error: Optional[BaseException] = None) -> None:
         """End the attempt: `done`, `cancelled` after a stop, `released`, `error` with the exception. Safe to call twice."""
-        if isinstance(self._led, Follower) and self._preemption is not None:
+        if self._follower is not None and self._preemption is not None:
             self._preemption.forget()
+            self._follower = None
         if not self.active:
             return
         self._look()

@@ -126,7 +126,8 @@ def start(
         return inactive
     if any(os.environ.get(rank, "0") not in ("", "0") for rank in ("RANK", "LOCAL_RANK")):
         facts = _facts_of_rank_0()
-        return Run(None, 0, None, plan, facts.get("checkpoint"), facts.get("overrides"))
+        _current.run = Run(None, 0, None, plan, facts.get("checkpoint"), facts.get("overrides"))
+        return _current.run
     try:
         directory = _open_run(name)
         lock = FileLock(directory.trainer_lock)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from gladius.pulse.events import EventReader
+from gladius.pulse.identity import Identity
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import TERMINAL
 
@@ -24,6 +25,7 @@ class Observed:
         self.total_epochs: float | None = None
         self.loss: float | None = None
         self.answered: set[str] = set()
+        self.ranks: list[Identity] = []
         self._attempt = attempt
         self._by_steps: float | None = None
         self._reader = EventReader(directory.events)
@@ -39,6 +41,11 @@ class Observed:
     def _take(self, event: dict[str, Any]) -> None:
         if event["type"] == "hello":
             self.instrumented = True
+            ranks = event.get("ranks")
+            told = [
+                Identity.from_dict(one) for one in (ranks if isinstance(ranks, list) else ()) if isinstance(one, dict)
+            ]
+            self.ranks = [one for one in told if one is not None]
             self.total_epochs = number(event.get("total_epochs")) or None
             self._by_steps = number(event.get("total_steps")) if self.total_epochs is None else None
         elif event["type"] == "state":

@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gladius.pulse.identity import Identity, process_state
@@ -91,6 +91,14 @@ class Trainer:
         if self._popen is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.identity.pid, signal.SIGKILL)
+
+    @staticmethod
+    def kill_ranks(ranks: Iterable[Identity]) -> None:
+        """End the processes of a job whose launcher is gone: it started each in a session of its own."""
+        for rank in ranks:
+            if rank.alive():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(rank.pid, signal.SIGKILL)
 
     def _open_pidfd(self) -> int:
         if not hasattr(os, "pidfd_open"):

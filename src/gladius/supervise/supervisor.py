@@ -30,7 +30,7 @@ from gladius.supervise.observe import Observed
 from gladius.supervise.process import Trainer
 from gladius.supervise.rollback import prepare_rollback
 from gladius.supervise.scrape import Reading, Scraper
-from gladius.supervise.verdict import Verdict, judge_exit, judge_not_started, judge_unobserved
+from gladius.supervise.verdict import Verdict, judge_exit, judge_not_started, judge_unobserved, name_rank
 from pulse_wrapper import read_training_status, safe_read_json, write_training_status
 
 _log = logging.getLogger("gladius.supervise")
@@ -172,7 +172,8 @@ class Supervisor:
         self.observed.read()
         if not self.trainer.is_child or self.trainer.code is None:
             return judge_unobserved(self.observed.state)
-        return judge_exit(self.trainer.code, self._oom_before, oom_kills())
+        verdict = judge_exit(self.trainer.code, self._oom_before, oom_kills())
+        return name_rank(verdict, self.directory.console_log)
 
     def _observe(self) -> None:
         self.observed.read()
@@ -346,6 +347,8 @@ class Supervisor:
             self._answer(terminate, "applied")
         if self.trainer is not None and verdict.verdict in ("killed", "out_of_memory"):
             self.trainer.kill_leftovers()
+            self.observed.read()
+            self.trainer.kill_ranks(self.observed.ranks)
         self._attempt_duty(self._clear_away)
         self.observed.read()
         self._reject_unanswered()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gladius.pulse.states import TERMINAL
+
+_LAST_WORDS = 20_000
+_TORCHRUN = re.compile(r"rank\s*: (\d+) \(local_rank: \d+\)\s+exitcode\s*: (-?\d+) \(pid: (\d+)\)")
+"""How torchrun, and accelerate through it, reports each process that failed."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,27 @@ def judge_exit(code: int, oom_before: int | None, oom_after: int | None) -> Verd
         evidence = f"SIGKILL, and the cgroup counted {oom_after - oom_before} out-of-memory kill(s)"
         return Verdict("out_of_memory", evidence, signal=name)
     return Verdict("killed", f"ended by {name}", signal=name)
+
+
+def name_rank(verdict: Verdict, console: Path) -> Verdict:
+    """Add the rank that ended first, where a launcher of several processes failed and its last words tell."""
+    if verdict.verdict != "failed":
+        return verdict
+    try:
+        with console.open("rb") as file:
+            file.seek(max(0, console.stat().st_size - _LAST_WORDS))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return verdict
+    ended = [(int(rank), int(code), int(pid)) for rank, code, pid in _TORCHRUN.findall(text)]
+    if not ended:
+        return verdict
+    # The others failed because of the one that was killed, or got torchrun's SIGTERM; else it names the first one last.
+    rank, code, pid = next((one for one in ended if one[1] < 0 and one[1] != -signal.SIGTERM), ended[-1])
+    how = f"rank {rank} was ended by {signal_name(-code)} (pid {pid})"
+    if code >= 0:
+        how = f"rank {rank} ended with exit code {code} (pid {pid})"
+    return replace(verdict, evidence=f"{verdict.evidence}: {how}")
 
 
 def judge_unobserved(trainer_state: str | None) -> Verdict:

@@ -1,0 +1,115 @@
+"""Every control on a Lightning Trainer that trains a real small model."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lightning")
+torch = pytest.importorskip("torch")
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lightning_training import STEPS, train  # noqa: E402
+from plain_training import Helm  # noqa: E402
+
+from gladius.pulse.checkpoints import read_facts, verify  # noqa: E402
+from gladius.pulse.start import start  # noqa: E402
+
+pytestmark = pytest.mark.training
+
+
+@pytest.fixture
+def steered(home, until, tmp_path):
+    def go(at=lambda helm: {}, **options):
+        with start(name="lightning") as run:
+            helm = Helm(run, until)
+            helm.run = run
+            return helm, train(tmp_path, run, at(helm), **options)
+
+    return go
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The same training without any of this."""
+    return train(tmp_path_factory.mktemp("alone")).losses
+
+
+def test_it_trains_as_if_nobody_watched(steered, alone):
+    helm, module = steered()
+    assert module.losses == alone and len(alone) == STEPS
+    hello = helm.events("hello")[-1]
+    assert set(hello["capabilities"]) == {"pause", "resume", "stop", "checkpoint", "validate", "set"}
+    assert (hello["total_steps"], hello["steps_per_epoch"], hello["total_epochs"]) == (STEPS, STEPS // 2, 2.0)
+    assert {step: float(loss).hex() for step, loss in helm.metrics("train/loss").items()} == alone
+    assert sorted(helm.metrics("eval/loss")) == [STEPS // 2, STEPS]
+    assert helm.states()[-1] == "done"
+
+
+def test_whatever_is_asked_during_a_hold_changes_no_later_loss(steered, alone):
+    asked = []
+
+    def at(helm):
+        def pause():
+            steps = [lambda name=name: asked.append(helm.ask(name)) for name in ("validate", "checkpoint", "resume")]
+            helm.once_paused(*steps)
+            helm.order("pause", mode="hold")
+
+        return {5: pause}
+
+    helm, module = steered(at)
+    helm.join()
+    assert [(one["state"], one["step"]) for one in asked] == [("applied", 5)] * 3
+    assert module.losses == alone
+    assert 5 in helm.metrics("eval/loss")
+    assert verify(Path(helm.events("checkpoint")[-1]["path"])) == []
+
+
+def test_a_validation_and_a_checkpoint_in_the_middle_change_no_later_loss(steered, alone):
+    helm, module = steered(lambda helm: {3: lambda: helm.order("validate"), 11: lambda: helm.order("checkpoint")})
+    assert module.losses == alone
+    assert helm.answers() == ["accepted", "applied"] * 2
+    assert sorted(helm.metrics("eval/loss")) == [3, STEPS // 2, STEPS]
+
+
+def test_a_new_peak_rate_is_used_at_the_next_step(steered):
+    helm, module = steered(lambda helm: {9: lambda: helm.order("set", name="learning_rate", value=0.01)})
+    assert [round(module.rates[step], 6) for step in (1, 5, 9, 10, STEPS)] == [0.01, 0.05, 0.05, 0.01, 0.01]
+    assert helm.answers() == ["accepted", "applied"]
+
+
+def test_a_stop_leaves_a_final_checkpoint_though_more_epochs_were_the_least(steered):
+    helm, module = steered(lambda helm: {6: lambda: helm.order("stop")}, min_epochs=2)
+    assert max(module.losses) == 6
+    assert [event["kind"] for event in helm.events("checkpoint")] == ["final"]
+    assert helm.states()[-1] == "cancelled"
+
+
+@pytest.mark.parametrize("at_step", [5, 8, 11])
+def test_with_a_stateful_loader_a_released_training_goes_on_to_the_same_losses(steered, alone, monkeypatch, at_step):
+    helm, first = steered(lambda helm: {at_step: lambda: helm.order("pause", mode="release")})
+    assert (max(first.losses), helm.states()[-1]) == (at_step, "released")
+    assert "data_position" in read_facts(helm.dir.checkpoints / f"step-{at_step}")["contents"]
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(helm.dir.root))
+    torch.manual_seed(99)
+    again, second = steered()
+    assert {**first.losses, **second.losses} == alone
+    assert min(second.losses) == at_step + 1
+    assert again.events("hello")[-1]["resumed_from"]["step"] == at_step
+
+
+def test_with_a_plain_loader_the_place_in_the_data_is_said_to_be_lost(steered):
+    helm, _ = steered(lambda helm: {5: lambda: helm.order("checkpoint")}, stateful=False)
+    assert "data_position" not in read_facts(helm.dir.checkpoints / "step-5")["contents"]
+    assert "no_data_position" in [alert["code"] for alert in helm.events("alert")]
+
+
+def test_an_exception_in_the_training_ends_the_run_as_an_error(home, tmp_path, until):
+    def fail():
+        raise ValueError("no such thing")
+
+    with pytest.raises(ValueError, match="no such thing"), start() as run:
+        helm = Helm(run, until)
+        train(tmp_path, run, {4: fail})
+    assert helm.events("state")[-1]["error"]["code"] == "ValueError"
