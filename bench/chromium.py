@@ -81,8 +81,3 @@ def _percent(process: psutil.Process) -> float:
         return float(process.cpu_percent())
     except psutil.Error:
         return 0.0
-
-
-def wait_in_page(page: Page, expression: str, timeout_s: float) -> Any:
-    """Wait until a JavaScript expression is true."""
-    return page.wait_for_function(expression, timeout=timeout_s * 1000)

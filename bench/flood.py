@@ -103,10 +103,10 @@ def measure() -> list[Row]:
         with Client(url=server.url, token=server.token) as client:
             while (run := client.run("latest").summary()).state != "running" or run.run_id == million:
                 time.sleep(0.2)
-        rows = _under_flood(browser, server, run.run_id)
-        rows += _long_run(browser, server, million)
-        trainer.terminate()
-        trainer.wait(timeout=30)
+            rows = _under_flood(browser, server, run.run_id)
+            rows += _long_run(browser, server, million)
+            client.run(run.run_id).stop(checkpoint=False)
+        trainer.wait(timeout=60)
     return rows
 
 

@@ -18,7 +18,8 @@ from bench.server import Server, running_server, wait_for_steps
 from gladius.client import Client
 
 LOADS, SECONDS, PAUSES = 7, 30, 10
-_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+# Functions, for the page's policy allows no text to be evaluated.
+_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 _STATE = "document.querySelector('[role=status]')?.textContent?.trim() ?? ''"
 _TRAINER = """
 import time, gladius
@@ -106,10 +107,10 @@ def _two_browsers(browser: Browser, server: Server, home: Path) -> Row:
             button = pages[turn % 2].get_by_role("button", name=wanted).first
             button.wait_for()
             clicked = button.evaluate("button => { const now = Date.now(); button.click(); return now }")
-            shown = pages[1].wait_for_function("window.shownAt", timeout=30_000).json_value()
+            shown = pages[1].wait_for_function("() => window.shownAt", timeout=30_000).json_value()
             samples.append(float(shown - clicked))
             for page in pages:
-                page.wait_for_function(f"{_STATE}.includes('{word}')")
+                page.wait_for_function(f"() => {_STATE}.includes('{word}')")
     trainer.terminate()
     trainer.wait(timeout=20)
     how = f"{PAUSES} times pause or resume, 50 ms steps, clicked in either browser; until the other's state has changed"
