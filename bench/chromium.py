@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
