@@ -64,6 +64,15 @@ def test_the_page_learns_its_base_path(home: Home, assets: Path) -> None:
     assert get(home, assets, "/proxy/1/assets/app-1a2b.js", "/proxy/1").status_code == 200
 
 
+def test_a_runs_page_has_the_consoles_code_fetched_ahead(home: Home, assets: Path) -> None:
+    (assets / "assets" / "RunPage-3c4d.js").write_text("export {}")
+    (assets / "assets" / "RunPage-5e6f.css").write_text("p {}")
+    page = get(home, assets, "/runs/x", **SIGNED_IN).text
+    assert '<link rel="modulepreload" crossorigin href="./assets/RunPage-3c4d.js">' in page
+    assert '<link rel="preload" as="style" crossorigin href="./assets/RunPage-5e6f.css">' in page
+    assert "RunPage" not in get(home, assets, "/", **SIGNED_IN).text
+
+
 @pytest.mark.parametrize(
     "path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt", "/assets/%00", "//etc/passwd"]
 )

@@ -69,7 +69,7 @@ class Pages:
             return FileResponse(file, headers={"cache-control": _FOR_EVER if hashed else "no-cache"})
         if "." in path.rpartition("/")[2] and path.startswith("/assets/"):
             raise HTTPException(404, f"There is no file {path}.")
-        return self._page(root + "/")
+        return self._page(root + "/", path)
 
     def _file(self, path: str) -> Path | None:
         """The file behind a path; only what lies in the folder, and never the page itself."""
@@ -80,7 +80,7 @@ class Pages:
         own = file.is_relative_to(self._folder) and file != self._folder / "index.html"
         return file if own and file.is_file() else None
 
-    def _page(self, base: str) -> Response:
+    def _page(self, base: str, path: str) -> Response:
         headers = {"cache-control": "no-cache"}
         try:
             page = (self._folder / "index.html").read_text(encoding="utf-8")
@@ -88,4 +88,15 @@ class Pages:
             return HTMLResponse(_NOT_BUILT.format(base=html.escape(base)), status_code=503, headers=headers)
         tag = f'<base href="{html.escape(base)}">'
         page, found = _BASE_TAG.subn(tag, page, count=1)
-        return HTMLResponse(page if found else page.replace("<head>", f"<head>{tag}", 1), headers=headers)
+        page = page if found else page.replace("<head>", f"<head>{tag}", 1)
+        if path.startswith("/runs/"):
+            page = page.replace("</head>", f"{self._ahead}</head>", 1)
+        return HTMLResponse(page, headers=headers)
+
+    @property
+    def _ahead(self) -> str:
+        """Links that fetch the console's code while the page's own is still read."""
+        kinds = {".js": 'rel="modulepreload"', ".css": 'rel="preload" as="style"'}
+        files = sorted((self._folder / "assets").glob("RunPage-*"))
+        found = [(kinds[file.suffix], file.name) for file in files if file.suffix in kinds]
+        return "".join(f'<link {kind} crossorigin href="./assets/{name}">' for kind, name in found)
