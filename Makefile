@@ -11,7 +11,7 @@ demo: setup-demo          ## train a real small model and watch it in the consol
 test: setup-dev test-web test-python   ## all tests
 
 test-python:
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-web:
 	@$(BIN)/python scripts/bootstrap.py npm run --silent test

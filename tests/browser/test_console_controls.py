@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,19 +71,15 @@ def test_a_pause_in_one_browser_shows_in_the_other(
     other = visit(run.server)
     other.open(f"/runs/{run.run_id}")
     until(lambda: other.state == "Training")
-    took = []
     for _ in range(3):
         until(run.button("Pause training").is_enabled)
         run.button("Pause training").click()
-        clicked = time.perf_counter()
-        until(lambda: other.state == "Paused", every=0.005)
-        took.append(time.perf_counter() - clicked)
+        until(lambda: other.state == "Paused")
         until(lambda: "Paused at step" in run.text("Live training stream"))
         until(other.page.get_by_role("button", name="Resume training").is_enabled)
         other.page.get_by_role("button", name="Resume training").click()
         until(lambda: run.state == "Training")
         until(lambda: "Resumed at step" in run.text("Live training stream"))
-    assert min(took) < 0.5, "another process may have had the processor; not three times"
     until(lambda: run.text("Commands").count("applied") == 6, timeout=10)
 
 

@@ -45,10 +45,13 @@ def said(page: Any) -> str:
 
 def clear(page: Any, until: Callable[..., Any]) -> None:
     """Nothing lies over the page, nothing has the focus, nothing was done last."""
-    while page.locator("dialog:modal").count():
+    over = page.locator("dialog:modal, [role=menu]:popover-open")
+    while over.count():
         page.keyboard.press("Escape")
-        until(lambda: page.locator("dialog:modal").count() == 0)
-    page.evaluate("document.activeElement?.blur(); localStorage.removeItem('gladius_recent_actions')")
+        until(lambda: over.count() == 0)
+    # What was closed gives the focus back, to the log's own field perhaps: there some keys are the field's.
+    until(lambda: page.evaluate("document.activeElement?.blur(), document.activeElement === document.body"))
+    page.evaluate("localStorage.removeItem('gladius_recent_actions')")
 
 
 def shortcuts(page: Any, until: Callable[..., Any]) -> dict[str, list[list[str]]]:

