@@ -101,7 +101,7 @@ describe('throughput', () => {
   it('is judged against the window', () => {
     expect(paceOf(80, 100)).toBe('good');
     expect(paceOf(79, 100)).toBe('slow');
-    expect(paceOf(49, 100)).toBe('stalled');
+    expect(paceOf(49, 100)).toBe('low');
   });
 
   it('keeps four minutes', () => {

@@ -4,7 +4,7 @@ import { RECENT_SECONDS } from '../stores/recent';
 import { firstFrom, pickExtremes } from '../stores/thin';
 
 const WINDOW_SECONDS = RECENT_SECONDS;
-export type Pace = 'good' | 'slow' | 'stalled';
+export type Pace = 'good' | 'slow' | 'low' | 'stalled';
 
 export interface Window {
   times: number[];
@@ -19,10 +19,10 @@ export interface Window {
   pace: Pace | null;
 }
 
-/** Green from 80 % of the window's average, yellow from 50 %, red below. */
+/** Green from 80 % of the window's average, yellow from 50 %, red below; what comes is never called stalled. */
 export function paceOf(value: number, average: number): Pace {
   if (value >= 0.8 * average) return 'good';
-  return value >= 0.5 * average ? 'slow' : 'stalled';
+  return value >= 0.5 * average ? 'slow' : 'low';
 }
 
 /** So many of the last intervals tell how long the next may take. */

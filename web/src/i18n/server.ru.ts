@@ -281,7 +281,6 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['exit code {1}', 'код выхода {1}'],
   ['rank {1} was ended by {2} (pid {3})', 'процесс {1} завершён сигналом {2} (pid {3})'],
   ['rank {1} ended with exit code {2} (pid {3})', 'процесс {1} завершился с кодом {2} (pid {3})'],
-  ['{1}: {2}', '{1}: {2}'],
   ['The supervisor of {1} could not be started: {2}', 'Супервизор для {1} не запустился: {2}'],
   ['The supervisor of {1} could not be started: {2}.', 'Супервизор для {1} не запустился: {2}.'],
   ['It holds from the first step.', 'Действует с первого шага.'],

@@ -108,6 +108,7 @@ export const charts = {
   'throughput.empty': 'No throughput reported yet',
   'throughput.good': 'good',
   'throughput.slow': 'slow',
+  'throughput.low': 'very slow',
   'throughput.stalled': 'stalled',
   'throughput.silent': 'nothing for {time}',
   'throughput.end': 'end',

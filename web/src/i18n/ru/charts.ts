@@ -110,6 +110,7 @@ export const charts: Record<keyof typeof english, string> = {
   'throughput.empty': 'О скорости ещё не сообщалось',
   'throughput.good': 'хорошо',
   'throughput.slow': 'медленно',
+  'throughput.low': 'очень медленно',
   'throughput.stalled': 'стоит',
   'throughput.silent': 'ничего уже {time}',
   'throughput.end': 'конец',
