@@ -39,6 +39,7 @@ export const overview = {
   'machine.disk': 'Disk free',
   'machine.cpu': 'CPU',
   'machine.no_gpu': 'No GPU',
+  'machine.soon': 'The next measurement is on its way.',
   'machine.idle': 'Measured while a run is live.',
   'machine.of': '{used} of {total}',
 

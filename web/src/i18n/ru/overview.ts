@@ -41,6 +41,7 @@ export const overview: Record<keyof typeof english, string> = {
   'machine.disk': 'Свободно на диске',
   'machine.cpu': 'ЦП',
   'machine.no_gpu': 'Нет GPU',
+  'machine.soon': 'Следующее измерение вот-вот придёт.',
   'machine.idle': 'Измеряется, пока идёт запуск.',
   'machine.of': '{used} из {total}',
 
