@@ -20,7 +20,7 @@ from gladius.client import Client
 LOADS, SECONDS, PAUSES = 7, 30, 10
 # Functions, for the page's policy allows no text to be evaluated.
 _PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
-_STATE = "document.querySelector('[role=status]')?.textContent?.trim() ?? ''"
+_STATE = "(document.querySelector('[role=status]')?.textContent ?? '')"
 _TRAINER = """
 import time, gladius
 with gladius.start(total_epochs=1, steps_per_epoch=100_000) as run:
