@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from job import HERE, TORCHRUN, Job  # noqa: E402
+from job import HERE, TORCHRUN  # noqa: E402
 from ranks_training import EPOCHS, STEPS_PER_EPOCH  # noqa: E402
 
 from gladius.pulse.checkpoints import verify  # noqa: E402
@@ -17,13 +17,6 @@ from gladius.pulse.checkpoints import verify  # noqa: E402
 pytestmark = pytest.mark.training
 
 STEPS = EPOCHS * STEPS_PER_EPOCH
-
-
-@pytest.fixture
-def job(home, tmp_path, spawn, until):
-    job = Job(tmp_path / "job", spawn, until)
-    yield job.planned
-    job.clear_away()
 
 
 def test_under_torchrun_each_control_is_taken_by_all_ranks_and_changes_no_loss(job):

@@ -1,26 +1,14 @@
 """Every control on a Hugging Face Trainer that trains in two processes."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("transformers")
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from job import Job
-
 from gladius.pulse.checkpoints import verify
 
 pytestmark = pytest.mark.training
-
-
-@pytest.fixture
-def job(home, tmp_path, spawn, until):
-    job = Job(tmp_path / "job", spawn, until)
-    yield job.planned
-    job.clear_away()
 
 
 def test_a_trainer_in_two_processes_obeys_as_one_and_nothing_changes_a_loss(job):
