@@ -30,7 +30,7 @@ def until(condition: Callable[[], Found], timeout: float = 20.0, every: float = 
         time.sleep(every)
 
 
-@pytest.fixture(name="until")
+@pytest.fixture(name="until", scope="session")
 def until_fixture() -> Callable[..., object]:
     return until
 

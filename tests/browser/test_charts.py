@@ -104,7 +104,8 @@ class Course:
 class Lab:
     """One server, two runs, one browser context."""
 
-    def __init__(self, root: Path, browser: Any) -> None:
+    def __init__(self, root: Path, browser: Any, until: Callable[..., Any]) -> None:
+        self.until = until
         self.home = Home(root / "home")
         self.home.create()
         self.moe, self.dense = Course(self.home, "moe"), Course(self.home, "dense", experts=0)
@@ -143,10 +144,18 @@ class Lab:
         return self.page.get_by_role("figure", name=name, exact=True)
 
     def export(self, name: str, item: str) -> Path:
+        self.until(lambda: self._offered(name, item))
         with self.page.expect_download() as download:
-            self.figure(name).get_by_role("button", name=f"Menu of {name}").click()
             self.page.get_by_role("menuitem", name=item).click()
         return Path(download.value.path())
+
+    def _offered(self, name: str, item: str) -> bool:
+        """Whether the figure has something to export; its menu is left open then, and closed else."""
+        self.figure(name).get_by_role("button", name=f"Menu of {name}").click()
+        if self.page.get_by_role("menuitem", name=item).get_attribute("aria-disabled") == "false":
+            return True
+        self.page.keyboard.press("Escape")
+        return False
 
     def numbers(self, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(self.export(name, "CSV numbers").read_text(), newline="")))
@@ -164,8 +173,8 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    room = Lab(tmp_path_factory.mktemp("charts"), browser)
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory, until: Callable[..., Any]) -> Iterator[Lab]:
+    room = Lab(tmp_path_factory.mktemp("charts"), browser, until)
     yield room
     room.close()
 
@@ -198,6 +207,16 @@ def test_png_and_svg_are_real_pictures_with_the_series(lab: Lab, page: Any) -> N
             }
             assert paths["train/loss"].count("L") > 300
             assert "eval/loss" in paths
+
+
+def test_a_figure_without_anything_to_show_gives_the_reason_and_no_file(lab: Lab, page: Any) -> None:
+    lab.open(lab.dense)
+    lab.figure("Expert coverage").get_by_role("button", name="Menu of Expert coverage").click()
+    for item in ("PNG picture", "SVG drawing", "CSV numbers"):
+        offered = page.get_by_role("menuitem", name=item)
+        assert offered.get_attribute("aria-disabled") == "true"
+        assert offered.get_attribute("title") == "Nothing to export yet"
+    page.keyboard.press("Escape")
 
 
 def test_arrow_keys_say_the_exact_values(lab: Lab, page: Any) -> None:

@@ -24,8 +24,10 @@ export function fileName(...words: string[]): string {
     .join('-');
 }
 
+/** Nothing when the figure has nothing to show: the menu says so instead. */
 export async function download(figure: ShownFigure, owner: string, format: Format): Promise<void> {
   const picture = pictureOf(figure);
+  if (!picture) return;
   const blob =
     format === 'png'
       ? await picture.png()

@@ -15,15 +15,18 @@ export interface Picture {
 
 /** The charts on the page that have something to show, in their order. */
 export function pictures(): Picture[] {
-  return figures.all.filter(one => one.scene() !== null).map(pictureOf);
+  return figures.all.map(pictureOf).filter(picture => picture !== null);
 }
 
-export function pictureOf(figure: ShownFigure): Picture {
-  const scene = () => figure.scene() ?? { width: 1, height: 1, ground: 'transparent', shapes: [] };
-  return {
-    name: figure.name(),
-    png: () => toPng(scene(), 2),
-    svg: () => toSvg(scene()),
-    csv: figure.csv,
-  };
+/** A figure as it is at this moment; null while it has nothing to show. */
+export function pictureOf(figure: ShownFigure): Picture | null {
+  const scene = figure.scene();
+  return (
+    scene && {
+      name: figure.name(),
+      png: () => toPng(scene, 2),
+      svg: () => toSvg(scene),
+      csv: figure.csv,
+    }
+  );
 }
