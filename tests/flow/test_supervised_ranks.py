@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("torch")
 
+from gladius.launch.local import LocalLauncher
 from gladius.pulse.identity import process_state
+from gladius.pulse.lock import is_held
 
 pytestmark = pytest.mark.training
 
@@ -53,12 +56,28 @@ def test_when_a_rank_is_killed_the_others_end_and_the_verdict_names_it(street: A
     assert all(process_state(pid) is None for pid in pids)
 
 
-def test_when_the_launcher_is_killed_no_rank_trains_on(street: Any, job: Any, until: Any) -> None:
+def test_every_rank_is_counted_also_by_an_adopting_supervisor_and_none_outlives_the_launcher(
+    street: Any, job: Any, until: Any
+) -> None:
     run, pids = job
     hello = street.events(run, "hello")[-1]
     assert [rank["pid"] for rank in hello["ranks"]] == pids
-    (started,) = [one for one in street.events(run, "process", supervisor=True) if one["event"] == "started"]
-    os.kill(started["pid"], signal.SIGKILL)
+
+    def counted(after: int = 0) -> Any:
+        groups = [one["group"] for one in street.events(run, "system", supervisor=True)[after:]]
+        return [group for group in groups if group["processes"] >= 3]  # torchrun and both of its ranks
+
+    def of_the_ranks() -> int:
+        return sum(psutil.Process(pid).memory_info().rss for pid in pids)
+
+    assert until(counted)[-1]["rss"] > 0.9 * of_the_ranks()
+    launcher = street.trainer(run).pid
+    os.kill(street.supervisor_pid(run), signal.SIGKILL)
+    until(lambda: not is_held(run.supervisor_lock))
+    before = len(street.events(run, "system", supervisor=True))
+    LocalLauncher(street.home).adopt(run, 1)
+    assert until(lambda: counted(before))[-1]["rss"] > 0.9 * of_the_ranks()
+    os.kill(launcher, signal.SIGKILL)
     report = street.wait_recorded(run)
-    assert report["verdict"] == "killed"
+    assert report["verdict"] == "unknown"  # whoever adopts is told no exit code
     until(lambda: all(process_state(pid) in (None, "Z") for pid in pids))

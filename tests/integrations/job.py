@@ -48,13 +48,13 @@ class Job:
         path = os.pathsep.join([source, str(HERE)])
         return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "GLADIUS_RUN_DIR": str(self.dir.root), **more}
 
-    def start(self, module: str = "ranks_training") -> Job:
+    def start(self, module: str = "ranks_training", **more: str) -> Job:
         """Start both ranks as torchrun would, forked from a process that has loaded torch already."""
         port = _free_port()
         for rank in "01":
             env = self.environment(
                 RANK=rank, LOCAL_RANK=rank, WORLD_SIZE="2", LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1",
-                MASTER_PORT=port,
+                MASTER_PORT=port, **more,
             )  # fmt: skip
             log = str(self.folder / f"output-{rank}")
             child = _FORKS.Process(target=_be_a_rank, args=(module, str(self.plan), env, log), daemon=True)
@@ -77,7 +77,11 @@ class Job:
             assert child.exitcode is not None
             assert code is None or child.exitcode == code, self._output()
         self.ranks, self.launcher = [], None
-        return [json.loads((self.folder / f"rank-{rank}.json").read_text()) for rank in range(2)] if code == 0 else []
+        return self.told() if code == 0 else []
+
+    def told(self) -> list[dict[str, Any]]:
+        """What each rank tells in the end."""
+        return [json.loads((self.folder / f"rank-{rank}.json").read_text()) for rank in range(2)]
 
     def clear_away(self) -> None:
         """A launcher's processes are in sessions of their own, and hold its pipes for as long as they live."""
@@ -132,9 +136,9 @@ class Job:
             0
         ]
 
-    def kill(self, rank: int) -> int:
+    def kill(self, rank: int, number: int = signal.SIGKILL) -> int:
         pid = int((self.folder / f"pid-{rank}").read_text())
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
         return pid
 
     def acks(self, command: Command) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ class Module(pl.LightningModule):
         self.losses: dict[int, str] = {}
         self.rates: dict[int, float] = {}
         self.at: dict[int, Any] = {}
+        self.poisoned: set[int] = set()
 
     def loss(self, batch: Any) -> torch.Tensor:
         inputs, labels = batch
@@ -36,6 +37,8 @@ class Module(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
         loss = self.loss(batch)
         step = self.trainer.global_step + 1
+        if step in self.poisoned:
+            loss = loss * float("nan")
         self.losses[step] = float(loss.detach()).hex()
         self.rates[step] = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log("train_seen", float(step))
@@ -53,21 +56,25 @@ class Module(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def train(folder: Any, run: Any = None, at: Any = None, stateful: bool = True, **options: Any) -> Module:
-    """Train, under a run or alone; `at` maps a step to what happens in its body."""
+def train(
+    folder: Any, run: Any = None, at: Any = None, stateful: bool = True, poisoned: Any = (), callback: Any = None,
+    validated: bool = True, **options: Any,
+) -> Module:  # fmt: skip
+    """Train, under a run or alone; `at` maps a step to what happens in its body, the `poisoned` ones have no loss."""
     torch.manual_seed(0)
     inputs = torch.randn(SAMPLES, 6)
     data = TensorDataset(inputs, (inputs.sum(1, keepdim=True) > 0).float())
     module = Module()
-    module.at = at or {}
+    module.at, module.poisoned = at or {}, set(poisoned)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchdata asks torch for what is deprecated; Lightning has advice on workers
         loader = (StatefulDataLoader if stateful else DataLoader)(data, batch_size=BATCH, shuffle=True)
         trainer = pl.Trainer(
             max_epochs=EPOCHS, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1, default_root_dir=str(folder),
-            num_sanity_val_steps=0, callbacks=[GladiusCallback(run)] if run is not None else [], **options,
+            enable_progress_bar=False, enable_model_summary=False, default_root_dir=str(folder), num_sanity_val_steps=0,
+            callbacks=[GladiusCallback(run, **callback or {})] if run is not None else [],
+            **{"log_every_n_steps": 1, **options},
         )  # fmt: skip
         path = checkpoint_of(run) if run is not None else None
-        trainer.fit(module, loader, DataLoader(data, batch_size=8), ckpt_path=path)
+        trainer.fit(module, loader, DataLoader(data, batch_size=8) if validated else None, ckpt_path=path)
     return module

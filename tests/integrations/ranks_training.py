@@ -53,6 +53,8 @@ class RankTraining:
     def train_step(self, step: int, batch: Any) -> None:
         inputs, labels = batch
         loss = torch.nn.functional.binary_cross_entropy_with_logits(self.model(inputs), labels)
+        if self.plan.get("poison") == [self.rank, step]:
+            loss = loss * float("nan")
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -85,7 +87,7 @@ class RankTraining:
 
     def under(self, run: Any) -> None:
         """Train with TorchLoop."""
-        loop = TorchLoop(run, self.model, self.optimizer, total_epochs=self.epochs)
+        loop = TorchLoop(run, self.model, self.optimizer, total_epochs=self.epochs, **self.plan.get("loop", {}))
         loop.on_validate(self.evaluate)
         for epoch in loop.epochs():
             self.sampler.set_epoch(epoch)
@@ -136,7 +138,7 @@ def main() -> None:
     if plan.get("alone"):
         facts["alone"] = RankTraining({"folder": "/nowhere"}).alone().facts()
     with join(gladius.start(name="ranks", total_epochs=plan.get("epochs", EPOCHS))) as run:
-        training = RankTraining(plan)
+        training = RankTraining({**plan, "poison": None} if run.resume_from else plan)
         getattr(training, plan.get("how", "under"))(run)
         facts.update(training.facts(), stopped=run.should_stop, released=run.released, save=run.stop_checkpoint)
     (Path(plan["folder"]) / f"rank-{rank}.json").write_text(json.dumps(facts))

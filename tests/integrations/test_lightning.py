@@ -1,5 +1,7 @@
 """Every control on a Lightning Trainer that trains a real small model."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -84,6 +86,58 @@ def test_a_stop_leaves_a_final_checkpoint_though_more_epochs_were_the_least(stee
     assert max(module.losses) == 6
     assert [event["kind"] for event in helm.events("checkpoint")] == ["final"]
     assert helm.states()[-1] == "cancelled"
+
+
+def test_a_confirmed_key_of_the_file_is_taken_over_and_a_stop_without_a_checkpoint_saves_none(steered):
+    def at(helm):
+        return {3: lambda: helm.order("reload_config", keys=["train.rate", "train.seed"]),
+                6: lambda: helm.order("stop", checkpoint=False)}  # fmt: skip
+
+    told = {
+        "config_keys": {"learning_rate": "train.rate"},
+        "read_config": lambda: {"train.rate": 0.02, "train.seed": 1},
+    }
+    helm, module = steered(at, callback=told)
+    reloaded, stopped = (ack for ack in helm.events("ack") if ack["state"] == "applied")
+    assert "0.02" in reloaded["detail"] and "train.seed needs a restart" in reloaded["detail"]
+    assert helm.events("hello")[-1]["adjustable"]["learning_rate"]["key"] == "train.rate"
+    assert [round(module.rates[step], 6) for step in (3, 5, 6)] == [0.03, 0.02, 0.02]
+    assert (max(module.losses), stopped["step"]) == (6, 6)
+    assert helm.events("checkpoint") == [] and helm.states()[-1] == "cancelled"
+
+
+@pytest.mark.parametrize("policy", ["warn", "stop", "rollback"])
+def test_a_loss_that_is_no_number_is_met_as_the_policy_says(steered, alone, policy):
+    # With `warn` nothing waits for the device: it is noticed where a loss is logged or a checkpoint is saved.
+    helm, module = steered(poisoned={7}, callback={"bad_loss": policy, "checkpoint_steps": 2}, log_every_n_steps=5)
+    (told,) = [alert for alert in helm.events("alert") if alert["code"] == "non_finite_loss"]
+    assert told["message"] == "loss is NaN since step 7"
+    assert max(module.losses) == (STEPS if policy == "warn" else 7)
+    error = helm.events("state")[-1].get("error") or {}
+    assert helm.states()[-1] == ("done" if policy == "warn" else "error")
+    if policy == "rollback":
+        assert error["restart"]["checkpoint"] == str(helm.dir.checkpoints / "step-4")  # step 5 was the last one logged
+        assert error["restart"]["overrides"] == {"learning_rate": pytest.approx(0.025)}
+
+
+def test_a_bad_loss_holds_until_somebody_decides(steered):
+    def at(helm):
+        return {7: lambda: helm.once_paused(lambda: helm.order("stop", checkpoint=False))}
+
+    helm, module = steered(at, poisoned={7}, callback={"bad_loss": "pause"})
+    helm.join()
+    assert max(module.losses) == 7
+    assert helm.states()[-3:] == ["paused", "stopping", "cancelled"]
+    assert helm.events("checkpoint") == []
+
+
+def test_a_preempted_training_goes_on_when_it_is_started_again(steered, alone, monkeypatch):
+    helm, first = steered(lambda helm: {5: lambda: os.kill(os.getpid(), signal.SIGTERM)})
+    assert (max(first.losses), helm.states()[-1]) == (5, "released")
+    assert helm.events("state")[-1]["reason"] == "Preempted by SIGTERM"
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(helm.dir.root))
+    _, second = steered()
+    assert {**first.losses, **second.losses} == alone
 
 
 @pytest.mark.parametrize("at_step", [5, 8, 11])

@@ -1,5 +1,8 @@
 """Every control on a job of two processes: all ranks take each decision at the same step."""
 
+import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,17 +13,14 @@ torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent))
 
 from job import HERE, TORCHRUN  # noqa: E402
-from ranks_training import EPOCHS, STEPS_PER_EPOCH  # noqa: E402
 
 from gladius.pulse.checkpoints import verify  # noqa: E402
 
 pytestmark = pytest.mark.training
 
-STEPS = EPOCHS * STEPS_PER_EPOCH
-
 
 def test_under_torchrun_each_control_is_taken_by_all_ranks_and_changes_no_loss(job):
-    ranks = job(alone=True)
+    ranks = job(alone=True, epochs=500)
     ranks.hold_back(3, 0, 1)
     ranks.hold_back(12, 0)
     ranks.launch(*TORCHRUN, HERE / "ranks_training.py", ranks.plan)
@@ -39,33 +39,68 @@ def test_under_torchrun_each_control_is_taken_by_all_ranks_and_changes_no_loss(j
     change = ranks.order("set", name="learning_rate", value=0.01)
     ranks.let_go(12, 0)
     assert ranks.answer(change)["state"] == "applied"
-    told = ranks.end()
+    ranks.until(lambda: 13 in ranks.steps() or ranks._failed())
+    os.kill(ranks.launcher.pid, signal.SIGTERM)  # as a scheduler does: torchrun passes it on to its ranks
+    ranks.end(code=None)
+    told = ranks.told()
     assert told[0]["weights"] == told[1]["weights"]
     for rank in told:
         upto = {step: loss for step, loss in rank["alone"]["losses"].items() if int(step) <= 12}
         assert {step: loss for step, loss in rank["losses"].items() if int(step) <= 12} == upto
-        assert [rank["rates"][str(step)] for step in (12, 13, STEPS - 1)] == [0.05, 0.01, 0.01]
-        assert rank["calls"] == ["eval"]
-    assert [event["kind"] for event in ranks.events("checkpoint")] == ["pause", "manual"]
+        assert [rank["rates"][str(step)] for step in (12, 13)] == [0.05, 0.01]
+        assert rank["calls"] == ["eval"] and rank["released"]
+    assert [event["kind"] for event in ranks.events("checkpoint")] == ["pause", "manual", "pause"]
     assert verify(Path(ranks.events("checkpoint")[-1]["path"])) == []
-    assert ranks.states()[-1] == "done"
+    assert ranks.states()[-1] == "released"
+    assert ranks.events("state")[-1]["reason"] == "Preempted by SIGTERM"
 
 
-def test_a_released_job_goes_on_to_the_same_losses_on_each_rank(job):
+def test_a_job_that_is_released_and_then_preempted_goes_on_both_times_to_the_same_losses_on_each_rank(job):
     ranks = job(alone=True)
-    ranks.hold_back(10, 1)
-    ranks.start().reached(10, 1)
+    ranks.hold_back(5, 1)
+    ranks.start().reached(5, 1)
     release = ranks.order("pause", mode="release")
-    ranks.let_go(10, 1)
+    ranks.let_go(5, 1)
     assert ranks.answer(release)["state"] == "applied"
     first = ranks.end()
     assert all(rank["released"] and rank["stopped"] for rank in first)
-    second = ranks.start().end()
-    for before, after in zip(first, second, strict=True):
-        assert {**before["losses"], **after["losses"]} == before["alone"]["losses"]
-        assert min(map(int, after["losses"])) == len(before["losses"])
-        assert after["weights"] == before["alone"]["weights"]
-    assert ranks.events("hello")[-1]["resumed_from"]["step"] == len(first[0]["losses"]) - 1
+    ranks.hold_back(10, 0, 1)
+    ranks.start().reached(10, 0, 1)
+    for rank in (0, 1):  # as a launcher passes on what a scheduler sent to it
+        ranks.kill(rank, signal.SIGTERM)
+    ranks.let_go(10, 0, 1)
+    second = ranks.end()
+    assert all(rank["released"] for rank in second)
+    assert ranks.events("state")[-1]["reason"] == "Preempted by SIGTERM"
+    third = ranks.start().end()
+    for one, two, three in zip(first, second, third, strict=True):
+        assert {**one["losses"], **two["losses"], **three["losses"]} == one["alone"]["losses"]
+        assert (min(map(int, two["losses"])), max(map(int, two["losses"]))) == (len(one["losses"]), 10)
+        assert three["weights"] == one["alone"]["weights"]
+    assert ranks.events("hello")[-1]["resumed_from"]["step"] == 10
+
+
+def test_a_file_is_taken_over_and_a_bad_loss_of_one_rank_holds_all_until_somebody_decides(job, tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"learning_rate": 0.05, "weight_decay": 0.1}))
+    ranks = job(poison=[1, 6], epochs=20, loop={"config_file": str(file), "bad_loss": "pause", "every_steps": 4})
+    ranks.hold_back(3, 0, 1)
+    ranks.start().reached(3, 0, 1)
+    file.write_text(json.dumps({"learning_rate": 0.02, "weight_decay": 0.3}))
+    reload = ranks.order("reload_config", keys=["learning_rate"])
+    ranks.let_go(3, 0, 1)
+    assert ranks.answer(reload)["state"] == "applied"
+    ranks.until(lambda: ranks.states()[-1] == "paused" or ranks._failed())
+    # Rank 0 sees it in the next step's loss, for the gradients are everybody's.
+    assert ranks.events("state")[-1]["reason"] == "Paused by the loss policy: loss is NaN since step 7"
+    assert ranks.ask("stop", checkpoint=False)["state"] == "applied"
+    told = ranks.end()
+    for rank in told:
+        assert (max(map(int, rank["losses"])), rank["save"]) == (7, False)
+        assert [rank["rates"][str(step)] for step in (3, 4, 7)] == [0.05, 0.02, 0.02]
+    assert [event["step"] for event in ranks.events("checkpoint")] == [3]
+    assert [change["name"] for change in ranks.events("hyperparameters")] == ["learning_rate"]
+    assert ranks.states()[-1] == "cancelled"
 
 
 def test_a_command_that_comes_while_the_ranks_are_apart_falls_at_one_step(job):
@@ -108,6 +143,20 @@ def test_what_one_rank_cannot_do_is_done_by_none(job):
     assert [rank["rates"]["2"] for rank in told] == [0.05, 0.05]
     assert [rank["save"] for rank in told] == [False, False]
     assert ranks.events("hyperparameters") == ranks.events("checkpoint") == []
+
+
+def test_a_rank_that_loses_its_loss_takes_all_back_to_the_last_good_checkpoint(job):
+    ranks = job(poison=[1, 6], loop={"bad_loss": "rollback", "every_steps": 2})
+    ranks.start().end()
+    restart = ranks.events("state")[-1]["error"]["restart"]
+    assert restart["checkpoint"] == str(ranks.dir.checkpoints / "step-5")  # step 6 had a loss on rank 0
+    assert restart["overrides"] == {"learning_rate": 0.025}
+    ranks.dir.write_attempt(2, {"argv": [], "env": [], "launcher": None, **restart})
+    told = ranks.start(GLADIUS_ATTEMPT="2").end()
+    assert told[0]["weights"] == told[1]["weights"]
+    for rank in told:
+        assert (min(map(int, rank["losses"])), set(rank["rates"].values())) == (6, {0.025})
+    assert ranks.states()[-1] == "done"
 
 
 @pytest.mark.parametrize("killed", [0, 1])

@@ -1,5 +1,7 @@
 """Every control on a Hugging Face Trainer that trains in two processes."""
 
+import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -44,7 +46,7 @@ def test_a_trainer_in_two_processes_obeys_as_one_and_nothing_changes_a_loss(job)
     assert ranks.states()[-1] == "done"
 
 
-def test_a_released_trainer_in_two_processes_goes_on_to_the_same_losses(job):
+def test_a_trainer_that_is_released_and_then_preempted_goes_on_both_times_to_the_same_losses(job):
     ranks = job(alone=True)
     ranks.hold_back(4, 0)
     ranks.start("trainer_ranks").reached(4, 0)
@@ -52,12 +54,50 @@ def test_a_released_trainer_in_two_processes_goes_on_to_the_same_losses(job):
     ranks.let_go(4, 0)
     assert ranks.answer(release)["state"] == "applied"
     first = ranks.end()
-    second = ranks.start("trainer_ranks").end()
-    for before, after in zip(first, second, strict=True):
-        last = max(map(int, before["rates"]))
-        assert min(map(int, after["rates"])) == last + 1
-        assert {**before["losses"], **after["losses"]} == before["alone"]["losses"]
-        assert after["weights"] == before["alone"]["weights"]
+    ranks.hold_back(8, 0, 1)
+    ranks.start("trainer_ranks").reached(8, 0, 1)
+    for rank in (0, 1):
+        ranks.kill(rank, signal.SIGTERM)
+    ranks.let_go(8, 0, 1)
+    second = ranks.end()
+    assert ranks.events("state")[-1]["reason"] == "Preempted by SIGTERM"
+    assert ranks.states()[-1] == "released"
+    third = ranks.start("trainer_ranks").end()
+    for one, two, three in zip(first, second, third, strict=True):
+        last = max(map(int, one["rates"]))
+        assert (min(map(int, two["rates"])), max(map(int, two["rates"]))) == (last + 1, 8)
+        assert {**one["losses"], **two["losses"], **three["losses"]} == one["alone"]["losses"]
+        assert three["weights"] == one["alone"]["weights"]
+
+
+def test_a_file_is_taken_over_by_all_ranks_and_what_one_cannot_do_or_lose_concerns_all(job, tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"train.rate": 0.01, "train.epochs": 2}))
+    ranks = job(stubborn=1, poison=[1, 6], callback={"nan_policy": "pause"}, file=str(file))
+    ranks.hold_back(3, 0, 1)
+    ranks.start("trainer_ranks").reached(3, 0, 1)
+    hello = ranks.events("hello")[-1]
+    assert "reload_config" in hello["capabilities"]
+    assert hello["adjustable"]["batch_size"]["applies"] == "restart"
+    file.write_text(json.dumps({"train.rate": 0.002, "train.epochs": 5}))
+    orders = [
+        ranks.order("reload_config", keys=["train.rate", "train.epochs"]),
+        ranks.order("set", name="patience", value=9), ranks.order("set", name="batch_size", value=4),
+    ]  # fmt: skip
+    ranks.let_go(3, 0, 1)
+    reloaded, stubborn, fixed = [ranks.answer(one) for one in orders]
+    assert reloaded["state"] == "applied" and "train.epochs needs a restart" in reloaded["detail"]
+    assert (stubborn["state"], fixed["state"]) == ("rejected", "rejected")
+    assert "rank 1: patience could not be changed: not on this rank" in stubborn["detail"]
+    ranks.until(lambda: ranks.states()[-1] == "paused" or ranks._failed())
+    assert "loss is NaN since step" in ranks.events("state")[-1]["reason"]
+    stop = ranks.ask("stop", checkpoint=False)
+    told = ranks.end()
+    assert stop["state"] == "applied" and stop["step"] in (6, 7)
+    for rank in told:
+        assert [rank["rates"][str(step)] for step in (3, 5, 6)] == [0.01, 0.002, 0.002]
+        assert max(map(int, rank["rates"])) == stop["step"]
+    assert ranks.events("checkpoint") == [] and ranks.states()[-1] == "cancelled"
 
 
 def test_a_trainer_stopped_in_two_processes_leaves_a_final_checkpoint_and_no_rank_behind(job):
@@ -71,3 +111,16 @@ def test_a_trainer_stopped_in_two_processes_leaves_a_final_checkpoint_and_no_ran
     assert [max(map(int, rank["rates"])) for rank in told] == [ranks.answer(stop)["step"]] * 2
     assert ranks.events("checkpoint")[-1]["kind"] == "final"
     assert ranks.states()[-1] == "cancelled"
+
+
+def test_when_a_rank_of_a_held_trainer_is_killed_the_other_ends_and_names_it(job):
+    ranks = job()
+    ranks.hold_back(3, 0, 1)
+    ranks.start("trainer_ranks").reached(3, 0, 1)
+    pause = ranks.order("pause", mode="hold")
+    ranks.let_go(3, 0, 1)
+    assert ranks.answer(pause)["state"] == "applied"
+    pid = ranks.kill(1)
+    ranks.end(code=None)
+    error = ranks.events("state")[-1]["error"]
+    assert error["code"] == "RankLost" and f"The job lost rank 1 (pid {pid} on " in error["message"]

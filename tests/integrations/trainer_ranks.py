@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -18,6 +20,18 @@ from gladius.integrations.torch_ranks import join
 from gladius.integrations.transformers import GladiusCallback
 
 ROWS, STEPS_PER_EPOCH = 24, 6
+
+
+class Poisoned(transformers.Trainer):
+    """Has no loss on one rank at one step."""
+
+    poison: tuple = ()
+
+    def compute_loss(self, *args, **kwargs):
+        found = super().compute_loss(*args, **kwargs)
+        if self.poison != [self.args.process_index, self.state.global_step + 1] or not self.model.training:
+            return found
+        return (found[0] * float("nan"), found[1]) if isinstance(found, tuple) else found * float("nan")
 
 
 class Waits(transformers.TrainerCallback):
@@ -40,13 +54,14 @@ class Waits(transformers.TrainerCallback):
             self.losses[state.global_step] = float(logs["loss"]).hex()
 
 
-def train(folder, *callbacks, resume=None):
+def train(folder, *callbacks, resume=None, poison=()):
     """Train two epochs of six steps; returns what a test compares."""
     waits = Waits(folder, int(os.environ["RANK"]))
     trainer = make_trainer(
         Path(folder) / "out", waits, *callbacks, model=make_model(attention_dropout=0.1), rows=make_rows(ROWS),
-        ddp_backend="gloo",
+        kind=Poisoned, ddp_backend="gloo",
     )  # fmt: skip
+    trainer.poison = poison
     run = resume() if resume is not None else None
     trainer.train(resume_from_checkpoint=run.resume_from if run is not None else None)
     weights = torch.cat([one.detach().flatten() for one in trainer.model.parameters()])
@@ -56,15 +71,41 @@ def train(folder, *callbacks, resume=None):
     }  # fmt: skip
 
 
+def offered(plan):
+    """What a script offers of its configuration file."""
+    return {
+        "config_keys": {"learning_rate": "train.rate"},
+        "read_config": lambda: json.loads(Path(plan["file"]).read_text()),
+    }
+
+
+def begun(plan, until_ended):
+    """Begin the run; one rank may have a setting of its own that it does not let go of."""
+    run = until_ended.enter_context(join(gladius.start(name="trainer")))
+    if "stubborn" in plan:
+        patience = {"now": 3}
+
+        def change(value):
+            if os.environ["RANK"] == str(plan["stubborn"]):
+                raise ValueError("not on this rank")
+            patience["now"] = value
+
+        run.adjustable("patience", get=lambda: patience["now"], set=change)
+    return run
+
+
 def main():
     plan = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(1)
     rank = os.environ["RANK"]
     (Path(plan["folder"]) / f"pid-{rank}").write_text(str(os.getpid()))
     facts = {"alone": train("/tmp/nowhere")} if plan.get("alone") else {}
-    callback = GladiusCallback(test_dataset=make_rows(4))
-    facts.update(train(plan["folder"], callback, resume=lambda: join(gladius.start(name="trainer"))))
-    gladius.finish()
+    offer = offered(plan) if plan.get("file") else {}
+    callback = GladiusCallback(test_dataset=make_rows(4), **plan.get("callback", {}), **offer)
+    with contextlib.ExitStack() as until_ended:
+        # Begun when a Trainer is made, for it is that which joins the ranks.
+        begin = functools.partial(begun, plan, until_ended)
+        facts.update(train(plan["folder"], callback, resume=begin, poison=plan.get("poison", ())))
     (Path(plan["folder"]) / f"rank-{rank}.json").write_text(json.dumps(facts))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()

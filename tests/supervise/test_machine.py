@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gladius.supervise.machine import Machine, NoGpus, NvidiaGpus, find_gpus, oom_kills, session_pids
+from gladius.supervise.machine import Machine, NoGpus, NvidiaGpus, find_gpus, oom_kills, session_pids, with_descendants
 
 GIB = 1 << 30
 
@@ -127,6 +128,19 @@ def test_a_session_is_all_its_processes(spawn: Callable[..., subprocess.Popen[st
     until(lambda: len(session_pids(process.pid)) == 3)
     assert process.pid in session_pids(process.pid)
     assert os.getpid() not in session_pids(process.pid)
+
+
+def test_what_left_the_session_is_counted_as_long_as_it_has_a_parent_in_it(
+    spawn: Callable[..., subprocess.Popen[str]], until: Callable[..., Any], tmp_path: Path
+) -> None:
+    leaves = "import subprocess; subprocess.run(['sh', '-c', 'sleep 60; true'], start_new_session=True)"
+    process = spawn(sys.executable, "-c", leaves)
+    family = until(lambda: (found := with_descendants({process.pid})) and len(found) == 3 and found)
+    assert session_pids(process.pid) == {process.pid}
+    assert os.getpid() not in family
+    assert Machine(tmp_path, NoGpus()).sample(process.pid, 0, [process.pid])["group"]["processes"] == 3
+    for pid in family:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_kernel_kills_are_counted_or_unknown() -> None:

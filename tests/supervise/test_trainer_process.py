@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gladius.pulse.identity import Identity
+from gladius.pulse.identity import Identity, process_state
+from gladius.supervise.machine import with_descendants
 from gladius.supervise.process import Trainer
 
 
@@ -90,6 +92,18 @@ def test_a_suspended_process_is_seen_as_such(tmp_path: Path, until: Callable[...
     trainer.signal_group(signal.SIGKILL)
     until(lambda: trainer.wait(0.1))
     assert not trainer.suspended
+
+
+def test_a_launchers_workers_are_suspended_and_killed_though_each_has_a_session_of_its_own(
+    tmp_path: Path, until: Callable[..., Any]
+) -> None:
+    workers = "import subprocess; [subprocess.Popen(['sleep', '60'], start_new_session=True) for _ in '12'][0].wait()"
+    trainer = spawn_trainer(tmp_path, sys.executable, "-c", workers)
+    pids = until(lambda: (found := with_descendants({trainer.identity.pid})) and len(found) == 3 and found)
+    for number, state in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "S"), (signal.SIGKILL, None)):
+        assert trainer.signal_group(number)
+        until(lambda state=state: {process_state(pid) for pid in pids} <= ({state} if state else {None, "Z"}))
+    assert trainer.wait(5)
 
 
 def test_a_command_that_is_not_there_raises(tmp_path: Path) -> None:

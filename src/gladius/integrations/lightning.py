@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import signal
+import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from gladius.integrations.loss_watch import LossWatch
 from gladius.integrations.torch_random import random_states, restore_random_states
 from gladius.integrations.torch_ranks import join
 from gladius.integrations.torch_rates import LearningRate, WeightDecay
+from gladius.pulse import preempt
 from gladius.pulse.reporter import Run
 from gladius.pulse.start import current_run, start
 
@@ -40,7 +44,8 @@ def checkpoint_of(run: Run) -> Optional[str]:
 class GladiusCallback(Callback):  # type: ignore[misc]
     """Shows a Lightning training in Gladius and obeys what people ask for, at the end of an optimizer step.
 
-    Pause (hold or release), resume, stop, checkpoint, validate (where there are validation loaders) and set.
+    Pause (hold or release), resume, stop, checkpoint, validate (where there are validation loaders), set (where there is
+    one optimizer) and, with `read_config`, reload the configuration. SIGTERM saves and leaves resumable.
 
     Args:
         run: the run to report to; by default the one that `gladius.start` began, else one of its own, which ends with the
@@ -48,7 +53,10 @@ class GladiusCallback(Callback):  # type: ignore[misc]
         checkpoint_steps, checkpoint_minutes: save that often, besides what ModelCheckpoint saves.
         keep: how many of the newest checkpoints stay; None keeps all.
         keep_best: a metric whose best checkpoint stays as well: `eval/loss`, or `-eval/accuracy` where more is better.
-        bad_loss: what a logged loss that is no finite number leads to: `warn`, `pause`, `stop` or `rollback`.
+        bad_loss: what a loss that is no finite number leads to: `warn`, `pause`, `stop` or `rollback`. All but `warn` look
+            at each batch's loss, which waits for the device.
+        config_keys: keys in the script's configuration by standard name: `{"learning_rate": "train.learning_rate"}`.
+        read_config: returns the configuration file as it is now, dotted keys and values.
 
     A resume in the middle of an epoch is exact with a loader that has `state_dict` (torchdata's StatefulDataLoader). With
     any other, `data_position` is missing from what a checkpoint says that it holds, and people are told.
@@ -64,11 +72,14 @@ class GladiusCallback(Callback):  # type: ignore[misc]
         keep: Optional[int] = None,
         keep_best: Optional[str] = None,
         bad_loss: str = "warn",
+        config_keys: Optional[Mapping[str, str]] = None,
+        read_config: Optional[Callable[[], Mapping[str, Any]]] = None,
     ) -> None:
         self._given = run
         self._cadence: Dict[str, Any] = {"every_steps": checkpoint_steps, "every_minutes": checkpoint_minutes}
         self._kept: Dict[str, Any] = {"keep_last": keep, "keep_best": keep_best}
         self._bad_loss = bad_loss
+        self._keys, self._read_config = config_keys or {}, read_config
         self._run: Optional[Run] = None
         self._owns_run = False
         self._trainer: Any = None
@@ -77,6 +88,7 @@ class GladiusCallback(Callback):  # type: ignore[misc]
         self._epoch_over = False
         self._step = 0
         self._loss: Any = None
+        self._watch: Optional[LossWatch] = None
         self._asked = False
         self._operation = contextlib.ExitStack()
 
@@ -87,10 +99,14 @@ class GladiusCallback(Callback):  # type: ignore[misc]
         self._trainer, self._step = trainer, trainer.global_step
         self._run = run = join(self._take_run())
         self._go_on(run)
+        self._take_sigterm()
         run.on("checkpoint", self._save, contents=self._contents(), **self._cadence, **self._kept)
         if trainer.enable_validation and sum(trainer.num_val_batches) > 0:
             run.on("validate", self._validate)
+        if self._read_config is not None:
+            run.on("reload_config", self._read_config)
         run.on_bad_loss(self._bad_loss)
+        self._watch = LossWatch(run.bad_loss, at_once=self._bad_loss != "warn")
         self._offer_optimizer(run)
         run.describe(first_step=1, model=_model_facts(pl_module), **self._plan())
         loop = trainer.fit_loop.epoch_loop
@@ -117,8 +133,14 @@ class GladiusCallback(Callback):  # type: ignore[misc]
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         self._loss = loss if hasattr(loss, "detach") else None
         every = trainer.log_every_n_steps
+        self._look_at_loss(trainer.global_step)
         if self._run is not None and every and trainer.global_step % every == 0 and trainer.global_step != self._step:
             self._run.log(self._numbers(), step=trainer.global_step, epoch=self._epoch())
+
+    def _look_at_loss(self, step: int) -> None:
+        """A batch that ended no optimizer step belongs to the one under way."""
+        if self._watch is not None and self._loss is not None and self._loss.numel() == 1:
+            self._watch.see(self._loss, step if step != self._step else step + 1)
 
     def _after_batch(self, data_fetcher: Any) -> None:
         """Lightning's own end of a batch, then ours when an optimizer step ended with it."""
@@ -150,6 +172,14 @@ class GladiusCallback(Callback):  # type: ignore[misc]
             self._run.finish(error)
         self._run, self._owns_run = None, False
 
+    def _take_sigterm(self) -> None:
+        """Lightning would end the training where it stands; what a script or a Slurm requeue handles stays theirs."""
+        notifier = self._trainer._signal_connector._sigterm_notifier_fn
+        handlers = getattr(signal.getsignal(signal.SIGTERM), "signal_handlers", [])
+        others = [one for one in handlers if one != notifier and getattr(one, "__module__", "") != preempt.__name__]
+        if handlers and not others and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # where the run finds it free
+
     def _take_run(self) -> Run:
         run = self._given or current_run()
         if run is not None and (run.active or run.follows or self._given is not None):
@@ -160,6 +190,8 @@ class GladiusCallback(Callback):  # type: ignore[misc]
     # Numbers
 
     def _numbers(self) -> Dict[str, float]:
+        if self._watch is not None:
+            self._watch.look()  # before a finite loss makes the run forget an earlier one
         values = _named(self._trainer.logged_metrics, ("train", ""))
         if self._loss is not None:
             values["train/loss"] = float(self._loss.detach())
@@ -205,6 +237,8 @@ class GladiusCallback(Callback):  # type: ignore[misc]
 
     def _save(self, folder: Path) -> None:
         ranks = [random_states()] if self._run is None else self._run.gather(random_states())
+        if self._watch is not None:
+            self._watch.look()
         self._trainer.save_checkpoint(str(folder / CHECKPOINT))
         if self._trainer.is_global_zero:
             progress = self._trainer.fit_loop.epoch_loop.batch_progress.current
@@ -246,10 +280,14 @@ class GladiusCallback(Callback):  # type: ignore[misc]
         optimizer, schedules = self._trainer.optimizers[0], self._trainer.lr_scheduler_configs
         rate = LearningRate(optimizer, schedules[0].scheduler if schedules else None)
         if rate.known:
-            run.adjustable("learning_rate", get=rate.get, set=rate.set, min=0, applies=rate.applies, label=rate.label)
+            key = self._keys.get("learning_rate", "")
+            run.adjustable(
+                "learning_rate", get=rate.get, set=rate.set, min=0, applies=rate.applies, key=key, label=rate.label
+            )
         decay = WeightDecay(optimizer)
         if decay.known:
-            run.adjustable("weight_decay", get=decay.get, set=decay.set, min=0, label="weight decay")
+            key = self._keys.get("weight_decay", "")
+            run.adjustable("weight_decay", get=decay.get, set=decay.set, min=0, key=key, label="weight decay")
 
     def _plan(self) -> Dict[str, Any]:
         trainer = self._trainer

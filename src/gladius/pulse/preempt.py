@@ -39,7 +39,7 @@ class Preemption:
 
     def listen(self) -> None:
         """Take the signals over, where that is possible: only the main thread may."""
-        if self._taken or threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
             return
         _listening.add(self)
         for number in _signals():
@@ -47,7 +47,7 @@ class Preemption:
             # A run before this one that was never finished may still be listening: that is no handler of the script's.
             if handler is signal.SIG_DFL or getattr(handler, "__func__", None) is Preemption._notice:
                 signal.signal(number, self._notice)
-                self._taken.append(number)
+                self._taken = sorted({*self._taken, number})
 
     def forget(self) -> None:
         """Give the signals back."""

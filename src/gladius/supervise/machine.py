@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import psutil
 
 _log = logging.getLogger("gladius.supervise")
 
+_PROC = platform.system() == "Linux"
 _THROTTLE_REASONS = {
     0x04: "power cap",
     0x08: "hardware slowdown",
@@ -107,7 +109,7 @@ def find_gpus() -> Gpus:
 
 
 class Machine:
-    """Reads the whole machine and the processes of one session."""
+    """Reads the whole machine and the processes of one run."""
 
     def __init__(self, root: Path, gpus: Gpus | None = None) -> None:
         self._root = root
@@ -115,10 +117,14 @@ class Machine:
         self._processes: dict[int, psutil.Process] = {}
         psutil.cpu_percent()
 
-    def sample(self, session: int | None, console_bytes: int) -> dict[str, Any]:
-        """Return the payload of a `system` event; `session` is the trainer's session id."""
+    def sample(self, session: int | None, console_bytes: int, roots: Iterable[int] = ()) -> dict[str, Any]:
+        """Return the payload of a `system` event.
+
+        The run's processes are those of the trainer's `session`, the `roots` (the trainer, the ranks of its job), and all
+        that they started.
+        """
         ram, swap, disk = psutil.virtual_memory(), _swap(), psutil.disk_usage(str(self._root))
-        pids = session_pids(session) if session is not None else set()
+        pids = with_descendants({*(session_pids(session) if session is not None else ()), *roots})
         return {
             "cpu": psutil.cpu_percent(),
             "ram": {"used": ram.total - ram.available, "total": ram.total},
@@ -156,6 +162,30 @@ def session_pids(session: int) -> set[int]:
             if os.getsid(pid) == session:
                 members.add(pid)
     return members
+
+
+def with_descendants(pids: set[int]) -> set[int]:
+    """Return the processes and all that they started: a launcher gives each rank of its job a session of its own."""
+    if not pids:
+        return set()
+    children: dict[int, list[int]] = {}
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError, psutil.Error):
+            children.setdefault(_parent(pid), []).append(pid)
+    family, unseen = set(), list(pids)
+    while unseen:
+        pid = unseen.pop()
+        if pid not in family:
+            family.add(pid)
+            unseen += children.get(pid, [])
+    return family
+
+
+def _parent(pid: int) -> int:
+    if not _PROC:
+        return psutil.Process(pid).ppid()
+    # psutil would read the same file twice for each process of the machine.
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split(maxsplit=2)[1])
 
 
 def _swap() -> dict[str, int]:

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gladius.pulse.identity import Identity, process_state
+from gladius.supervise.machine import with_descendants
 
 _POLL_S = 0.1
+_NEVER_PASSED_ON = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT}
 
 
 class Trainer:
@@ -77,14 +79,31 @@ class Trainer:
         return not self.ended and process_state(self.identity.pid) in ("T", "t")
 
     def signal_group(self, number: int) -> bool:
-        """Signal the whole process group, never a stranger: only while the very process that we know lives."""
+        """Signal the whole process group, never a stranger: only while the very process that we know lives.
+
+        What it started outside of its group (a launcher's ranks) is reached too by the signals that it cannot pass on.
+        """
         if self.ended or not self.identity.alive():
             return False
         try:
-            os.killpg(os.getpgid(self.identity.pid), number)
+            group = os.getpgid(self.identity.pid)
+            outside = self._outside(group) if number in _NEVER_PASSED_ON else []
+            os.killpg(group, number)
         except (ProcessLookupError, PermissionError):
             return False
+        for pid in outside:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
         return True
+
+    def _outside(self, group: int) -> list[int]:
+        """Its descendants that are in other process groups."""
+        found = []
+        for pid in with_descendants({self.identity.pid}):
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(pid) != group:
+                    found.append(pid)
+        return found
 
     def kill_leftovers(self) -> None:
         """End what a killed trainer left in its group (workers); an empty group is no error."""

@@ -186,12 +186,18 @@ class Supervisor:
         assert self.trainer is not None
         console = self.directory.console_log
         size = console.stat().st_size if console.exists() else 0
-        sample = self._machine.sample(self.trainer.session, size)
+        sample = self._machine.sample(self.trainer.session, size, self._roots)
         self.stream.write("system", sample)
         for alert in self._alarms.of(sample):
             self.stream.write("alert", alert)
         self.stream.check_file()
         self.stream.sync()
+
+    @property
+    def _roots(self) -> list[int]:
+        """The trainer and the ranks of its job, as far as they live on this machine."""
+        assert self.trainer is not None
+        return [one.pid for one in (self.trainer.identity, *self.observed.ranks) if one.alive()]
 
     def _watch_life(self) -> None:
         """Write when the steps of an instrumented trainer stop coming, and when they come again."""
@@ -202,7 +208,7 @@ class Supervisor:
             return
         self._stalled = stalled
         assert self.trainer is not None
-        activity = self._machine.sample(self.trainer.session, 0)
+        activity = self._machine.sample(self.trainer.session, 0, self._roots)
         gpus = [gpu["utilisation"] for gpu in activity["gpus"] if gpu["utilisation"] is not None]
         silence = max(0.0, time.time() - current.status["timestamp"])
         fields = {"event": "began" if stalled else "ended", "seconds": silence, "limit": 60.0}
@@ -345,7 +351,7 @@ class Supervisor:
         """Finish the record; each step is safe to repeat, for a supervisor that died in the middle of it."""
         for terminate in self._terminates:
             self._answer(terminate, "applied")
-        if self.trainer is not None and verdict.verdict in ("killed", "out_of_memory"):
+        if self.trainer is not None and verdict.verdict in ("killed", "out_of_memory", "unknown"):
             self.trainer.kill_leftovers()
             self.observed.read()
             self.trainer.kill_ranks(self.observed.ranks)
