@@ -29,9 +29,16 @@ class NextTokenAccuracy:
             self._hook.remove()
 
     def _after(self, module: Any, _args: Tuple[Any, ...], kwargs: Dict[str, Any], output: Any) -> None:
+        if module.training:
+            return
+        right, told = getattr(output, "is_top1", None), getattr(output, "label_mask", None)
+        if right is not None and told is not None:  # TRL's head, which makes no logits
+            self._hits = self._hits + right.sum()
+            self._counted = self._counted + told.sum()
+            return
         labels: Any = kwargs.get("labels")
         logits: Any = getattr(output, "logits", None)
-        if module.training or labels is None or getattr(logits, "ndim", 0) != 3 or logits.shape[:2] != labels.shape:
+        if labels is None or getattr(logits, "ndim", 0) != 3 or logits.shape[:2] != labels.shape:
             return
         wanted = labels[:, 1:]
         counted = wanted != _IGNORED

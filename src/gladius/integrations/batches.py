@@ -6,7 +6,9 @@ from typing import Any, Dict, Optional, Tuple
 
 
 class BatchWatch:
-    """Looks at the inputs of every training forward pass; passes in evaluation mode are not counted.
+    """Looks at the inputs of every training forward pass.
+
+    Passes in evaluation mode, and those from which nothing is learned (a reference model's), are not counted.
 
     `mask` is the attention mask of the pass under way, flattened to [batch * length], or None where there is none.
     """
@@ -28,7 +30,9 @@ class BatchWatch:
         self._hook.remove()
 
     def _before(self, module: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> None:
-        if not module.training:
+        import torch
+
+        if not module.training or not torch.is_grad_enabled():
             return
         mask: Any = kwargs.get("attention_mask")
         ids: Any = kwargs.get("input_ids", args[0] if args else None)

@@ -6,12 +6,16 @@ Greedy, so that the same weights give the same text, and two evaluations differ 
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from gladius.pulse.randomness import preserved
 
-Given = Union[str, Mapping[str, Any]]
-"""A prompt, or a mapping with `prompt` (text) or `input_ids`, and `reference` where the right answer is known."""
+Turns = Sequence[Mapping[str, Any]]
+"""A conversation: `role` and `content` of each turn."""
+
+Given = Union[str, Turns, Mapping[str, Any]]
+"""A prompt, text or conversation; or a mapping with `prompt` or `input_ids`, and `reference` (or `completion`) where the
+right answer is known; or one with `messages`, whose last turn, if it is the assistant's, is the right answer."""
 
 
 class Prompt(NamedTuple):
@@ -59,14 +63,19 @@ class Samples:
         return [self._row(prompt, answer[longest:]) for prompt, answer in rows]
 
     def _prompt(self, given: Given) -> Prompt:
-        fields: Mapping[str, Any] = {"prompt": given} if isinstance(given, str) else given
+        fields: Mapping[str, Any] = given if isinstance(given, Mapping) else {"prompt": given}
+        asked, reference = _asked(fields)
         ids = fields.get("input_ids")
-        if ids is None:
-            ids = self._tokenizer(fields["prompt"])["input_ids"]
-        ids = [int(one) for one in ids]
+        ids = [int(one) for one in (self._ids(asked) if ids is None else ids)]
         if not ids:
             raise ValueError("a prompt needs at least one token: {!r}".format(given))
-        return Prompt(ids, fields.get("prompt") or self._text(ids), fields.get("reference"))
+        return Prompt(ids, as_text(asked) if asked else self._text(ids), reference)
+
+    def _ids(self, asked: Union[str, Turns]) -> Any:
+        if isinstance(asked, str):
+            return self._tokenizer(asked)["input_ids"]
+        text = self._tokenizer.apply_chat_template(list(asked), add_generation_prompt=True, tokenize=False)
+        return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _settings(self, model: Any) -> Any:
         """Settings of our own: those of the model may ask for sampling."""
@@ -93,6 +102,34 @@ class Samples:
 
     def _text(self, ids: List[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True)).strip()
+
+
+def as_text(given: Any) -> str:
+    """A text as it is; a conversation as its turns, without the role where there is but one."""
+    if isinstance(given, str):
+        return given
+    turns = [turn for turn in given or () if isinstance(turn, Mapping)]
+    if len(turns) == 1:
+        return _content(turns[0])
+    return "\n".join("{}: {}".format(turn.get("role", ""), _content(turn)) for turn in turns)
+
+
+def _content(turn: Mapping[str, Any]) -> str:
+    content = turn.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join(str(part.get("text", "")) for part in content or () if isinstance(part, Mapping))
+
+
+def _asked(fields: Mapping[str, Any]) -> Tuple[Any, Optional[str]]:
+    """What the model is asked, and the right answer where it is known."""
+    answer = fields.get("reference", fields.get("completion"))
+    turns = fields.get("messages")
+    if not turns:
+        return fields.get("prompt"), None if answer is None else as_text(answer)
+    if turns[-1].get("role") == "assistant":
+        return turns[:-1], as_text(turns[-1:]) if answer is None else as_text(answer)
+    return turns, None if answer is None else as_text(answer)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from gladius.integrations import found_trainer, resumed_weights, trainer_memory
+from gladius.integrations import found_trainer, resumed_weights, trainer_memory, trl_trainers
 from gladius.integrations.accuracy import NextTokenAccuracy
 from gladius.integrations.found_trainer import Found
 from gladius.integrations.loss_guard import LossGuard
@@ -37,6 +37,7 @@ class Wishes(NamedTuple):
     test_dataset: Optional[Any] = None
     samples: Sequence[Given] = ()
     sample_tokens: int = 24
+    completions: int = 4
     keys: Mapping[str, str] = {}
     read_config: Optional[Callable[[], Mapping[str, Any]]] = None
 
@@ -59,6 +60,7 @@ class TrainerControls:
         self._samples: Optional[Samples] = None
         self._samples_failed = False
         self._sampled_at: Optional[int] = None
+        self._completions = trl_trainers.Completions(self._trainer, wishes.completions)
         self._untold: Optional[int] = None
         self._memory: Optional[Memory] = None
         self._folder: Optional[Path] = None
@@ -176,7 +178,8 @@ class TrainerControls:
         if self._trainer.args.save_only_model:
             return ["model"]
         scaler = ["scaler"] if getattr(self._trainer.accelerator, "scaler", None) is not None else []
-        position = [] if self._trainer.args.ignore_data_skip else ["data_position"]
+        exact = not self._trainer.args.ignore_data_skip and trl_trainers.resumes_exactly(self._trainer)
+        position = ["data_position"] if exact else []
         return ["model", "optimizer", "scheduler", *scaler, "random_states", *position, "counters"]
 
     # Evaluations
@@ -188,6 +191,7 @@ class TrainerControls:
             values = metric_values(found_trainer.evaluate(self._trainer, split, dataset))
         finally:
             counter.close()
+            self._completions.pass_over()
         share = counter.share(self._run.gather)
         if share is not None:  # the script's own word on it wins
             values.setdefault("{}/accuracy".format(split), share)
@@ -206,6 +210,16 @@ class TrainerControls:
         except Exception as error:  # noqa: BLE001
             # The user's model: whatever its generation raises, it is no reason to end a training.
             self._tell_failed_samples(error)
+
+    def show_completions(self) -> None:
+        """Record some of what a trainer generated for its newest batch."""
+        rows = self._completions.take()
+        if rows:
+            self._run.sample(self._trainer.state.global_step, rows)
+
+    def pass_over_completions(self) -> None:
+        """An evaluation is over: what was generated last is its own."""
+        self._completions.pass_over()
 
     def _prepare_samples(self) -> None:
         tokenizer = self._trainer.processing_class

@@ -6,23 +6,30 @@ import math
 from pathlib import PurePath
 from typing import Any, Dict, Mapping, Optional
 
+from gladius.integrations import adapters
 from gladius.integrations.router import expert_counts
 
 _SUMMARY_NAMES = {"train_loss": "train/mean_loss", "train_samples_per_second": "train/mean_samples_per_second"}
 _SUMMARY_NAMES["train_steps_per_second"] = "train/mean_steps_per_second"
 _SUMMARY_NAMES["num_input_tokens_seen"] = "train/tokens_seen"
+_OWN_SPACES = ("train/", "eval/", "test/", "moe/")
+_RUNTIME = "_runtime"
 
 
 def metric_values(logs: Mapping[str, Any]) -> Dict[str, float]:
     """Rename one log of the Trainer; what is no number is left out.
 
     The summary at the end of training has names of its own: `train_loss` there is a mean over the run, no point of the
-    loss curve.
+    loss curve. TRL's trainers add numbers of their own, under `eval_` whatever was evaluated; the loss beside them
+    tells what it was.
     """
     values = {}
+    evaluated = _evaluated(logs)
     for name, value in logs.items():
         if name in ("epoch", "step") or isinstance(value, (bool, str)):
             continue
+        if evaluated is not None and name.startswith("eval_") and not name.startswith(evaluated + "_"):
+            name = "{}_{}".format(evaluated, name[len("eval_") :])  # noqa: PLW2901
         try:
             values[_metric_name(name)] = float(value)
         except (TypeError, ValueError, RuntimeError):
@@ -30,13 +37,20 @@ def metric_values(logs: Mapping[str, Any]) -> Dict[str, float]:
     return values
 
 
+def _evaluated(logs: Mapping[str, Any]) -> Optional[str]:
+    """What an evaluation's numbers begin with (`test`, `eval_math`), where it is another prefix than `eval`."""
+    prefixes = [name[: -len(_RUNTIME)] for name in logs if name.endswith(_RUNTIME)]
+    return prefixes[0] if len(prefixes) == 1 and prefixes[0] not in ("eval", "train") else None
+
+
 def _metric_name(name: str) -> str:
+    """Training's where nothing else is said, as in the Trainer's own TensorBoard: `rewards/margins` is `train/...`."""
     if name in _SUMMARY_NAMES:
         return _SUMMARY_NAMES[name]
     for prefix in ("eval", "test", "train"):
         if name.startswith(prefix + "_"):
             return "{}/{}".format(prefix, name[len(prefix) + 1 :])
-    return name if "/" in name else "train/" + name
+    return name if name.startswith(_OWN_SPACES) else "train/" + name
 
 
 def plan_facts(args: Any, state: Any, loader: Any) -> Dict[str, Any]:
@@ -57,14 +71,14 @@ def plan_facts(args: Any, state: Any, loader: Any) -> Dict[str, Any]:
 
 def model_facts(model: Any) -> Dict[str, Any]:
     """Name, number of parameters, experts per layer and per token; what is not known is left out."""
-    from transformers.trainer_pt_utils import get_model_param_count
-
     config = getattr(model, "config", None)
     experts, active = expert_counts(config) if config is not None else (None, None)
-    name = PurePath(str(getattr(config, "name_or_path", "") or "")).name or type(model).__name__
+    name = PurePath(str(getattr(config, "name_or_path", "") or "")).name or type(adapters.base_of(model)).__name__
+    parameters, trainable = adapters.parameter_counts(model)
     facts = {
         "name": name,
-        "parameters": int(get_model_param_count(model)),
+        "parameters": parameters,
+        "trainable_parameters": trainable,
         "experts": experts,
         "active_experts": active,
     }
@@ -80,7 +94,12 @@ def config_facts(args: Any, model: Any) -> Dict[str, Any]:
     plain = {key: value for key, value in known.items() if _is_plain(value) and not _is_private(key)}
     plain["n_gpu"] = max(1, int(getattr(args, "n_gpu", 1) or 1))
     dtype = str(getattr(model, "dtype", "") or "").rpartition(".")[2]
-    return {"training_arguments": plain, **({"model_dtype": dtype} if dtype else {})}
+    adapter = adapters.facts(model)
+    return {
+        "training_arguments": plain,
+        **({"model_dtype": dtype} if dtype else {}),
+        **({"adapter": adapter} if adapter else {}),
+    }
 
 
 def _is_plain(value: Any) -> bool:

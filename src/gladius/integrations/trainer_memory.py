@@ -1,8 +1,9 @@
 """Keep in a checkpoint what a Trainer forgets when it is resumed. Upstream: a save. Downstream: the resumed Trainer.
 
-Three things: the loss summed up since its last log, the random state from which the epoch's order was drawn (where the
-order comes from the global one: a checkpoint from the middle of an epoch holds a later state), and what a person changed
-live. Every number is written as `float.hex`, so that the resumed run logs the same loss to the last bit.
+Three things: the loss (with TRL also entropy, accuracy and the like) summed up since its last log; the random state from
+which the epoch's order was drawn, where it comes from the global one (a checkpoint from the middle of an epoch holds a later
+state); and what a person changed live. Every number is written as `float.hex`, so that the resumed run logs the same loss
+to the last bit.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import base64
 import json
 from pathlib import Path
 from typing import Any, Dict, Mapping, NamedTuple, Optional
+
+from gladius.integrations import trl_trainers
 
 FILE = "gladius_trainer.json"
 
@@ -29,6 +32,7 @@ class Memory(NamedTuple):
     due: bool
     epoch_random: Optional[str]
     live: Mapping[str, Any]
+    trl: Mapping[str, Any] = {}
 
     @property
     def mean_loss(self) -> float:
@@ -43,6 +47,9 @@ def write(trainer: Any, folder: Path, live: Mapping[str, Any], epoch_random: Opt
         facts["since"] = trainer._globalstep_last_logged
         facts["loss"] = float(trainer._tr_loss).hex()
         facts["due"] = bool(trainer.control.should_log)
+    trl = trl_trainers.window(trainer)
+    if trl:
+        facts["trl"] = trl
     (folder / file_of(trainer.args.process_index)).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
@@ -60,14 +67,17 @@ def read(folder: Path, rank: int = 0) -> Optional[Memory]:
         step = int(facts["step"])
         loss = float.fromhex(facts.get("loss", "0x0p+0"))
         since, due = int(facts.get("since", step)), bool(facts.get("due", False))
-        return Memory(step, since, loss, due, facts["epoch_random"], dict(facts["live"]))
+        return Memory(step, since, loss, due, facts["epoch_random"], dict(facts["live"]), dict(facts.get("trl", {})))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def restore_window(trainer: Any, memory: Memory) -> None:
     """Go on summing where the checkpoint was saved; called when the Trainer has begun with an empty window."""
-    if memory.due or not hasattr(trainer, "_tr_loss") or memory.step != trainer.state.global_step:
+    if memory.step != trainer.state.global_step:
+        return
+    trl_trainers.restore_window(trainer, memory.trl, memory.due)
+    if memory.due or not hasattr(trainer, "_tr_loss"):
         return  # the log of that step closed the window
     trainer._tr_loss.fill_(memory.loss)
     trainer._globalstep_last_logged = memory.since

@@ -69,9 +69,11 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         nan_policy: what a loss that is no finite number leads to: `warn`, `pause`, `stop` or `rollback`. All but `warn`
             look at each step's loss, which waits for the device.
         test_dataset: what `validate` on the test split evaluates.
-        samples: prompts (texts, or mappings with `prompt` or `input_ids`, and `reference`) that the model answers at
-            each evaluation; needs a Trainer with a `processing_class`.
+        samples: prompts (texts, conversations, rows of a data set with `prompt` and `completion` or with `messages`, or
+            mappings with `input_ids` and `reference`) that the model answers at each evaluation; needs a Trainer with a
+            `processing_class`.
         sample_tokens: the most tokens of an answer.
+        completions: how many of its own completions a trainer that generates (GRPO, RLOO) shows with each log; 0 is none.
         config_keys: keys in the script's configuration by standard name: `{"learning_rate": "train.learning_rate"}`.
         read_config: returns the configuration file as it is now, dotted keys and values.
 
@@ -98,6 +100,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         test_dataset: Optional[Any] = None,
         samples: Sequence[Given] = (),
         sample_tokens: int = 24,
+        completions: int = 4,
         config_keys: Optional[Mapping[str, str]] = None,
         read_config: Optional[Callable[[], Mapping[str, Any]]] = None,
     ) -> None:
@@ -109,7 +112,8 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         self._given = run
         self._wishes = Wishes(
             Path(publish_to) if publish_to is not None else None, keep, keep_best, checkpoint_steps, checkpoint_minutes,
-            nan_policy, test_dataset, samples, sample_tokens, config_keys or {}, read_config,
+            nan_policy, test_dataset, samples, sample_tokens, completions, config_keys or {},
+            read_config,
         )  # fmt: skip
         self._failed_events: Set[str] = set()
         self._run: Optional[Run] = None
@@ -221,6 +225,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             self._begin_window()
         if "train/loss" in values and self._controls is not None:
             self._controls.look_behind_filter()
+            self._controls.show_completions()
         self._run.log(values, step=state.global_step, epoch=state.epoch)
 
     def _tokens_of_all_ranks(self) -> Optional[int]:
@@ -245,6 +250,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, _args: Any, _state: Any, control: Any, **_: Any) -> None:
         """The evaluation is over but for the samples; a save may follow."""
         if self._controls is not None and self._run is not None and self._run.active:
+            self._controls.pass_over_completions()
             self._controls.sample()
         self._end_operation()
         if control.should_save:

@@ -124,6 +124,10 @@ class _Known:
         """What the framework says it trains with."""
         return _among(self._trainer, keys, kind, "trainer")
 
+    def told_by_trainer(self, key: str) -> Any:
+        """What the framework itself told under this very key."""
+        return self._trainer.get(key)
+
     def of_model(self, name: str, kind: Callable[[Any], Any]) -> ConfigValue:
         """What the trainer says of its model."""
         value = kind(self.told.get(f"model.{name}"))
@@ -142,9 +146,26 @@ def _model(known: _Known) -> ModelConfigFacts:
     return ModelConfigFacts(
         name=_first(known.of_model("name", _text), name),
         parameters=_first(known.of_model("parameters", _whole), known.launched(*_PARAMETERS, kind=_whole)),
+        trainable_parameters=known.of_model("trainable_parameters", _whole),
+        adapter=_adapter(known),
         experts=_first(known.of_model("experts", _whole), _own(known, own[0], _EXPERTS)),
         active_experts=_first(known.of_model("active_experts", _whole), _own(known, own[1], _ACTIVE)),
     )
+
+
+def _adapter(known: _Known) -> ConfigValue:
+    """What is trained of a model that is not trained whole, in the words of its makers."""
+    told = {
+        name: known.told_by_trainer(f"adapter.{name}") for name in ("kind", "rank", "alpha", "dropout", "base_bits")
+    }
+    if not told["kind"]:
+        return _DASH
+    words = [str(told["kind"])]
+    words += [f"{name} {told[name]:g}" for name in ("rank", "alpha", "dropout") if _number(told[name]) is not None]
+    words += [f"{told['base_bits']}-bit base"] if told["base_bits"] else []
+    targets = known.told_by_trainer("adapter.target_modules")
+    text = ", ".join(words) + (f": {targets}" if targets else "")
+    return ConfigValue(value=text, source="trainer", key="adapter")
 
 
 def _own(known: _Known, key: str | None, keys: tuple[str, ...]) -> ConfigValue:

@@ -21,7 +21,7 @@ from pulse_wrapper import safe_read_json
 
 T = TypeVar("T", bound=Wire)
 
-TOLD = frozenset({"training_arguments", "model_dtype", "torch_loop"})
+TOLD = frozenset({"training_arguments", "model_dtype", "adapter", "torch_loop"})
 """Parts of `hello.config` in which a framework says what it trains with; nobody launched it with these words."""
 
 

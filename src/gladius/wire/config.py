@@ -32,6 +32,8 @@ class ModelConfigFacts(Wire):
 
     name: ConfigValue
     parameters: ConfigValue
+    trainable_parameters: ConfigValue
+    adapter: ConfigValue
     experts: ConfigValue
     active_experts: ConfigValue
 

@@ -42,6 +42,7 @@ class ModelInfo(Wire):
 
     name: str | None = None
     parameters: int | None = None
+    trainable_parameters: int | None = Field(default=None, description="Of an adapter: its own alone")
     experts: int | None = None
     active_experts: int | None = None
 

@@ -15,7 +15,14 @@ const said = (value: ConfigValue['value'], more: Partial<ConfigValue> = {}): Con
 const SNAPSHOT: ConfigSnapshot = {
   file: null,
   live_changes: 1,
-  model: { name: said('moe'), parameters: said(3_100_000), experts: said(8), active_experts: said(2) },
+  model: {
+    name: said('moe'),
+    parameters: said(3_100_000),
+    trainable_parameters: said(620_000),
+    adapter: said('lora, rank 8'),
+    experts: said(8),
+    active_experts: said(2),
+  },
   training: {
     batch_size: said(16),
     gradient_accumulation: said(4),
@@ -53,6 +60,8 @@ describe('the snapshot in lines', () => {
   it('says what is known, and a dash for the rest', () => {
     expect(shown(SNAPSHOT)).toMatchObject({
       'config.experts': '8, 2 per token',
+      'config.parameters': '3.1M, 620k trained',
+      'config.adapter': 'lora, rank 8',
       'config.accumulation': '4 × 2 devices',
       'config.effective': '128',
       'config.warmup': '10 %',

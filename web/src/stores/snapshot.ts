@@ -42,6 +42,13 @@ function line(label: Key, value: ConfigValue, show: (value: unknown) => string =
   return { label, text: known ? show(value.value) : UNKNOWN, title: sourceText(value), was };
 }
 
+/** All weights, and those that are trained where not all are. */
+function parametersText(all: number, model: ConfigSnapshot['model']): string {
+  const trained = model.trainable_parameters.value;
+  if (typeof trained !== 'number' || trained === all) return compact(all);
+  return t('config.trained', { all: compact(all), trained: compact(trained) });
+}
+
 export function groups(snapshot: ConfigSnapshot): Group[] {
   const { model, training, optimization, checkpointing } = snapshot;
   return [
@@ -57,7 +64,8 @@ export function groups(snapshot: ConfigSnapshot): Group[] {
                 active: settingText(model.active_experts.value),
               }),
         ),
-        line('config.parameters', model.parameters, value => compact(value as number)),
+        line('config.parameters', model.parameters, value => parametersText(value as number, model)),
+        ...(model.adapter.value === null ? [] : [line('config.adapter', model.adapter)]),
       ],
     },
     {

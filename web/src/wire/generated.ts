@@ -528,6 +528,8 @@ export interface ConfigFile {
 export interface ModelConfigFacts {
   name: ConfigValue;
   parameters: ConfigValue;
+  trainable_parameters: ConfigValue;
+  adapter: ConfigValue;
   experts: ConfigValue;
   active_experts: ConfigValue;
 }
@@ -783,6 +785,10 @@ export interface Hello {
 export interface ModelInfo {
   name?: string | null;
   parameters?: number | null;
+  /**
+   * Of an adapter: its own alone
+   */
+  trainable_parameters?: number | null;
   experts?: number | null;
   active_experts?: number | null;
 }

@@ -25,6 +25,8 @@ export const config = {
   'config.experts': 'Experts',
   'config.experts_active': '{experts}, {active} per token',
   'config.parameters': 'Parameters',
+  'config.trained': '{all}, {trained} trained',
+  'config.adapter': 'Adapter',
   'config.per_device': 'Per device',
   'config.accumulation': 'Accumulation',
   'config.devices': '{n} × {devices} devices',

@@ -27,6 +27,8 @@ export const config: Record<keyof typeof english, string> = {
   'config.experts': 'Эксперты',
   'config.experts_active': '{experts}, на токен {active}',
   'config.parameters': 'Параметры',
+  'config.trained': '{all}, обучаются {trained}',
+  'config.adapter': 'Адаптер',
   'config.per_device': 'На устройство',
   'config.accumulation': 'Накопление',
   'config.devices': '{n} × устройств {devices}',
