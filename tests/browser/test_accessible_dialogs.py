@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from judge import violations
 from steered_run import Guest, SteeredHome
 
 pytestmark = pytest.mark.browser
 
 Until = Callable[..., Any]
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
-RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations']}"
 LOOKS = {
     "dark": ("dark", {"viewport": {"width": 1440, "height": 900}}),
     "light-phone": ("light", {"viewport": {"width": 390, "height": 844}}),
@@ -38,8 +36,6 @@ MENUS = ("Ways to pause", "What to validate on", "User menu", "More for the log"
 
 @pytest.fixture(scope="module", params=LOOKS)
 def guest(request: pytest.FixtureRequest, browser: Any, steered_home: SteeredHome) -> Iterator[Guest]:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed: npm --prefix web ci")
     theme, options = LOOKS[request.param]
     context = browser.new_context(locale="en-US", reduced_motion="reduce", **options)
     context.add_init_script(f"localStorage.gladius_theme = '{theme}'; localStorage.gladius_language = 'en'")
@@ -63,11 +59,7 @@ def page(guest: Guest, until: Until) -> Any:
 
 
 def judged(page: Any, what: str, within: str = ":root") -> None:
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(f"place => axe.run(place, {RULES}).then(result => result.violations)", within)
-    told = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
-    assert told == [], what
+    assert violations(page, within) == [], what
 
 
 def fits(page: Any, what: str) -> None:

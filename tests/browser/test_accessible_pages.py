@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from judge import violations
 from steered_run import Guest, SteeredHome
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 LOOKS = [("dark", "en", 1440), ("light", "ru", 390)]
 PATHS = ["/", "/runs", "/settings", "/nothing/here"]
-RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations']}"
 
 
 @pytest.fixture(scope="module", params=LOOKS, ids=lambda look: "-".join(map(str, look)))
 def guest(request: pytest.FixtureRequest, browser: Any, steered_home: SteeredHome) -> Iterator[Guest]:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed: npm --prefix web ci")
     theme, language, width = request.param
     context = browser.new_context(
         viewport={"width": width, "height": 844}, locale="en-US", reduced_motion="reduce",
@@ -31,19 +27,6 @@ def guest(request: pytest.FixtureRequest, browser: Any, steered_home: SteeredHom
     yield guest
     assert guest.foreign == [], "a request left the machine"
     context.close()
-
-
-def violations(page: Any) -> list[str]:
-    """What axe finds serious or critical, one line for each element."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(f"axe.run(document, {RULES}).then(result => result.violations)")
-    return [
-        f"{one['id']}: {node['html'][:200]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 def overflow(page: Any) -> int:

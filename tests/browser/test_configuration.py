@@ -7,24 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judge import violations
 
 pytestmark = pytest.mark.browser
-
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 
 
 def file_of(steered: Any) -> Path:
     return Path(steered.server.home.run(steered.run_id).root) / "config.yaml"
-
-
-def violations(page: Any) -> list[str]:
-    """What axe finds against WCAG 2.2 AA, one line each."""
-    if not AXE.is_file():
-        return []
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}"
-    found = page.evaluate(f"axe.run(document, {rules}).then(result => result.violations)")
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
 def write(editor: Any, old: str, new: str, text: str) -> str:

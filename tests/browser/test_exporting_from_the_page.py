@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from console_fixtures import train  # noqa: F401
 from console_server import ConsoleServer
+from judge import violations
 from scripted_run import ScriptedRun
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 TRIES = """async () => {
   const told = {};
   const ways = {
@@ -65,9 +65,7 @@ def test_what_is_chosen_is_what_lands_on_the_disk(seen: tuple[ScriptedRun, Any],
     page.get_by_role("button", name="Export metrics").first.click()
     dialog = page.get_by_role("dialog", name="Export metrics")
     save = dialog.get_by_role("button", name="Download").click
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run('dialog[open]')")["violations"]
-    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    assert violations(page, within="dialog[open]") == []
 
     dialog.get_by_role("checkbox", name="SVG").check()
     name, data = downloaded(page, save)

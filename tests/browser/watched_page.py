@@ -8,20 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from alert_story import Told
 from console_server import ConsoleServer
+from judge import violations
 from signed_in import Visit
 
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home
 
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
-
 
 class LiveStory(Told):
     """A run told in real time: what is appended happens now. It holds its supervisor's lock, so that no other attaches."""
+
+    behind = 0.0
+    """Seconds by which what is told lies in the past."""
 
     def __init__(self, home: Home, me: Identity) -> None:
         self.lock: FileLock | None = None
@@ -34,7 +35,7 @@ class LiveStory(Told):
         return super().attempt_begins(attempt, **hello)
 
     def clock(self) -> float:
-        return time.time()
+        return time.time() - self.behind
 
 
 class House:
@@ -135,14 +136,7 @@ class Guest(Visit):
         return int("".join(filter(str.isdigit, words)) or 0)
 
     def violations(self, within: str = ":root") -> list[str]:
-        """What axe finds against WCAG 2.2 AA, one line each; `within` what lies over a page that it covers in part."""
-        if not AXE.is_file():
-            pytest.skip("axe-core is not installed: npm --prefix web ci")
-        if not self.page.evaluate("'axe' in window"):
-            self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}"
-        found = self.page.evaluate(f"place => axe.run(place, {rules}).then(result => result.violations)", within)
-        return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+        return violations(self.page, within)
 
     def close(self) -> None:
         self.context.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gladius.server.credentials import Credentials
+from gladius.server.login_page import login_page
 from gladius.server.problems import problem
 
 router = APIRouter(include_in_schema=False)
@@ -17,52 +17,9 @@ router = APIRouter(include_in_schema=False)
 _MAX_BODY = 4096
 _COOKIE_DAYS = 30
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Gladius</title>
-<style>
-:root {{ color-scheme: dark light; --bg: #0e1116; --card: #161b22; --line: #2b333d; --text: #e6edf3; --dim: #9aa7b4;
-  --accent: #4c9aff; --bad: #ff7b72; }}
-@media (prefers-color-scheme: light) {{ :root {{ --bg: #f5f7fa; --card: #fff; --line: #d5dbe3; --text: #17202a;
-  --dim: #55606c; --accent: #0b62d6; --bad: #b3261e; }} }}
-* {{ box-sizing: border-box; }}
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 16px; background: var(--bg);
-  color: var(--text); font: 15px/1.5 system-ui, sans-serif; }}
-main {{ width: 100%; max-width: 400px; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
-  padding: 32px; }}
-h1 {{ margin: 0 0 8px; font-size: 22px; }}
-p {{ margin: 0 0 24px; color: var(--dim); }}
-label {{ display: block; margin-bottom: 8px; }}
-input {{ width: 100%; padding: 10px 12px; font: 14px ui-monospace, monospace; color: inherit; background: var(--bg);
-  border: 1px solid var(--line); border-radius: 8px; }}
-button {{ width: 100%; margin-top: 16px; padding: 11px; font: inherit; font-weight: 600; color: #fff;
-  background: var(--accent); border: 0; border-radius: 8px; cursor: pointer; }}
-input:focus-visible, button:focus-visible {{ outline: 2px solid var(--accent); outline-offset: 2px; }}
-code {{ font: 13px ui-monospace, monospace; }}
-.error {{ color: var(--bad); margin: 12px 0 0; }}
-</style>
-</head>
-<body>
-<main>
-<h1>Gladius</h1>
-<p>Paste the token, or open the address that <code>gladius up</code> printed.</p>
-<form method="post" action="{action}">
-<label for="token">Token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-{error}
-<button type="submit">Sign in</button>
-</form>
-</main>
-</body>
-</html>
-"""
-
 
 @router.get("/login")
-async def login_page(request: Request) -> Response:
+async def ask(request: Request) -> Response:
     """The page that asks for the token."""
     return _page(request)
 
@@ -77,7 +34,7 @@ async def login(request: Request) -> Response:
             return problem(413, "too_large", "That is no token.")
     token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
     if not _credentials(request).token_right(token):
-        return _page(request, "This is not the token of this server.", 401)
+        return _page(request, wrong=True)
     return with_cookie(request, RedirectResponse(home_of(request), status_code=303))
 
 
@@ -126,12 +83,10 @@ def home_of(request: Request) -> str:
     return str(request.scope.get("root_path", "")) + "/"
 
 
-def _page(request: Request, error: str = "", status: int = 200) -> Response:
-    shown = f'<p class="error" role="alert">{html.escape(error)}</p>' if error else ""
-    action = html.escape(f"{request.scope.get('root_path', '')}/login")
-    return HTMLResponse(
-        _PAGE.format(action=action, error=shown), status_code=status, headers={"cache-control": "no-store"}
-    )
+def _page(request: Request, wrong: bool = False) -> Response:
+    action = f"{request.scope.get('root_path', '')}/login"
+    page = login_page(action, request.headers.get("accept-language", ""), wrong)
+    return HTMLResponse(page, status_code=401 if wrong else 200, headers={"cache-control": "no-store"})
 
 
 def _credentials(request: Request) -> Credentials:

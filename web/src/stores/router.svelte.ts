@@ -5,6 +5,8 @@ import { lookAhead } from './firstlook';
 
 class Router {
   #route = $state.raw<Route>({ page: 'overview' });
+  /** Whether another page was shown before this one. */
+  #moved = false;
 
   get route(): Route {
     return this.#route;
@@ -12,7 +14,7 @@ class Router {
 
   start(): void {
     this.#read();
-    addEventListener('popstate', () => this.#read());
+    addEventListener('popstate', () => this.#move());
     addEventListener('click', event => this.#click(event));
   }
 
@@ -24,10 +26,20 @@ class Router {
     this.#visit(this.href(route));
   }
 
+  /** The content of a page that shows: the focus goes along into it, or it would stay on what has gone. */
+  arrived = (main: HTMLElement): void => {
+    if (this.#moved) main.focus({ preventScroll: true });
+  };
+
   #visit(path: string): void {
     history.pushState(null, '', path);
-    this.#read();
+    this.#move();
     scrollTo(0, 0);
+  }
+
+  #move(): void {
+    this.#moved = true;
+    this.#read();
   }
 
   #read(): void {

@@ -79,7 +79,7 @@ export const console = {
   'samples.before': 'Step {step}',
   'samples.now': 'Step {step}, newest',
   'samples.score': 'score {score}',
-  'samples.counts': '{prompts} prompts, {steps} steps',
+  'samples.counts': 'prompts: {prompts}, steps: {steps}',
   'samples.generate': 'Generate now',
   'samples.generate_text':
     'Runs an evaluation, which answers the prompts too; training waits and loses nothing',
