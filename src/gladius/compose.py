@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
+from gladius.catalog.environments import Environments
 from gladius.catalog.presets import Presets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
@@ -26,7 +27,7 @@ def build(home: Home, tensorboard_idle_s: float = IDLE_S) -> Rooms:
     launcher = LocalLauncher(home)
     store = Store(home, attach=launcher.adopt)
     alerts = Watch(home, store)
-    profiles = Profiles(home.profiles)
+    profiles = Profiles(home.profiles, Environments.of(home))
     presets = Presets(home.presets)
     datasets = Datasets(home.state, roots=[home.datasets])
     return Rooms(

@@ -1,5 +1,7 @@
 """The whole error tree. Upstream: nothing. Downstream: every room.
 
+Past 400 lines because every error stands in this one file, each with its sentence.
+
 GladiusError                 code, hint: what happened and what to do next
 ├ InvalidRun                 a run directory that cannot be used
 ├ NotFound                   nothing by that id
@@ -7,6 +9,7 @@ GladiusError                 code, hint: what happened and what to do next
 │ ├ ProfileNotFound
 │ ├ DatasetNotFound
 │ ├ PresetNotFound
+│ ├ EnvironmentNotFound
 │ └ AlertNotFound
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
@@ -23,6 +26,8 @@ GladiusError                 code, hint: what happened and what to do next
 ├ ConfigError                a configuration that cannot be used
 │ └ BadRecord                a line of a dataset that cannot be trained on
 ├ LaunchError                a run that could not be started
+├ EnvironmentMissing         a trainer's environment that nobody has made yet
+├ EnvironmentFailed          a trainer's environment that could not be made
 ├ CommandInvalid             a command that cannot be sent
 │ └ CommandConflict          an id that was given to another command
 ├ CommandNotFound            no command by that id
@@ -275,6 +280,35 @@ class LaunchError(GladiusError):
     """A run could not be started."""
 
     code = "launch_error"
+
+
+class EnvironmentNotFound(NotFound):
+    """There is no recipe for such an environment."""
+
+    code = "environment_not_found"
+    says = "No environment '{}'."
+    where = "'gladius env list' lists those that can be made."
+
+
+class EnvironmentMissing(GladiusError):
+    """A trainer needs an environment that was not made here yet, or not to its end."""
+
+    code = "environment_missing"
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(f"The environment '{id_}' is not there yet.", f"In a terminal, type: gladius env create {id_}")
+        self.id = id_
+
+
+class EnvironmentFailed(GladiusError):
+    """An environment could not be made; what failed has said its last words by then."""
+
+    code = "environment_failed"
+
+    def __init__(self, id_: str, what: str, log: str) -> None:
+        super().__init__(f"The environment '{id_}' could not be made: {what}.", f"All that was said: {log}")
+        self.id = id_
+        self.log = log
 
 
 class CommandInvalid(GladiusError):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 import typing
 
 import pytest
@@ -65,7 +66,7 @@ def test_defaults_then_profile_then_dataset_then_overrides(tiny, good):
 
 
 def test_every_built_in_profile_makes_a_configuration_that_the_recipe_takes(catalog, good):
-    for profile in catalog[0].all():
+    for profile in (one for one in catalog[0].all() if one.engine == "transformers"):
         overrides = {} if profile.id == "tiny-moe" else {"model.name": "/models/some"}
         parsed = recipe.parse(effective_config(profile, good, None, overrides))
         assert parsed.train.epochs == profile.default_epochs
@@ -127,3 +128,21 @@ def test_a_script_profile_knows_the_settings_that_it_names(catalog, good, tmp_pa
     assert config["model"]["fast"] is True
     with pytest.raises(ConfigError, match="Unknown setting"):
         effective_config(catalog[0].get("own"), good, None, {"depth": 2})
+
+
+def test_llama_factorys_own_settings_are_any_of_plain_kinds_and_what_is_left_open_must_be_said(catalog, good, tmp_path):
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    text = "engine: llama_factory\npython: {}\nconfig: {{model_name_or_path: null, num_train_epochs: 2.0, lora_target: [q, v]}}\n"
+    (profiles / "own.yaml").write_text(text.format(sys.executable))
+    own = catalog[0].get("own")
+    assert (own.default_epochs, own.problem) == (2.0, None)
+    with pytest.raises(ConfigError, match="'model_name_or_path': LLaMA-Factory cannot train without it"):
+        effective_config(own, good, None)
+    config = effective_config(own, good, 3, {"model_name_or_path": "/models/some"})
+    assert (config["model_name_or_path"], config["lora_target"], config["train"]) == (
+        "/models/some",
+        ["q", "v"],
+        {"epochs": 3.0},
+    )
+    assert config["data"]["path"].endswith("good.jsonl")

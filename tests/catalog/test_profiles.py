@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gladius.catalog.environments import STAMP, Environments
 from gladius.catalog.profiles import Profiles
 from gladius.errors import ProfileNotFound
 
@@ -15,8 +16,8 @@ def write(folder: Path, name: str, text: str) -> None:
 
 def test_built_in_profiles_are_whole_and_the_one_that_needs_no_choice_comes_first(tmp_path):
     profiles = Profiles(tmp_path / "missing").all()
-    assert [profile.id for profile in profiles] == ["tiny-moe", "full-sft", "lora-sft"]
-    assert all(profile.builtin and profile.problem is None for profile in profiles)
+    assert [profile.id for profile in profiles] == ["tiny-moe", "full-sft", "llama-factory-sft", "lora-sft"]
+    assert all(profile.builtin and profile.problem is None for profile in profiles if profile.engine == "transformers")
     assert profiles[0].default_dataset == "stdlib-docs"
 
 
@@ -63,6 +64,22 @@ def test_a_broken_file_is_listed_with_file_line_and_mend(tmp_path, text, line, w
 def test_a_script_profile_keeps_its_command(tmp_path):
     write(tmp_path, "script", "engine: script\nargv: [python, train.py, --lr, 1e-4]\nneeds_dataset: false\n")
     assert Profiles(tmp_path).get("script").argv == ("python", "train.py", "--lr", "0.0001")
+
+
+def test_a_profile_whose_environment_is_not_made_says_the_command_that_makes_it(tmp_path):
+    environments = Environments(tmp_path / "environments")
+    profile = Profiles(tmp_path, environments).get("llama-factory-sft")
+    assert (profile.engine, profile.python) == ("llama_factory", None)
+    assert "gladius env create llama-factory" in profile.problem
+    place = environments.get("llama-factory")
+    place.python.parent.mkdir(parents=True)
+    place.python.touch()
+    assert Profiles(tmp_path, environments).get("llama-factory-sft").problem, "half made"
+    (place.root / STAMP).write_text('{"variant": "cpu"}')
+    profile = Profiles(tmp_path, environments).get("llama-factory-sft")
+    assert (profile.problem, profile.python) == (None, str(place.python))
+    write(tmp_path, "other", "engine: llama_factory\npython: nowhere\n")
+    assert "line 2: No environment 'nowhere'" in Profiles(tmp_path, environments).get("other").problem
 
 
 def test_an_unknown_profile_is_an_error_with_the_next_step(tmp_path):

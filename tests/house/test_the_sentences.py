@@ -24,6 +24,7 @@ MODULES = (
 # Not for a person before the page: pages of their own, files, formulas, and what only the author of a script can do wrong.
 SILENT = (
     "server/login.py", "server/login_page.py", "server/pages.py", "server/serve.py", "exchange/archive.py", "launch/schedule.py",
+    "launch/environment.py",
     "store/blocks.py", "store/errorlog.py", "store/columns.py", "store/grep.py", "store/stream.py",
 )  # fmt: skip
 LOG_CALLS = frozenset({"debug", "info", "warning", "warn", "error", "exception"})

@@ -54,22 +54,24 @@ def _settled(profile: Profile, settings: Settings, key: str, value: Any) -> Any:
     if key == "train.epochs":
         return value
     setting = settings.find(key)
-    if value is None and setting.default is not None:
+    if value is None and (setting.default is not None or setting.required):
         raise ConfigError(f"Profile '{profile.id}' needs '{key}': {setting.help}.", f"Add --set {key}=VALUE.", key)
     return setting.coerce(value)
 
 
 def settings_for(engine: str, config: Mapping[str, Any]) -> Settings:
-    """Return what an engine can be told; a script, what its own `config` names, each of the kind that its value has."""
+    """Return what an engine can be told; without a list of that, what the `config` names, each of the kind of its value."""
     found = engine_settings(engine)
     if found is not None:
         return found
     settings = [Setting("train.epochs", "number", None), *_DATA_SETTINGS]
     for key, value in flatten(config).items():
         kind = next((name for kinds, name in _KINDS if isinstance(value, kinds)), "text")
-        settings.append(Setting(key, kind, value))  # type: ignore[arg-type]
+        open_ = value is None and engine == "llama_factory"
+        help_ = "LLaMA-Factory cannot train without it" if open_ else ""
+        settings.append(Setting(key, kind, value, help_, required=open_))  # type: ignore[arg-type]
     return Settings(settings)
 
 
-_KINDS = ((bool, "flag"), (int, "integer"), (float, "number"))
+_KINDS = ((bool, "flag"), (int, "integer"), (float, "number"), (list, "list"))
 _DATA_SETTINGS = [Setting(f"data.{name}", "text", None) for name in ("id", "builtin", "path", "format", "cache")]

@@ -6,7 +6,7 @@ from typing import Any
 
 from gladius.catalog.settings import Setting, Settings
 
-_TYPES = {"text": "string", "integer": "integer", "number": "number", "flag": "boolean"}
+_TYPES = {"text": "string", "integer": "integer", "number": "number", "flag": "boolean", "list": "array"}
 
 
 def json_schema(settings: Settings) -> dict[str, Any]:

@@ -17,13 +17,14 @@ from gladius.errors import ConfigError
 
 ENGINES = Path(__file__).with_name("engines")
 
-Kind = Literal["text", "integer", "number", "flag"]
+Kind = Literal["text", "integer", "number", "flag", "list"]
 
 _ARTICLES: dict[Kind, str] = {
     "text": "a text",
     "integer": "a whole number",
     "number": "a number",
     "flag": "true or false",
+    "list": "a list",
 }
 
 
@@ -38,6 +39,7 @@ class Setting:
     min: float | None = None
     max: float | None = None
     choices: tuple[str, ...] = ()
+    required: bool = False
 
     def coerce(self, value: Any) -> Any:
         """Turn what a person typed into this setting's kind. Raises ConfigError with `field` set."""
@@ -56,6 +58,8 @@ class Setting:
     def _typed(self, value: Any) -> Any:
         if self.kind == "text":
             return value if isinstance(value, str) and value else None
+        if self.kind == "list":
+            return value if isinstance(value, list) else None
         if self.kind == "flag":
             return value if isinstance(value, bool) else None
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import gladius
-from gladius.cli import alerts, attempts, catalog, demo, doctor, exports, look, presets, pulse, run, serve, steer
+from gladius.cli import alerts, attempts, catalog, demo, doctor, env, exports, look, presets, pulse, run, serve, steer
 from gladius.errors import CommandInvalid, ConfigError, GladiusError, RequestRejected
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for room in (serve, demo, run, look, exports, steer, attempts, alerts, doctor):
 app.add_typer(catalog.profiles, name="profile")
 app.add_typer(catalog.datasets, name="dataset")
 app.add_typer(presets.app, name="preset")
+app.add_typer(env.app, name="env")
 app.add_typer(pulse.app, name="pulse")
 
 _USAGE_ERRORS = (ConfigError, CommandInvalid)

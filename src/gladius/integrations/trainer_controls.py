@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from gladius.integrations import found_trainer, resumed_weights, trainer_memory, trl_trainers
 from gladius.integrations.accuracy import NextTokenAccuracy
@@ -35,11 +35,12 @@ class Wishes(NamedTuple):
     every_minutes: Optional[float] = None
     nan_policy: str = "warn"
     test_dataset: Optional[Any] = None
-    samples: Sequence[Given] = ()
+    samples: Union[Sequence[Given], Callable[[Any], Sequence[Given]]] = ()
     sample_tokens: int = 24
     completions: int = 4
     keys: Mapping[str, str] = {}
     read_config: Optional[Callable[[], Mapping[str, Any]]] = None
+    config_file: Union[str, Path, None] = None
 
 
 class TrainerControls:
@@ -82,7 +83,7 @@ class TrainerControls:
         if splits:
             self._run.on("validate", self._validate, splits=tuple(splits))
         if wishes.read_config is not None:
-            self._run.on("reload_config", wishes.read_config)
+            self._run.on("reload_config", wishes.read_config, file=wishes.config_file)
         self._run.on_bad_loss(wishes.nan_policy)
         self._prepare_samples()
 
@@ -228,7 +229,9 @@ class TrainerControls:
         if self._run.ranks is not None and not _is_whole_on_each_rank(self._trainer):
             return  # generating would need all ranks
         try:
-            self._samples = Samples(self._wishes.samples, tokenizer, self._wishes.sample_tokens)
+            wished = self._wishes.samples
+            given = wished(self._trainer) if callable(wished) else wished
+            self._samples = Samples(given, tokenizer, self._wishes.sample_tokens) if given else None
         except Exception as error:  # noqa: BLE001
             # The user's tokenizer and prompts, likewise.
             self._tell_failed_samples(error)

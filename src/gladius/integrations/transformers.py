@@ -70,12 +70,13 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             look at each step's loss, which waits for the device.
         test_dataset: what `validate` on the test split evaluates.
         samples: prompts (texts, conversations, rows of a data set with `prompt` and `completion` or with `messages`, or
-            mappings with `input_ids` and `reference`) that the model answers at each evaluation; needs a Trainer with a
-            `processing_class`.
+            mappings with `input_ids` and `reference`) that the model answers at each evaluation, or a function that makes
+            them of the Trainer; needs one with a `processing_class`.
         sample_tokens: the most tokens of an answer.
         completions: how many of its own completions a trainer that generates (GRPO, RLOO) shows with each log; 0 is none.
         config_keys: keys in the script's configuration by standard name: `{"learning_rate": "train.learning_rate"}`.
         read_config: returns the configuration file as it is now, dotted keys and values.
+        config_file: that file, so that people can be shown what it says.
 
     `last_checkpoint` is what the Trainer's own last save left, verified; None when it failed. After `train()` look at
     `run.released`: a released training is to be resumed and not finished.
@@ -98,11 +99,12 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         checkpoint_minutes: Optional[float] = None,
         nan_policy: str = "warn",
         test_dataset: Optional[Any] = None,
-        samples: Sequence[Given] = (),
+        samples: Union[Sequence[Given], Callable[[Any], Sequence[Given]]] = (),
         sample_tokens: int = 24,
         completions: int = 4,
         config_keys: Optional[Mapping[str, str]] = None,
         read_config: Optional[Callable[[], Mapping[str, Any]]] = None,
+        config_file: Union[str, Path, None] = None,
     ) -> None:
         if publish_to is None and (keep is not None or keep_best is not None):
             raise ValueError(
@@ -113,7 +115,7 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         self._wishes = Wishes(
             Path(publish_to) if publish_to is not None else None, keep, keep_best, checkpoint_steps, checkpoint_minutes,
             nan_policy, test_dataset, samples, sample_tokens, completions, config_keys or {},
-            read_config,
+            read_config, config_file,
         )  # fmt: skip
         self._failed_events: Set[str] = set()
         self._run: Optional[Run] = None

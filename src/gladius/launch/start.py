@@ -17,7 +17,7 @@ from gladius.launch.base import Launcher
 from gladius.pulse.rundir import Home, RunDir
 from gladius.wire.catalog import StartRequest
 
-_RECIPES = {"transformers": "gladius.recipes.finetune"}
+_RECIPES = {"transformers": "gladius.recipes.finetune", "llama_factory": "gladius.integrations.llama_factory"}
 
 
 class Starter:

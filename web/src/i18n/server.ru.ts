@@ -16,6 +16,13 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'Let every rank train the same number of steps: DistributedSampler, or drop_last.',
     'Пусть у всех процессов будет поровну шагов: DistributedSampler или drop_last.',
   ],
+  // environments of trainers
+  ["No environment '{1}'.", 'Окружения «{1}» нет.'],
+  ["'gladius env list' lists those that can be made.", '«gladius env list» покажет, какие можно создать.'],
+  ["The environment '{1}' is not there yet.", 'Окружение «{1}» ещё не создано.'],
+  ['In a terminal, type: gladius env create {1}', 'Наберите в терминале: gladius env create {1}'],
+  ["The environment '{1}' could not be made: {2}.", 'Окружение «{1}» создать не удалось: {2}.'],
+  ['All that was said: {1}', 'Всё, что было сказано: {1}'],
   // presets and the configuration file
   ["'gladius preset ls' tells which fits what.", '«gladius preset ls» покажет, какая к чему подходит.'],
   ["it needs settings under 'config'", 'нужны настройки под «config»'],
@@ -74,6 +81,7 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ["'epochs' holds min and max, numbers above 0", 'в «epochs» стоят min и max, числа больше 0'],
   ["Unknown setting '{1}'.", 'Неизвестная настройка «{1}».'],
   ["Did you mean '{1}'?", 'Может быть, «{1}»?'],
+  ['LLaMA-Factory cannot train without it', 'без этого LLaMA-Factory не обучает'],
   ['a whole number', 'целое число'],
   ['a number', 'число'],
   ['a text', 'текст'],
