@@ -50,7 +50,7 @@ def test_an_expert_without_a_token_for_a_minute_is_dead(run: Watched) -> None:
         assert run.wait(10).experts(step, EVEN, ONE_DEAD).codes() == []
     (alert,) = run.wait(10).experts(7, EVEN, ONE_DEAD).look()
     assert (alert.code, alert.value, alert.data["places"]) == ("dead_experts", 1, [[1, 3]])
-    assert alert.message == "1 of 8 experts get no tokens (layers 1)"
+    assert alert.message == "No tokens reach 1 of 8 experts (layers 1)"
     assert run.wait(10).experts(8, EVEN, EVEN).codes() == [("dead_experts", False)]
 
 

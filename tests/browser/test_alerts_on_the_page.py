@@ -44,7 +44,7 @@ URGENT: list[tuple[str, str, Tell, str]] = [
     ("disk_nearly_full", "warning", lambda run: run.sample(free=0.04), "Only 4 % of the disk is free"),
     ("console_log_large", "warning", lambda run: run.sample(console=2 << 30), "The log file has 2.15 GB"),
     ("expert_imbalance", "warning", lambda run: run.experts(1, UNEVEN), "Layer 0 uses its experts unevenly"),
-    ("dead_experts", "warning", lambda run: run.experts(1, ONE_DEAD), "1 of 4 experts get no tokens (layers 0)"),
+    ("dead_experts", "warning", lambda run: run.experts(1, ONE_DEAD), "No tokens reach 1 of 4 experts (layers 0)"),
     ("checkpoint_failed", "warning", lambda run: run.trainer.write("checkpoint", {"step": 40, "kind": "auto", "failed": "No space left on device"}), "The checkpoint at step 40 failed: No space left on device"),
     ("stalled", "warning", lambda run: run.supervisor.write("stall", {"event": "began", "seconds": 75.2, "limit": 60.0}), "No step for 1 min 15 s"),
     ("non_finite_loss", "critical", lambda run: run.metrics(812, train__loss=float("nan")), "The loss is NaN since step 812"),

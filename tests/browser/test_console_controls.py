@@ -221,7 +221,7 @@ def test_progress_tells_everything_that_is_known_and_a_dash_for_the_rest(
         return str(row.locator("dd").inner_text())
 
     until(lambda: value("total") == "8,000" and value("learning rate") == "0.002")
-    assert value("saved by itself") == "off" and value("next") == "—" and value("test accuracy") == "—"
+    assert value("saved by itself") == "never" and value("next") == "—" and value("test accuracy") == "—"
     assert [value(name) for name in ("gradient norm", "weight decay")] == ["—", "0.01"]
     for name in ("Overall progress", "Epoch progress"):
         assert progress.get_by_role("progressbar", name=name).get_attribute("aria-valuenow")

@@ -123,7 +123,7 @@ def test_dead_experts_are_no_health(written: Written) -> None:
     written.trainer.metrics(shares, 4, None, None)
     health = judge_health(written.view())
     assert (health.level, health.code, health.data) == ("attention", "dead_experts", {"count": 1, "experts": 4})
-    assert health.message == "Training, but 1 of 4 experts get no tokens"
+    assert health.message == "Training, but no tokens reach 1 of 4 experts"
     written.trainer.metrics({**shares, "moe/load/1/1": 0.01}, 5, None, None)
     assert judge_health(written.view()).code == "healthy"
     written.trainer.write("state", {"state": "paused"})

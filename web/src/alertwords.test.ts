@@ -38,7 +38,7 @@ const TOLD: [code: string, data: Record<string, unknown>, english: string, russi
   [
     'dead_experts',
     { count: 2, experts: 8, layers: [0, 3], places: [] },
-    '2 of 8 experts get no tokens (layers 0, 3)',
+    'No tokens reach 2 of 8 experts (layers 0, 3)',
     'Экспертов без токенов: 2 из 8 (слои 0, 3)',
   ],
   [

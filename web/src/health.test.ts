@@ -15,7 +15,7 @@ afterEach(() => i18n.choose('en'));
 
 test('the sentence of a code takes its data', () => {
   const dead = health('dead_experts', { count: 3, experts: 32 });
-  expect(healthSentence(dead)).toBe('Training, but 3 of 32 experts get no tokens');
+  expect(healthSentence(dead)).toBe('Training, but no tokens reach 3 of 32 experts');
   i18n.choose('ru');
   expect(healthSentence(dead)).toBe('Обучение идёт, но экспертов без токенов: 3 из 32');
   expect(healthSentence(health('no_sign', { seconds: 75, evidence: ' (CPU 3 %)' }))).toBe(

@@ -16,7 +16,7 @@ SENTENCES: dict[str, str] = {
     "memory_pressure": "{percent:.1f} % of the memory is in use, more than {limit:.0f} %",
     "gpu_memory": "{percent:.1f} % of the memory of GPU {gpu} is in use, more than {limit:.0f} %",
     "expert_imbalance": "Layer {layer} uses its experts unevenly: coefficient of variation {imbalance:.2f}, above {limit:.2f}",
-    "dead_experts": "{count} of {experts} experts get no tokens (layers {layers})",
+    "dead_experts": "No tokens reach {count} of {experts} experts (layers {layers})",
     "slow_throughput": "{current:,.0f} {unit}/s, {percent:.0f} % under the average of the last four minutes ({average:,.0f})",
     "checkpoint_failed": "The checkpoint at step {step} failed: {reason}",
     "stalled": "No step for {seconds:.0f} s",

@@ -86,7 +86,7 @@ def _dead_experts(view: RunView) -> Health | None:
     if load is None or not load.dead or load.attempt != view.attempt:
         return None
     count = len(load.dead)
-    message = f"Training, but {count} of {load.experts} experts get no tokens"
+    message = f"Training, but no tokens reach {count} of {load.experts} experts"
     return Health(
         level="attention", code="dead_experts", message=message, data={"count": count, "experts": load.experts}
     )

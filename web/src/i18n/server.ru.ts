@@ -530,7 +530,7 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['Suspended; its process is stopped', 'Приостановлен; его процесс стоит'],
   ['On {1}, last sign {2} s ago', 'На {1}, последний признак жизни {2} с назад'],
   ['On {1}, no sign yet', 'На {1}, признаков жизни пока нет'],
-  ['Training, but {1} of {2} experts get no tokens', 'Обучение идёт, но экспертов без токенов: {1} из {2}'],
+  ['Training, but no tokens reach {1} of {2} experts', 'Обучение идёт, но экспертов без токенов: {1} из {2}'],
   ['No sign of life for {1} s{2}', 'Нет признаков жизни {1} с{2}'],
   ['Needs you: loss is {1}{2}', 'Нужны вы: потери равны {1}{2}'],
   ['No step for {1} s{2}', 'Ни одного шага за {1} с{2}'],

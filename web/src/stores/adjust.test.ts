@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Adjustable, HyperparameterChange } from '../wire/generated';
-import { history, knobs, nextSave, objection, type Knob } from './adjust';
+import { history, knobs, objection, type Knob } from './adjust';
 
 const change = (name: string, old: unknown, now: unknown, seq: number, attempt = 1) =>
   ({
@@ -110,23 +110,5 @@ describe('the history of changes', () => {
   it('does not offer what an earlier attempt changed, or what has no value to go back to', () => {
     expect(history([change('a', 1, 2, 1, 1)], 2)[0]!.revertible).toBe(false);
     expect(history([change('a', null, 2, 1, 1)], 1)[0]!.revertible).toBe(false);
-  });
-});
-
-describe('the next save', () => {
-  const at = { step: 120, lastSave: 1000, started: 900, now: 1030 };
-  const every = (name: string, now: number) => [knob({ name, now })];
-
-  it('is at the next multiple of the steps, or the minutes after the last', () => {
-    expect(nextSave(every('checkpoint_every_steps', 50), at)).toEqual({ step: 149 });
-    expect(nextSave(every('checkpoint_every_steps', 50), { ...at, step: 149 })).toEqual({ step: 199 });
-    expect(nextSave(every('checkpoint_every_minutes', 2), at)).toEqual({ seconds: 90 });
-    expect(nextSave(every('checkpoint_every_minutes', 2), { ...at, now: 9999 })).toEqual({ seconds: 0 });
-  });
-
-  it('is not known without a cadence', () => {
-    expect(nextSave([], at)).toBeNull();
-    expect(nextSave(every('checkpoint_every_steps', 0), at)).toBeNull();
-    expect(nextSave(every('checkpoint_every_steps', 50), { ...at, step: null })).toBeNull();
   });
 });

@@ -106,37 +106,3 @@ export function history(changes: readonly HyperparameterChange[], attempt: numbe
     revertible: revertible.includes(change) && change.old !== undefined && change.old !== null,
   }));
 }
-
-/** How often is saved by itself, 0 is never; null where the trainer tells nothing of it. */
-export function saveCadence(rows: readonly Knob[]): { steps: number; minutes: number } | null {
-  const value = (name: string): number | null => {
-    const now = rows.find(row => row.name === name)?.now;
-    return typeof now === 'number' ? now : null;
-  };
-  const steps = value('checkpoint_every_steps') || value('save_steps');
-  const minutes = value('checkpoint_every_minutes');
-  return steps === null && minutes === null ? null : { steps: steps ?? 0, minutes: minutes ?? 0 };
-}
-
-/** When the next periodic checkpoint is due: at a step, or in seconds; null when no cadence is known or it is off. */
-export function nextSave(
-  rows: readonly Knob[],
-  at: { step: number | null; lastSave: number | null; started: number | null; now: number },
-): { step: number } | { seconds: number } | null {
-  const { steps, minutes } = saveCadence(rows) ?? { steps: 0, minutes: 0 };
-  if (steps > 0 && at.step !== null) return { step: (Math.floor((at.step + 1) / steps) + 1) * steps - 1 };
-  const since = Math.max(at.lastSave ?? 0, at.started ?? 0);
-  if (minutes > 0 && since > 0) return { seconds: Math.max(0, since + minutes * 60 - at.now) };
-  return null;
-}
-
-/** What a step takes, by the estimate of the end; null where there is none. */
-export function secondsPerStep(run: {
-  eta_seconds: number | null;
-  step: number | null;
-  total_steps: number | null;
-}): number | null {
-  if (run.eta_seconds === null || run.step === null || run.total_steps === null) return null;
-  const left = run.total_steps - run.step;
-  return left > 0 ? run.eta_seconds / left : null;
-}

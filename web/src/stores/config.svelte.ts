@@ -1,4 +1,4 @@
-/** The configuration of a run as its panel shows it, read again when it changed. Upstream: GET /runs/{id}/config. Downstream: ConfigPanel. */
+/** The configuration of a run, read again when it changed. Upstream: GET /runs/{id}/config. Downstream: ConfigPanel, ProgressPanel. */
 import { get } from '../net/api';
 import type { ConfigAnswer } from '../wire/generated';
 import type { RunStore } from './run.svelte';

@@ -1,4 +1,4 @@
-/** The configuration snapshot as groups of short lines. Upstream: GET /runs/{id}/config. Downstream: ConfigPanel. */
+/** The configuration snapshot as groups of short lines. Upstream: GET /runs/{id}/config. Downstream: ConfigPanel, ProgressPanel. */
 import { compact, exact, UNKNOWN } from '../format';
 import { t, type Key } from '../i18n/index.svelte';
 import type { ConfigSnapshot, ConfigValue } from '../wire/generated';
@@ -110,11 +110,7 @@ export function groups(snapshot: ConfigSnapshot): Group[] {
     {
       title: 'config.cadence',
       lines: [
-        cadence('config.checkpoint', {
-          minutes: checkpointing.every_minutes,
-          steps: checkpointing.every_steps,
-          epoch: checkpointing.each_epoch,
-        }),
+        saves(checkpointing),
         cadence('config.validation', {
           steps: checkpointing.validation_steps,
           epoch: checkpointing.validation_each_epoch,
@@ -134,6 +130,11 @@ function betas({ betas: pair, epsilon }: ConfigSnapshot['optimization']): Line {
   const known = pair.value !== null || epsilon.value !== null;
   const made = line('config.betas', pair);
   return known ? { ...made, text: `${settingText(pair.value)}; ${settingText(epsilon.value)}` } : made;
+}
+
+/** How often it is saved without being asked. */
+export function saves({ every_minutes, every_steps, each_epoch }: ConfigSnapshot['checkpointing']): Line {
+  return cadence('config.checkpoint', { minutes: every_minutes, steps: every_steps, epoch: each_epoch });
 }
 
 /** Every N minutes, every N steps, at each epoch: those that are on; `never` only where somebody said so. */

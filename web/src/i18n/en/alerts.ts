@@ -39,7 +39,7 @@ export const alerts = {
   'alert.gpu_memory': '{percent} % of the memory of GPU {gpu} is in use, more than {limit} %',
   'alert.expert_imbalance':
     'Layer {layer} uses its experts unevenly: coefficient of variation {imbalance}, above {limit}',
-  'alert.dead_experts': '{count} of {experts} experts get no tokens (layers {layers})',
+  'alert.dead_experts': 'No tokens reach {count} of {experts} experts (layers {layers})',
   'alert.slow_throughput':
     '{current} {unit}, {percent} % under the average of the last four minutes ({average})',
   'alert.checkpoint_failed': 'The checkpoint at step {step} failed: {reason}',

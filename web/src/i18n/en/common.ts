@@ -52,7 +52,7 @@ export const common = {
   'health.stalled': 'No step for {seconds} s{evidence}',
   'health.loss_not_finite': 'Needs you: loss is {what} since step {step}',
   'health.loss_not_finite_unplaced': 'Needs you: loss is {what}',
-  'health.dead_experts': 'Training, but {count} of {experts} experts get no tokens',
+  'health.dead_experts': 'Training, but no tokens reach {count} of {experts} experts',
   'health.gpu_lost': 'Needs you: GPU {gpu} ({name}) is gone',
   'health.gpu_temperature': 'Training, but GPU {gpu} is hotter than {limit} °C',
   'health.thermal_throttling': 'Training, but GPU {gpu} slows itself down: it is too hot',

@@ -6,7 +6,7 @@ export const steering: Record<keyof typeof english, string> = {
   'controls.pause': 'Приостановить обучение',
   'controls.resume': 'Продолжить обучение',
   'controls.stop': 'Остановить обучение',
-  'controls.checkpoint': 'Сохранить контрольную точку',
+  'controls.checkpoint': 'Сохранить точку',
   'controls.reload': 'Перечитать настройки',
   'controls.export': 'Выгрузить метрики',
   'controls.adjust': 'Изменить гиперпараметры',
