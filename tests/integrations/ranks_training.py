@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 import gladius
+from gladius.integrations.live_batches import LiveBatches
 from gladius.integrations.torch_loop import TorchLoop
 from gladius.integrations.torch_ranks import join
 
@@ -36,7 +37,7 @@ class RankTraining:
         self.plan, self.folder, self.rank = plan, Path(plan["folder"]), dist.get_rank()
         self.epochs = plan.get("epochs", EPOCHS)
         inputs = torch.randn(SAMPLES, 6)
-        self.data = TensorDataset(inputs, (inputs.sum(1, keepdim=True) > 0).float())
+        self.data = TensorDataset(inputs, (inputs.sum(1, keepdim=True) > 0).float(), torch.arange(SAMPLES))
         model = torch.nn.Sequential(
             torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Dropout(0.3), torch.nn.Linear(8, 1)
         )
@@ -44,14 +45,21 @@ class RankTraining:
         self.model = DistributedDataParallel(model)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.05, weight_decay=0.1)
         self.sampler = DistributedSampler(self.data, seed=3)
-        self.loader = DataLoader(self.data, batch_size=BATCH, sampler=self.sampler)
+        self.batches = LiveBatches(self.data, BATCH, seed=3) if plan.get("live") else None
+        self.loader = (
+            DataLoader(self.data, batch_size=BATCH, sampler=self.sampler)
+            if self.batches is None
+            else DataLoader(self.data, batch_sampler=self.batches)
+        )
         self.losses: dict[int, str] = {}
         self.rates: dict[int, float] = {}
+        self.seen: dict[int, list[int]] = {}
         self.calls: list[str] = []
         torch.manual_seed(100 + self.rank)  # each rank drops out by itself
 
     def train_step(self, step: int, batch: Any) -> None:
-        inputs, labels = batch
+        inputs, labels, which = batch
+        self.seen[step] = which.tolist()
         loss = torch.nn.functional.binary_cross_entropy_with_logits(self.model(inputs), labels)
         if self.plan.get("poison") == [self.rank, step]:
             loss = loss * float("nan")
@@ -87,7 +95,9 @@ class RankTraining:
 
     def under(self, run: Any) -> None:
         """Train with TorchLoop."""
-        loop = TorchLoop(run, self.model, self.optimizer, total_epochs=self.epochs, **self.plan.get("loop", {}))
+        loop = TorchLoop(
+            run, self.model, self.optimizer, total_epochs=self.epochs, batches=self.batches, **self.plan.get("loop", {})
+        )
         loop.on_validate(self.evaluate)
         for epoch in loop.epochs():
             self.sampler.set_epoch(epoch)
@@ -123,7 +133,7 @@ class RankTraining:
         """What a test compares."""
         weights = torch.cat([one.detach().flatten() for one in self.plain.parameters()])
         return {
-            "losses": self.losses, "rates": self.rates, "calls": self.calls,
+            "losses": self.losses, "rates": self.rates, "calls": self.calls, "seen": self.seen,
             "weights": hashlib.sha256(weights.numpy().tobytes()).hexdigest(),
         }  # fmt: skip
 

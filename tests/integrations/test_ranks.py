@@ -159,6 +159,30 @@ def test_a_rank_that_loses_its_loss_takes_all_back_to_the_last_good_checkpoint(j
     assert ranks.states()[-1] == "done"
 
 
+def test_with_live_batches_the_batch_size_changes_on_all_ranks_and_each_sample_is_trained_once(job):
+    ranks = job(live=True)
+    ranks.hold_back(2, 1)
+    ranks.hold_back(4, 0)
+    ranks.start().reached(2, 1)
+    size = ranks.events("hello")[-1]["adjustable"]["batch_size"]
+    assert (size["value"], size["max"], size["label"].startswith("batch size of each process")) == (4, 32, True)
+    change = ranks.order("set", name="batch_size", value=6)
+    ranks.let_go(2, 1)
+    ranks.reached(4, 0)
+    release = ranks.order("pause", mode="release")
+    ranks.let_go(4, 0)
+    changed, left = ranks.answer(change)["step"], ranks.answer(release)["step"]
+    first = ranks.end()
+    second = ranks.start().end()
+    assert second[0]["weights"] == second[1]["weights"]
+    seen = [{**one["seen"], **two["seen"]} for one, two in zip(first, second, strict=True)]
+    sizes = [[len(rank[str(step)]) for step in range(len(rank))] for rank in seen]
+    assert sizes[0] == sizes[1] and set(sizes[0][: changed + 1]) == {4} and sizes[0][changed + 1] == 6
+    assert min(map(int, second[0]["seen"])) == left + 1
+    order = [one for step in range(len(seen[0])) for rank in seen for one in rank[str(step)]]
+    assert sorted(order[:64]) == sorted(order[64:]) == list(range(64))
+
+
 @pytest.mark.parametrize("killed", [0, 1])
 def test_when_a_rank_is_killed_in_a_hold_the_other_ends(job, killed):
     ranks = job(how="by_itself", epochs=20)

@@ -116,6 +116,32 @@ def test_however_often_it_is_interrupted_each_sample_is_trained_once(samples, si
     assert seen == flat(LiveBatches(samples, 1, seed=seed))
 
 
+@given(
+    samples=st.integers(4, 60),
+    processes=st.integers(2, 4),
+    sizes=st.lists(st.integers(1, 20), min_size=1, max_size=4),
+    cuts=st.lists(st.integers(1, 6), max_size=4),
+)
+@settings(max_examples=60, deadline=None)
+def test_several_processes_train_each_sample_between_them_and_equally_many(samples, processes, sizes, cuts):
+    steps = []
+    state = None
+    for turn, cut in enumerate([*cuts, None]):
+        parts = []
+        for rank in range(processes):
+            batches = LiveBatches(samples, 1, seed=2)
+            batches.share(rank, processes)
+            batches.batch_size = min(sizes[turn % len(sizes)], batches.largest)
+            if state is not None:
+                batches.load_state_dict(state)
+            parts.append(train(batches, DataLoader(Numbers(samples), batch_sampler=batches), cut))
+        state = batches.state_dict()
+        steps += zip(*parts, strict=True)
+    assert all(len(part) == len(step[0]) for step in steps for part in step)
+    trained = [one for step in steps for part in step for one in part]
+    assert set(trained) == set(range(samples)) and len(trained) - samples < processes
+
+
 def test_the_length_is_the_batches_that_are_left():
     batches = LiveBatches(20, 4)
     loader = DataLoader(Numbers(20), batch_sampler=batches)

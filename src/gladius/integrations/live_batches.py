@@ -24,7 +24,9 @@ class LiveBatches:
     batch (TorchLoop does). A loader hands batches out in the order they were drawn, so the oldest one is meant.
     A resume in the middle of an epoch, also with another batch size, sees each remaining sample exactly once.
 
-    For one process; in a distributed job DistributedSampler gives each rank its part of the data.
+    In a job of several processes each gets its own part of every step's samples (`share`, which TorchLoop says); the batch
+    size is then that of each process. All get equally many: where a step's samples do not part evenly, up to one per
+    process is trained twice in that epoch, as under DistributedSampler.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class LiveBatches:
         self.epoch = 0
         self.position = 0
         self._batch_size = 0
+        self._rank, self._processes = 0, 1
         self._waiting: Deque[int] = deque()
         self._drawn = 0
         self.batch_size = batch_size
@@ -57,9 +60,20 @@ class LiveBatches:
 
     @batch_size.setter
     def batch_size(self, size: Any) -> None:
-        if isinstance(size, bool) or size != int(size) or not 1 <= size <= self.samples:
-            raise ValueError(f"batch_size must be a whole number from 1 to {self.samples} (the samples); got {size!r}")
+        if isinstance(size, bool) or size != int(size) or not 1 <= size <= self.largest:
+            raise ValueError(f"batch_size must be a whole number from 1 to {self.largest} (the samples); got {size!r}")
         self._batch_size = int(size)
+
+    @property
+    def largest(self) -> int:
+        """The largest batch size: all samples in one step."""
+        return self.samples // self._processes
+
+    def share(self, rank: int, processes: int) -> None:
+        """Draw the part of one process of several, each of which says so. Raises ValueError for too few samples."""
+        self._rank, self._processes = rank, processes
+        self.batch_size = self._batch_size
+        self._forget_drawn()
 
     @property
     def batches_per_epoch(self) -> int:
@@ -150,15 +164,22 @@ class LiveBatches:
     def _draw(self, order: torch.Tensor, waiting: Deque[int]) -> Iterator[List[int]]:
         drawn = self._drawn
         while self._batches_in(self.samples - drawn):
-            batch: List[int] = order[drawn : drawn + self._batch_size].tolist()
+            batch = order[drawn : drawn + self._batch_size * self._processes]
             drawn += len(batch)
             waiting.append(len(batch))
             if waiting is self._waiting:
                 self._drawn = drawn
-            yield batch
+            yield self._own_part(batch, order)
+
+    def _own_part(self, batch: torch.Tensor, order: torch.Tensor) -> List[int]:
+        """What this process trains of a step's samples; those of the epoch's beginning fill up what does not part evenly."""
+        missing = -len(batch) % self._processes
+        part: List[int] = torch.cat((batch, order[:missing]))[self._rank :: self._processes].tolist()
+        return part
 
     def _batches_in(self, samples: int) -> int:
-        return samples // self._batch_size if self.drop_last else -(-samples // self._batch_size)
+        together = self._batch_size * self._processes
+        return samples // together if self.drop_last else -(-samples // together)
 
     def _forget_drawn(self) -> None:
         """What was drawn and not trained is drawn again."""

@@ -105,7 +105,9 @@ def offer_plan(settings: LoopSettings, loop: Any, batches: Optional[LiveBatches]
 
     if batches is not None:
         label = "batch size, after what the loader has drawn ahead"
-        settings.add("batch_size", lambda: batches.batch_size, set_batch_size, min=1, max=batches.samples, label=label)
+        if batches.largest < batches.samples:
+            label = "batch size of each process, after what the loader has drawn ahead"
+        settings.add("batch_size", lambda: batches.batch_size, set_batch_size, min=1, max=batches.largest, label=label)
         settings.announce("batch_size")
     label = "total epochs, the schedule not stretched"
     settings.add("total_epochs", lambda: loop.total_epochs, set_total_epochs, min=1, label=label)

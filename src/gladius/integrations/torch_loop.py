@@ -58,7 +58,7 @@ class TorchLoop:
     `step` is the optimizer step under way, counted from 0 over all epochs and attempts.
 
     In a job of several processes (torchrun) every rank makes its own TorchLoop of the same run, around a model in
-    DistributedDataParallel and a loader with a DistributedSampler: what a person asks for happens on all of them at the
+    DistributedDataParallel and a loader with LiveBatches or a DistributedSampler: what a person asks for happens on all of them at the
     same step. `evaluate` is called on every rank and rank 0's answer counts; `run.gather` brings what each one counted.
     """
 
@@ -106,12 +106,10 @@ class TorchLoop:
 
         Raises:
             CheckpointNotFound, CheckpointDamaged, CheckpointMismatch: the training does not start from scratch unasked.
-            ConfigError: `batches` in a job of several processes, or a configuration file that cannot be read.
-            ValueError: a broken plan, or a name in `extra` that is taken.
+            ConfigError: a configuration file that cannot be read.
+            ValueError: a broken plan, a name in `extra` that is taken, or fewer samples than a step of all processes needs.
 
         """
-        if batches is not None:
-            _refuse_many_processes()
         join(run)
         if total_epochs != int(total_epochs) or accumulate < 1:
             raise ValueError(
@@ -120,6 +118,9 @@ class TorchLoop:
         taken = sorted(set(extra or ()).intersection(_CONTENTS))
         if taken:
             raise ValueError(f"the name {taken[0]!r} in extra is taken: call it otherwise")
+        rank, size = (0, 1) if run.ranks is None else (run.ranks.rank, run.ranks.size)
+        if batches is not None and size > 1:
+            batches.share(rank, size)
         self.run, self.model, self.optimizer, self.scaler = run, model, optimizer, scaler
         self.step = self.epoch = 0
         self.total_epochs = int(total_epochs)
@@ -135,7 +136,6 @@ class TorchLoop:
         offer_optimizer(self._settings, LearningRate(optimizer, scheduler), WeightDecay(optimizer))
         offer_plan(self._settings, self, batches, self._tell_plan_again)
         parts = {"scheduler": scheduler, "scaler": scaler, "data_position": self._position, **(extra or {})}
-        rank, size = (0, 1) if run.ranks is None else (run.ranks.rank, run.ranks.size)
         self._state = TorchState(model, optimizer, parts, rank, size)
         run.on_bad_loss(bad_loss, rate_factor)
         run.on(
@@ -312,13 +312,3 @@ def in_evaluation_mode(model: Any) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-def _refuse_many_processes() -> None:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        processes = torch.distributed.get_world_size()
-        if processes > 1:
-            raise ConfigError(
-                f"LiveBatches draws for one process; this job has {processes}, and each would train on the same samples.",
-                "Give the loop no batches, and the loader a DistributedSampler.",
-            )
