@@ -17,6 +17,7 @@ import gladius
 with gladius.start(total_epochs=2, steps_per_epoch=100) as run:
     run.on("checkpoint", lambda folder: (folder / "weights").write_bytes(b"x"), every_steps=10, contents=("model",))
     run.on_bad_loss("pause")
+    run.cannot("validate", "this Trainer has no validation loader.")
     for step, _ in run.steps(range(200)):
         loss = float("nan") if step == 20 else 3 / (step + 1)
         run.log({"train/loss": loss})
@@ -173,6 +174,12 @@ def test_a_held_run_with_a_bad_loss_asks_what_to_do(
     dialog = run.dialog("The loss is not a number")
     until(lambda: dialog.count() == 1, timeout=40)
     assert "Training is held" in dialog.inner_text() and "NaN since step 20" in dialog.inner_text()
+    # What this trainer cannot do is off, with its own reason; what it was given nothing for, with what would enable it.
+    validate, reload = (
+        run.page.locator(f"button:has-text('{name}')").first for name in ("Run validation", "Reload config")
+    )
+    assert validate.is_disabled() and "this Trainer has no validation loader" in (validate.get_attribute("title") or "")
+    assert reload.is_disabled() and "run.on('reload_config', read)" in (reload.get_attribute("title") or "")
     dialog.get_by_role("button", name="Stop training").click()
     run.dialog("Stop training?").get_by_role("button", name="Stop training").click()
     until(lambda: run.record["summary"]["state"] == "cancelled", timeout=40)

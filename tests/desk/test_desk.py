@@ -62,13 +62,30 @@ def test_a_trainer_that_said_hello_is_told_what_it_can(home: Home, me: Identity)
     async def work(desk: Desk, store: Store) -> None:
         await desk.send(run.run_id, "pause", {"mode": "hold"}, "test")
         assert posted(run.control) == [("pause", {"mode": "hold"}, 1)]
-        with pytest.raises(CommandInvalid, match="does not support"):
+        with pytest.raises(CommandInvalid, match="run.on\\('checkpoint', save\\) enables this"):
             await desk.send(run.run_id, "checkpoint", {}, "test")
         for name, args in (("explode", {}), ("stop", {"x": 1}), ("pause", {"mode": "loud"})):
             with pytest.raises(CommandInvalid):
                 await desk.send(run.run_id, name, args, "test")
         await desk.send(run.run_id, "terminate", {"grace_s": 5}, "test")
         assert posted(run.supervisor_control) == [("terminate", {"grace_s": 5}, 1)]
+
+    at_desk(home, work)
+
+
+def test_what_a_trainer_cannot_do_is_refused_with_its_own_reason_or_with_what_would_enable_it(
+    home: Home, me: Identity
+) -> None:
+    reasons = {"validate": "this Trainer has no validation loader.", "pause:release": "it has nowhere to save."}
+    run = live(home, me, "transformers", ["pause", "resume"], reasons=reasons, pause_modes=["hold"])
+
+    async def work(desk: Desk, store: Store) -> None:
+        found = disabled_commands(await store.view(run.run_id))
+        assert found.items() >= reasons.items()
+        assert "run.steps(loader) enables this" in found["stop"] and "run.adjustable(...)" in found["set"]
+        assert "run.on('reload_config', read)" in found["reload_config"]
+        with pytest.raises(CommandInvalid, match="no validation loader"):
+            await desk.send(run.run_id, "validate", {}, "test")
 
     at_desk(home, work)
 

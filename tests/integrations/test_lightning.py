@@ -159,6 +159,16 @@ def test_with_a_plain_loader_the_place_in_the_data_is_said_to_be_lost(steered):
     assert "no_data_position" in [alert["code"] for alert in helm.events("alert")]
 
 
+def test_what_lightning_has_nothing_for_is_not_offered_and_the_reason_is_told(steered):
+    helm, _ = steered(lambda helm: {2: lambda: helm.order("stop", checkpoint=False)}, validated=False)
+    hello = helm.events("hello")[-1]
+    assert "validate" not in hello["capabilities"] and "reload_config" not in hello["capabilities"]
+    assert hello["reasons"] == {
+        "validate": "this Trainer has no validation loader.",
+        "reload_config": "GladiusCallback(read_config=...) enables this.",
+    }
+
+
 def test_an_exception_in_the_training_ends_the_run_as_an_error(home, tmp_path, until):
     def fail():
         raise ValueError("no such thing")

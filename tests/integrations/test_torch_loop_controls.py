@@ -73,6 +73,7 @@ def test_it_trains_as_if_nobody_watched(steered):
     assert (hello["total_steps"], hello["steps_per_epoch"], hello["samples"]) == (STEPS, STEPS_PER_EPOCH, SAMPLES)
     assert set(hello["capabilities"]) == {"pause", "resume", "stop", "checkpoint", "validate", "set"}
     assert hello["pause_modes"] == ["hold", "release"]
+    assert hello["reasons"] == {"reload_config": "TorchLoop(config_file=...) enables this."}
 
 
 def test_a_hold_saves_and_stays_and_the_resumed_loop_changes_no_loss(steered):

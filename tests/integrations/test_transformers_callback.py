@@ -100,6 +100,10 @@ def test_one_line_records_a_whole_run(train, home):
     assert (hello["model"]["experts"], hello["model"]["active_experts"]) == (4, 2)
     assert set(hello["capabilities"]) == {"pause", "resume", "stop", "checkpoint", "validate", "set"}
     assert (hello["pause_modes"], hello["splits"]) == (["hold", "release"], ["eval"])
+    assert hello["reasons"] == {
+        "validate:test": "GladiusCallback(test_dataset=...) enables this.",
+        "reload_config": "GladiusCallback(read_config=...) enables this.",
+    }
     assert_valid(run)
     epoch = ["validating", "running", "checkpointing", "running"]
     assert states(run) == ["preparing", "running", *epoch, *epoch, "done"]

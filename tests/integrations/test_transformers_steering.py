@@ -467,7 +467,9 @@ def test_outside_of_its_training_loop_no_trainer_is_found(tmp_path):
 def test_a_trainer_that_cannot_be_steered_is_recorded_and_can_be_stopped(steer, plain_losses, caplog):
     wrong = ["learning_rate"]  # no mapping: as an example for whatever we may fail at
     run, _, (answer,) = steer("stop", callback={"config_keys": wrong})
-    assert events(run.dir, "hello")[-1]["capabilities"] == ["pause", "resume", "stop"]
+    hello = events(run.dir, "hello")[-1]
+    assert hello["capabilities"] == ["pause", "resume", "stop"]
+    assert all("is not known well enough" in hello["reasons"][name] for name in ("checkpoint", "validate", "set"))
     assert (answer["state"], answer["step"]) == ("applied", 4)
     assert losses(run.dir) == {step: plain_losses[step] for step in (1, 2, 3, 4)}
     assert "cannot be steered" in caplog.text

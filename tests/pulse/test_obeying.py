@@ -451,6 +451,19 @@ def test_hello_says_what_the_trainer_can_do_and_is_said_again_when_that_grows(st
     assert street.events("hello")[0]["pause_modes"] == ["hold"] and "splits" not in street.events("hello")[0]
 
 
+def test_a_script_says_why_it_cannot_do_something_until_it_can(street: Street) -> None:
+    run = street.start(capabilities=["pause", "resume", "validate"])
+    run.cannot("validate", "its data are elsewhere.")
+    run.cannot("validate:test", "it has no test data.")
+    run.on("checkpoint", street.save)
+    run.boundary(0)
+    reasons = street.events("hello")[-1]["reasons"]
+    assert (reasons["validate"], reasons["validate:test"]) == ("its data are elsewhere.", "it has no test data.")
+    assert reasons["checkpoint"] == reasons["stop"] == "the script left it out of its capabilities."
+    run.on("validate", lambda split: None)
+    assert "validate" not in street.events("hello")[-1]["reasons"]
+
+
 def test_one_process_of_several_obeys_nothing_by_itself(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     before = signal.getsignal(signal.SIGTERM)
@@ -459,6 +472,7 @@ def test_one_process_of_several_obeys_nothing_by_itself(street: Street, monkeypa
     run.boundary(0)
     hello = street.events("hello")[-1]
     assert (hello["capabilities"], hello["world_size"], hello["mode"]) == ([], 4, "distributed")
+    assert all("torch_ranks.join(run) enables this" in hello["reasons"][name] for name in ("pause", "stop", "set"))
     assert street.obey("stop")["detail"] == "this trainer cannot stop" and signal.getsignal(signal.SIGTERM) == before
 
 

@@ -19,6 +19,13 @@ _BY_SIGNAL: dict[str, tuple[str, dict[str, Any]]] = {
 _NOT_BY_SIGNAL = "it does not speak PULSE; 'gladius.start()' in the script enables this."
 _NO_RELEASE_BY_SIGNAL = "only a trainer that saves checkpoints can leave its memory; this command can be suspended."
 _NOT_CAPABLE = "this trainer does not support it."
+_NOT_GIVEN = {
+    "stop": "its loop does not look whether to stop; run.steps(loader) enables this.",
+    "checkpoint": "it was given no function that saves; run.on('checkpoint', save) enables this.",
+    "validate": "it was given no function that evaluates; run.on('validate', evaluate) enables this.",
+    "set": "it announced nothing that could be changed; run.adjustable(...) enables this.",
+    "reload_config": "it was given no function that reads its file; run.on('reload_config', read) enables this.",
+}
 _NO_RELEASE = "it saves no checkpoint from which it could go on; run.on('checkpoint', save) enables this."
 _NO_SPLIT = "this trainer has no such records."
 _ENDED = "the run has ended."
@@ -105,7 +112,12 @@ def disabled_commands(view: RunView) -> dict[str, str]:
     if not view.current.instrumented:
         return {}
     capable = view.hello.get("capabilities") or []
-    found = {name: _NOT_CAPABLE for name in TRAINER_COMMANDS if name not in capable}
+    reasons = cast("dict[str, str]", view.hello.get("reasons") or {})
+    found = {
+        name: reasons.get(name) or _NOT_GIVEN.get(name, _NOT_CAPABLE)
+        for name in TRAINER_COMMANDS
+        if name not in capable
+    }
     if view.suspended:
         found.pop("resume", None)
     found.update(_ways_not_announced(view, "pause", "pause_modes", _NO_RELEASE))
@@ -116,4 +128,6 @@ def disabled_commands(view: RunView) -> dict[str, str]:
 def _ways_not_announced(view: RunView, name: str, announced: str, reason: str) -> dict[str, str]:
     """The ways that the trainer's list leaves out; a trainer without a list is asked for any, and answers itself."""
     known = cast("list[str] | None", view.hello.get(announced))
-    return {} if known is None else {f"{name}:{way}": reason for way in WAYS[name][1] if way not in known}
+    own = cast("dict[str, str]", view.hello.get("reasons") or {})
+    ways = [f"{name}:{way}" for way in WAYS[name][1] if known is not None and way not in known]
+    return {way: own.get(way) or reason for way in ways}

@@ -103,8 +103,13 @@ class GladiusCallback(Callback):  # type: ignore[misc]
         run.on("checkpoint", self._save, contents=self._contents(), **self._cadence, **self._kept)
         if trainer.enable_validation and sum(trainer.num_val_batches) > 0:
             run.on("validate", self._validate)
+            run.cannot("validate:test", "Lightning has no test loader while it fits; trainer.test(...) evaluates that.")
+        else:
+            run.cannot("validate", "this Trainer has no validation loader.")
         if self._read_config is not None:
             run.on("reload_config", self._read_config)
+        else:
+            run.cannot("reload_config", "GladiusCallback(read_config=...) enables this.")
         run.on_bad_loss(self._bad_loss)
         self._watch = LossWatch(run.bad_loss, at_once=self._bad_loss != "warn")
         self._offer_optimizer(run)
@@ -275,8 +280,10 @@ class GladiusCallback(Callback):  # type: ignore[misc]
     # What can be changed, and what is planned
 
     def _offer_optimizer(self, run: Run) -> None:
-        if len(self._trainer.optimizers) != 1:
-            return  # which one a person would mean is not known
+        count = len(self._trainer.optimizers)
+        if count != 1:
+            run.cannot("set", f"it has {count} optimizers, and which one is meant cannot be known.")
+            return
         optimizer, schedules = self._trainer.optimizers[0], self._trainer.lr_scheduler_configs
         rate = LearningRate(optimizer, schedules[0].scheduler if schedules else None)
         if rate.known:
@@ -285,6 +292,8 @@ class GladiusCallback(Callback):  # type: ignore[misc]
                 "learning_rate", get=rate.get, set=rate.set, min=0, applies=rate.applies, key=key, label=rate.label
             )
         decay = WeightDecay(optimizer)
+        if not rate.known:
+            run.cannot("set", "its optimizer has no rate that is a number.")
         if decay.known:
             key = self._keys.get("weight_decay", "")
             run.adjustable("weight_decay", get=decay.get, set=decay.set, min=0, key=key, label="weight decay")

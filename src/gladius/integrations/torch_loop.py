@@ -138,6 +138,7 @@ class TorchLoop:
         parts = {"scheduler": scheduler, "scaler": scaler, "data_position": self._position, **(extra or {})}
         self._state = TorchState(model, optimizer, parts, rank, size)
         run.on_bad_loss(bad_loss, rate_factor)
+        run.cannot("validate", "loop.on_validate(evaluate) enables this.")
         run.on(
             "checkpoint", self._save, every_steps=every_steps, every_minutes=every_minutes, keep_last=keep_last,
             keep_best=keep_best, publish_to=publish_to,
@@ -264,6 +265,7 @@ class TorchLoop:
     def _configure(self, config_file: Union[str, Path, None]) -> Dict[str, str]:
         """Offer `reload_config`; returns name -> key of what the file holds now."""
         if config_file is None:
+            self.run.cannot("reload_config", "TorchLoop(config_file=...) enables this.")
             return {}
         path = Path(config_file)
         keys = keys_by_name(read_config(path))

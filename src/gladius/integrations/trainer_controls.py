@@ -25,6 +25,10 @@ from gladius.pulse.reporter import Run
 _log = logging.getLogger("gladius.integrations")
 
 
+_NO_EVAL = "this Trainer has no evaluation dataset."
+_NO_TEST = "GladiusCallback(test_dataset=...) enables this."
+
+
 class Wishes(NamedTuple):
     """How the script wants its Trainer to be steered; the arguments of GladiusCallback."""
 
@@ -82,10 +86,20 @@ class TrainerControls:
         splits += ["test"] if wishes.test_dataset is not None else []
         if splits:
             self._run.on("validate", self._validate, splits=tuple(splits))
+        self._say_what_is_missing(splits)
         if wishes.read_config is not None:
             self._run.on("reload_config", wishes.read_config, file=wishes.config_file)
         self._run.on_bad_loss(wishes.nan_policy)
         self._prepare_samples()
+
+    def _say_what_is_missing(self, splits: Sequence[str]) -> None:
+        for split, why in (("eval", _NO_EVAL), ("test", _NO_TEST)):
+            if split not in splits:
+                self._run.cannot(f"validate:{split}", why)
+        if not splits:
+            self._run.cannot("validate", _NO_EVAL)
+        if self._wishes.read_config is None:
+            self._run.cannot("reload_config", "GladiusCallback(read_config=...) enables this.")
 
     def close(self) -> None:
         """Leave the model as it was."""

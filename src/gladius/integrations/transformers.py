@@ -361,16 +361,23 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         """Offer what can be asked of this Trainer; one that is put together so that we fail at it is recorded all the same."""
         assert self._run is not None
         if found is None:
+            self._cannot("the Trainer itself could not be found from its callbacks, and only it can do this.")
             return
         controls = TrainerControls(self._run, found, self._wishes, self)
         try:
             controls.offer()
-        except Exception:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001
             # A Trainer of a kind that we do not know: what we cannot do with it must not cost its record, or the training.
             controls.close()
+            self._cannot(f"this kind of Trainer is not known well enough: {type(error).__name__}: {error}")
             _log.warning("this Trainer cannot be steered but for pause and stop; it is recorded", exc_info=True)
         else:
             self._controls = controls
+
+    def _cannot(self, reason: str) -> None:
+        assert self._run is not None
+        for command in ("checkpoint", "validate", "set", "reload_config"):
+            self._run.cannot(command, reason)
 
     def _let_go(self, error: Optional[BaseException] = None) -> None:
         """Leave the model as it was, and end the run if it is our own."""

@@ -43,6 +43,10 @@ from gladius.pulse.voice import Voice
 
 Batch = TypeVar("Batch")
 
+COMMANDS = ("pause", "resume", "stop", "checkpoint", "validate", "set", "reload_config")
+_ALONE_AMONG_OTHERS = "several processes train and decide nothing together; torch_ranks.join(run) enables this."
+_LEFT_OUT = "the script left it out of its capabilities."
+
 
 class Run:
     """One attempt of a run, seen from inside the trainer. Made by `gladius.start`.
@@ -79,6 +83,7 @@ class Run:
         self._rates = {"tokens": Rate(), "samples": Rate()}
         self._clean = Cleaner()
         self._handlers: Dict[str, Callable[..., Any]] = {}
+        self._reasons: Dict[str, str] = {}
         self._ranks: Optional[Ranks] = None
         self._crew: Optional[Conductor] = None
         self._follower: Optional[Follower] = None
@@ -219,6 +224,7 @@ class Run:
         if command not in ("checkpoint", "validate", "reload_config"):
             raise ValueError(f"a run calls functions for checkpoint, validate and reload_config, not for {command!r}")
         self._handlers[command] = handler
+        self._reasons.pop(command, None)
         if command == "checkpoint" and self._preemption is not None and not self._is_alone_among_others:
             self._preemption.listen()
         if not self.active:
@@ -232,6 +238,14 @@ class Run:
         else:
             self._steering.read_config = handler
             self._plan.config_file = os.path.abspath(file) if file is not None else None
+        self._say_hello_again()
+
+    def cannot(self, command: str, reason: str) -> None:
+        """Say why this training cannot obey `command`, or one way of it (`validate:test`, `pause:release`).
+
+        People read it beside the control that is disabled for it. A function given with `on` later takes it back.
+        """
+        self._reasons[command] = reason
         self._say_hello_again()
 
     def adjustable(
@@ -352,7 +366,17 @@ class Run:
             known["pause_modes"] = self._steering.pause_modes
         if "validate" in capabilities:
             known["splits"] = list(self._steering.splits)
+        reasons = self._reasons_against(able, capabilities)
+        if reasons:
+            known["reasons"] = reasons
         return {**known, "capabilities": capabilities, "adjustable": self._adjustables.hello()}
+
+    def _reasons_against(self, able: Sequence[str], capabilities: Sequence[str]) -> Dict[str, str]:
+        """Why some commands are not obeyed, as far as that is known here; the others were given no function."""
+        if self._is_alone_among_others:
+            return dict.fromkeys(COMMANDS, _ALONE_AMONG_OTHERS)
+        left_out = {name: _LEFT_OUT for name in able if name not in capabilities}
+        return {**{name: why for name, why in self._reasons.items() if name not in capabilities}, **left_out}
 
     def _ask_whether_resumed(self) -> None:
         """A trainer that was to go on from a checkpoint and does not say that it did may have begun anew."""

@@ -82,6 +82,9 @@ class Hello(EventBase):
     capabilities: list[Command] = Field(default_factory=list)
     pause_modes: list[PauseMode] | None = Field(default=None, description="None: not announced, both are asked for")
     splits: list[Split] | None = Field(default=None, description="None: not announced")
+    reasons: dict[str, str] | None = Field(default=None, description=(
+        "Command, or way of one (`validate:test`), -> why this trainer does not obey it, where it knows"
+    ))  # fmt: skip
     adjustable: dict[str, Adjustable] = Field(default_factory=dict)
     config: dict[str, Any] | None = Field(default=None, description=(
         "What a script under a launcher gave to `start`, and what its framework says it trains with"

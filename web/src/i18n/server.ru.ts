@@ -104,6 +104,52 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ],
   ['this trainer does not support it.', 'этот тренер так не умеет.'],
   [
+    'its loop does not look whether to stop; run.steps(loader) enables this.',
+    'его цикл не проверяет, пора ли остановиться; это включает run.steps(loader).',
+  ],
+  [
+    "it was given no function that saves; run.on('checkpoint', save) enables this.",
+    "ему не дали функции, которая сохраняет; это включает run.on('checkpoint', save).",
+  ],
+  [
+    "it was given no function that evaluates; run.on('validate', evaluate) enables this.",
+    "ему не дали функции, которая оценивает; это включает run.on('validate', evaluate).",
+  ],
+  [
+    'it announced nothing that could be changed; run.adjustable(...) enables this.',
+    'он не объявил ничего, что можно изменить; это включает run.adjustable(...).',
+  ],
+  [
+    "it was given no function that reads its file; run.on('reload_config', read) enables this.",
+    "ему не дали функции, которая читает его файл; это включает run.on('reload_config', read).",
+  ],
+  // what a trainer itself says that it cannot
+  [
+    'several processes train and decide nothing together; torch_ranks.join(run) enables this.',
+    'обучают несколько процессов, и вместе они ничего не решают; это включает torch_ranks.join(run).',
+  ],
+  ['the script left it out of its capabilities.', 'скрипт исключил это из своих возможностей.'],
+  ['this Trainer has no validation loader.', 'у этого Trainer нет загрузчика для проверки.'],
+  [
+    'Lightning has no test loader while it fits; trainer.test(...) evaluates that.',
+    'во время fit у Lightning нет тестового загрузчика; на нём оценивает trainer.test(...).',
+  ],
+  [
+    'it has {1} optimizers, and which one is meant cannot be known.',
+    'у него несколько оптимизаторов ({1}), и какой имеется в виду, неизвестно.',
+  ],
+  ['its optimizer has no rate that is a number.', 'у его оптимизатора нет скорости обучения в виде числа.'],
+  ['GladiusCallback(read_config=...) enables this.', 'это включает GladiusCallback(read_config=...).'],
+  ['GladiusCallback(test_dataset=...) enables this.', 'это включает GladiusCallback(test_dataset=...).'],
+  ['this Trainer has no evaluation dataset.', 'у этого Trainer нет данных для оценки.'],
+  [
+    'the Trainer itself could not be found from its callbacks, and only it can do this.',
+    'сам Trainer не удалось найти из его обратных вызовов, а сделать это может только он.',
+  ],
+  ['this kind of Trainer is not known well enough: {1}', 'этот вид Trainer недостаточно известен: {1}'],
+  ['TorchLoop(config_file=...) enables this.', 'это включает TorchLoop(config_file=...).'],
+  ['loop.on_validate(evaluate) enables this.', 'это включает loop.on_validate(evaluate).'],
+  [
     "it saves no checkpoint from which it could go on; run.on('checkpoint', save) enables this.",
     "он не сохраняет контрольных точек, с которых мог бы продолжить; это включает run.on('checkpoint', save).",
   ],

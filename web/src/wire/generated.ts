@@ -761,6 +761,12 @@ export interface Hello {
    * None: not announced
    */
   splits?: ('eval' | 'test')[] | null;
+  /**
+   * Command, or way of one (`validate:test`), -> why this trainer does not obey it, where it knows
+   */
+  reasons?: {
+    [k: string]: string;
+  } | null;
   adjustable?: {
     [k: string]: Adjustable;
   };
