@@ -45,11 +45,11 @@ class RankTraining:
         self.model = DistributedDataParallel(model)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.05, weight_decay=0.1)
         self.sampler = DistributedSampler(self.data, seed=3)
-        self.batches = LiveBatches(self.data, BATCH, seed=3) if plan.get("live") else None
+        self.live = LiveBatches(self.data, BATCH, seed=3) if plan.get("live") else None
         self.loader = (
             DataLoader(self.data, batch_size=BATCH, sampler=self.sampler)
-            if self.batches is None
-            else DataLoader(self.data, batch_sampler=self.batches)
+            if self.live is None
+            else DataLoader(self.data, batch_sampler=self.live)
         )
         self.losses: dict[int, str] = {}
         self.rates: dict[int, float] = {}
@@ -96,7 +96,7 @@ class RankTraining:
     def under(self, run: Any) -> None:
         """Train with TorchLoop."""
         loop = TorchLoop(
-            run, self.model, self.optimizer, total_epochs=self.epochs, batches=self.batches, **self.plan.get("loop", {})
+            run, self.model, self.optimizer, total_epochs=self.epochs, batches=self.live, **self.plan.get("loop", {})
         )
         loop.on_validate(self.evaluate)
         for epoch in loop.epochs():
