@@ -24,7 +24,15 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["torch", "torch.distributed", "torch.nn.parallel", "gladius.integrations.torch_loop", "transformers.trainer"]
+    [
+        "torch",
+        "torch.distributed",
+        "torch.nn.parallel",
+        "torch.distributed.fsdp",
+        "torch.distributed.checkpoint",
+        "gladius.integrations.torch_loop",
+        "transformers.trainer",
+    ]
 )
 
 

@@ -8,6 +8,7 @@ trained with into `rank-RANK.json`.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -24,6 +25,7 @@ import gladius
 from gladius.integrations.live_batches import LiveBatches
 from gladius.integrations.torch_loop import TorchLoop
 from gladius.integrations.torch_ranks import join
+from gladius.pulse.checkpoints import read_facts
 
 SAMPLES, BATCH, EPOCHS = 64, 4, 2
 STEPS_PER_EPOCH = SAMPLES // BATCH // 2
@@ -116,6 +118,43 @@ class RankTraining:
             self.train_step(step, batch)
             run.log({"train/loss": float.fromhex(self.losses[step])})
 
+    def sharded(self, run: Any) -> None:
+        """Train with FSDP2: each rank holds its part of every weight, and writes that into a checkpoint."""
+        from torch.distributed import checkpoint
+        from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+
+        model = self.model = fully_shard(self.plain, mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=0.05, weight_decay=0.1)
+
+        def state() -> dict[str, Any]:
+            weights, memory = get_state_dict(model, self.optimizer)
+            return {"model": weights, "optimizer": memory}
+
+        def save(folder: Path) -> None:
+            checkpoint.save(state(), checkpoint_id=folder)
+            torch.save(torch.get_rng_state(), folder / f"random-{self.rank}.pt")
+
+        def load(folder: Path) -> int:
+            saved = state()
+            checkpoint.load(saved, checkpoint_id=folder)
+            set_state_dict(model, self.optimizer, model_state_dict=saved["model"], optim_state_dict=saved["optimizer"])
+            return int(read_facts(folder)["step"])
+
+        run.on("checkpoint", save)
+        run.on("validate", self.evaluate)
+        group = self.optimizer.param_groups[0]
+        run.adjustable("learning_rate", get=lambda: group["lr"], set=self.set_rate, min=0)
+        if run.resume_from:
+            run.resumed(run.resume_from, load(Path(run.resume_from)))
+        begun = 0 if run.last_step is None else run.last_step + 1
+        for step, batch in run.steps(itertools.islice(self.batches(), begun, None)):
+            if run.resume_from and step == begun:  # a loader that begins draws from the same generator
+                torch.set_rng_state(torch.load(Path(run.resume_from) / f"random-{self.rank}.pt"))
+            self.train_step(step, batch)
+            run.log({"train/loss": float.fromhex(self.losses[step])})
+
     def batches(self) -> Any:
         for _ in range(self.epochs):
             yield from self.loader
@@ -131,11 +170,16 @@ class RankTraining:
 
     def facts(self) -> dict[str, Any]:
         """What a test compares."""
-        weights = torch.cat([one.detach().flatten() for one in self.plain.parameters()])
+        weights = torch.cat([_whole(one.detach()).flatten() for one in self.plain.parameters()])
         return {
             "losses": self.losses, "rates": self.rates, "calls": self.calls, "seen": self.seen,
             "weights": hashlib.sha256(weights.numpy().tobytes()).hexdigest(),
         }  # fmt: skip
+
+
+def _whole(weight: Any) -> torch.Tensor:
+    """A weight, put together from its parts where it is sharded."""
+    return weight.full_tensor() if hasattr(weight, "full_tensor") else weight
 
 
 def main() -> None:

@@ -183,6 +183,27 @@ def test_with_live_batches_the_batch_size_changes_on_all_ranks_and_each_sample_i
     assert sorted(order[:64]) == sorted(order[64:]) == list(range(64))
 
 
+def test_a_model_that_is_sharded_over_the_ranks_is_saved_by_all_and_repeats_itself_from_there(job):
+    ranks = job(how="sharded", epochs=3)
+    ranks.hold_back(4, 1)
+    ranks.start().reached(4, 1)
+    pause = ranks.order("pause", mode="hold")
+    ranks.let_go(4, 1)
+    held = ranks.answer(pause)["step"]
+    assert ranks.ask("validate")["state"] == ranks.ask("checkpoint")["state"] == "applied"
+    saved = Path(ranks.events("checkpoint")[-1]["path"])
+    assert {"__0_0.distcp", "__1_0.distcp", "random-0.pt", "random-1.pt"} <= {path.name for path in saved.iterdir()}
+    assert verify(saved) == []
+    assert ranks.ask("resume")["state"] == "applied"
+    first = ranks.end()
+    ranks.dir.write_attempt(2, {"argv": [], "env": [], "launcher": None, "checkpoint": str(saved)})
+    second = ranks.start(GLADIUS_ATTEMPT="2").end()
+    for before, after in zip(first, second, strict=True):
+        assert after["losses"] == {step: loss for step, loss in before["losses"].items() if int(step) > held}
+        assert after["weights"] == before["weights"] == first[0]["weights"]
+    assert ranks.states()[-1] == "done"
+
+
 @pytest.mark.parametrize("killed", [0, 1])
 def test_when_a_rank_is_killed_in_a_hold_the_other_ends(job, killed):
     ranks = job(how="by_itself", epochs=20)

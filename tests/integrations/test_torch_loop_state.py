@@ -337,6 +337,21 @@ def test_weights_are_the_models_own_out_of_its_wrappers(attempt):
     assert {**first.losses, **second.losses} == whole
 
 
+def test_a_model_that_is_sharded_over_processes_is_refused(home):
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    torch.distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    try:
+        training = Training()
+        fully_shard(training.model, mesh=init_device_mesh("cpu", (2,)))
+        with start() as run, pytest.raises(ConfigError, match="TorchLoop saves whole models"):
+            training.loop(run)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 def test_an_optimizer_that_finds_its_own_rate_is_offered_none(home):
     training = Training()
     training.optimizer.param_groups[0]["lr"] = None

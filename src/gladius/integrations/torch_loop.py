@@ -106,10 +106,11 @@ class TorchLoop:
 
         Raises:
             CheckpointNotFound, CheckpointDamaged, CheckpointMismatch: the training does not start from scratch unasked.
-            ConfigError: a configuration file that cannot be read.
+            ConfigError: a model that is sharded over processes, or a configuration file that cannot be read.
             ValueError: a broken plan, a name in `extra` that is taken, or fewer samples than a step of all processes needs.
 
         """
+        _refuse_sharded(model)
         join(run)
         if total_epochs != int(total_epochs) or accumulate < 1:
             raise ValueError(
@@ -314,3 +315,13 @@ def in_evaluation_mode(model: Any) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def _refuse_sharded(model: Any) -> None:
+    """A rank that has a part of each weight would save that part for the whole."""
+    wrapped = any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
+    if wrapped or any(hasattr(weight, "full_tensor") for weight in model.parameters()):
+        raise ConfigError(
+            "This model is sharded over the processes (FSDP), and TorchLoop saves whole models.",
+            "Give run.on('checkpoint', save) a function that saves with torch.distributed.checkpoint on every rank.",
+        )

@@ -286,9 +286,9 @@ class Run:
             "checkpoint": os.fspath(checkpoint) if checkpoint is not None else None,
             "step": step,
         }
-        self._next_step = step + 1
+        self._step, self._next_step = step, step + 1
         if self.active:
-            self._step = self._voice.step = self._steering.began_at = step
+            self._voice.step = self._steering.began_at = step
             self._saver.plan_next(step)
             self._show_epoch_of(checkpoint)
             self._say_hello_again()

@@ -125,6 +125,10 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ],
   // what a trainer itself says that it cannot
   [
+    'This model is sharded over the processes (FSDP), and TorchLoop saves whole models.',
+    'Эта модель разделена между процессами (FSDP), а TorchLoop сохраняет модели целиком.',
+  ],
+  [
     'several processes train and decide nothing together; torch_ranks.join(run) enables this.',
     'обучают несколько процессов, и вместе они ничего не решают; это включает torch_ranks.join(run).',
   ],
