@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import callback, flood, footprint, kills, latency, log_call, page, steering
+from bench import callback, experts, flood, footprint, kills, latency, log_call, page, steering
 from bench.rows import Row, write
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -13,6 +13,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "latency": latency.measure,
     "steering": steering.measure,
     "callback": callback.measure,
+    "experts": experts.measure,
     "kills": kills.measure,
     "footprint": footprint.measure,
     "page": page.measure,

@@ -39,6 +39,7 @@ class Course:
         model = {"name": "tiny", "experts": experts, "active_experts": 2} if experts else {"name": "dense"}
         me = Identity.current()
         hello = {"run_id": self.directory.run_id, "pid": me.pid, "host": me.host, "total_epochs": 4, "model": model}
+        hello["attributions"] = {"moe/loss": "routing_weighted_nll"}
         self.writer.write("hello", hello)
         self.writer.write("state", {"state": "running"})
         self.step = 0
@@ -86,6 +87,9 @@ class Course:
             if layer == 2 and step >= 100:
                 shares = [0.5, 0.3, 0.2, 0.0]
             loads |= {f"moe/load/{layer}/{expert}": share for expert, share in enumerate(shares)}
+            # Of expert 0 no loss is known; one that no token came to has none.
+            losses = {f"moe/loss/{layer}/{expert}": 2 + expert + layer for expert in range(1, 4) if shares[expert]}
+            loads |= losses
         return loads
 
     def machine(self, samples: int, gpus: int) -> None:
@@ -463,8 +467,14 @@ def test_an_expert_shows_its_shares_and_when_it_died(lab: Lab, page: Any) -> Non
     assert "expert 3: 46.7%, under 60 %: low; 0.00 to 1.00 × fair share" in figure.locator(".detail").inner_text()
     figure.get_by_role("button", name="Details of expert 3").click()
     dialog = page.get_by_role("dialog", name="Expert 3")
-    dialog.get_by_text("no token since step 100").wait_for()
+    dialog.get_by_text("✕ no token since step 100").wait_for()
     assert dialog.get_by_role("img").count() == LAYERS
+    dialog.get_by_text("layer 2, no token since step 100: 7").wait_for()
+    text = dialog.inner_text()
+    assert "Attributed loss" in text and "An attribution, not a loss of its own" in text
+    dialog.get_by_role("button", name="Close").click()
+    figure.get_by_role("button", name="Details of expert 0").click()
+    dialog = page.get_by_role("dialog", name="Expert 0")
     assert "No loss is logged for this expert" in dialog.inner_text()
     dialog.get_by_role("button", name="Close").click()
     page.mouse.move(0, 0)

@@ -11,10 +11,12 @@ class BatchWatch:
     Passes in evaluation mode, and those from which nothing is learned (a reference model's), are not counted.
 
     `mask` is the attention mask of the pass under way, flattened to [batch * length], or None where there is none.
+    `learning` says whether what the model's parts do now belongs to such a pass; None until the model itself was called.
     """
 
     def __init__(self, model: Any) -> None:
         self.mask: Optional[Any] = None
+        self.learning: Optional[bool] = None
         self._tokens: Any = 0
         self._known = False
         self._hook = model.register_forward_pre_hook(self._before, with_kwargs=True)
@@ -32,7 +34,8 @@ class BatchWatch:
     def _before(self, module: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> None:
         import torch
 
-        if not module.training or not torch.is_grad_enabled():
+        self.learning = module.training and torch.is_grad_enabled()
+        if not self.learning:
             return
         mask: Any = kwargs.get("attention_mask")
         ids: Any = kwargs.get("input_ids", args[0] if args else None)

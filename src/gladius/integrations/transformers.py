@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 from gladius.errors import RankLost, RanksApart
 from gladius.integrations import found_trainer
 from gladius.integrations.batches import BatchWatch
-from gladius.integrations.router import RouterLoad
+from gladius.integrations.router import ATTRIBUTION, RouterLoad
 from gladius.integrations.samples import Given
 from gladius.integrations.torch_ranks import join
 from gladius.integrations.trainer_controls import TrainerControls, Wishes
@@ -141,15 +141,18 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         model, loader = kwargs.get("model"), kwargs.get("train_dataloader")
         facts = plan_facts(args, state, loader)
         self._take_controls(found_trainer.find(state))
-        self._run.describe(first_step=1, model=model_facts(model), config=config_facts(args, model), **facts)
+        self._watch = BatchWatch(model)
+        if state.is_world_process_zero:
+            self._router = RouterLoad(model, self._watch)
+        self._run.describe(
+            first_step=1, model=model_facts(model), config=config_facts(args, model),
+            attributions=ATTRIBUTION if self._router else None, **facts,
+        )  # fmt: skip
         if self._controls is not None:
             self._controls.log_what_was_due()
         self._steps_per_epoch = facts["steps_per_epoch"]
         if args.logging_nan_inf_filter:
             self._run.alert("info", "nan_filter", _NAN_FILTER)
-        self._watch = BatchWatch(model)
-        if state.is_world_process_zero:
-            self._router = RouterLoad(model, self._watch)
         self._begin_window()
 
     @_survivable

@@ -41,6 +41,7 @@ class Plan:
         self.ranks: Optional[List[Mapping[str, Any]]] = None
         self.config: Optional[Mapping[str, Any]] = None
         self.config_file: Optional[str] = None
+        self.attributions: Optional[Mapping[str, str]] = None
 
     def complete(self, facts: Mapping[str, Any]) -> None:
         """Take in what became known later; of the model and the configuration, what was said first stays."""

@@ -56,6 +56,7 @@ def record(view: RunView, steering: Steering, children: Sequence[str] = ()) -> R
         pause_modes=list(steering.pause_modes),
         splits=list(steering.splits),
         adjustable=adjustable,
+        attributions=hello.get("attributions") or {},
         config=settings,
         config_source=source if isinstance(source := view.run.get("config_source"), str) else None,
         run=view.run,

@@ -90,6 +90,10 @@ class Hello(EventBase):
         "What a script under a launcher gave to `start`, and what its framework says it trains with"
     ))  # fmt: skip
     config_file: str | None = Field(default=None, description="The file that `reload_config` reads")
+    attributions: dict[str, str] | None = Field(default=None, description=(
+        "Beginnings of metric names whose values are no measurement but a sum shared out among parts, and how: "
+        "`moe/loss` by `routing_weighted_nll`"
+    ))  # fmt: skip
     resumed_from: ResumedFrom | None = None
 
 

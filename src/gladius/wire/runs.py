@@ -159,6 +159,9 @@ class RunRecord(Wire):
     pause_modes: list[PauseMode] = Field(default_factory=list, description="Ways of `pause` that this run has now")
     splits: list[Split] = Field(default_factory=list, description="What `validate` can evaluate")
     adjustable: dict[str, Adjustable] = Field(default_factory=dict)
+    attributions: dict[str, str] = Field(
+        default_factory=dict, description="Beginnings of names of shared-out values -> how"
+    )
     config: dict[str, Any] = Field(default_factory=dict)
     config_source: str | None = None
     run: dict[str, Any] = Field(default_factory=dict, description="run.json as written")

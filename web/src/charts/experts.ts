@@ -11,8 +11,21 @@ export function deadSince(series: Series): number | null {
   return Number.isNaN(step) ? null : step;
 }
 
-/** The names of an expert's own loss: whoever logs it says how it was attributed. */
-export function lossNames(names: readonly string[], expert: number): string[] {
-  const own = new RegExp(`^moe/loss/(?:\\d+/)?${expert}$`);
-  return names.filter(name => own.test(name));
+/** How `moe/loss` came about when the trainer measured it at the router. */
+export const BY_ROUTING = 'routing_weighted_nll';
+
+export interface AttributedLoss {
+  name: string;
+  /** null where the trainer logs one value for all layers. */
+  layer: number | null;
+}
+
+/** The names of the losses that are attributed to an expert, layer after layer. */
+export function lossesOf(names: readonly string[], expert: number): AttributedLoss[] {
+  const own = new RegExp(`^moe/loss/(?:(\\d+)/)?${expert}$`);
+  return names
+    .map(name => ({ name, found: own.exec(name) }))
+    .filter(({ found }) => found !== null)
+    .map(({ name, found }) => ({ name, layer: found![1] === undefined ? null : Number(found![1]) }))
+    .sort((a, b) => (a.layer ?? -1) - (b.layer ?? -1));
 }

@@ -780,6 +780,12 @@ export interface Hello {
    * The file that `reload_config` reads
    */
   config_file?: string | null;
+  /**
+   * Beginnings of metric names whose values are no measurement but a sum shared out among parts, and how: `moe/loss` by `routing_weighted_nll`
+   */
+  attributions?: {
+    [k: string]: string;
+  } | null;
   resumed_from?: ResumedFrom | null;
 }
 /**
@@ -1619,6 +1625,12 @@ export interface RunRecord {
   splits: ('eval' | 'test')[];
   adjustable: {
     [k: string]: Adjustable;
+  };
+  /**
+   * Beginnings of names of shared-out values -> how
+   */
+  attributions: {
+    [k: string]: string;
   };
   config: {
     [k: string]: unknown;

@@ -91,8 +91,12 @@ export const charts = {
   'experts.fair_line': 'Share × experts over the steps; the dashed line is a fair share.',
   'experts.dead_since': 'no token since step {step}',
   'experts.dead_now': 'no token in the last window',
+  'experts.attributed': 'Attributed loss',
   'experts.attribution':
-    'Loss of this expert, as the trainer attributes it: the loss of its tokens weighted by the router, not a loss of its own.',
+    'An attribution, not a loss of its own: the loss of the tokens that were routed to this expert, each weighted as the router weighted the expert. Where none was, there is no value.',
+  'experts.attribution_unknown':
+    'An attribution, not a loss of its own; the trainer does not say how it shares the loss out.',
+  'experts.all_layers': 'all layers',
   'experts.no_loss': 'No loss is logged for this expert.',
   'experts.close': 'Close',
   'experts.counts': '{experts} experts, {active} active',
