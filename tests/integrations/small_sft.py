@@ -11,13 +11,13 @@ def make_tokenizer():
     return tiny_moe.make_tokenizer(["what comes after a? b comes after a"], 300, 64)
 
 
-def make_dense(tokenizer, seed=0):
+def make_dense(tokenizer, hidden=16, seed=0):
     import torch
     import transformers
 
     torch.manual_seed(seed)
     config = transformers.LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=64, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
     )  # fmt: skip

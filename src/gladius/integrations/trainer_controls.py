@@ -203,10 +203,10 @@ class TrainerControls:
         dataset = self._wishes.test_dataset if split == "test" else None
         counter = NextTokenAccuracy(self._trainer.model)
         try:
-            values = metric_values(found_trainer.evaluate(self._trainer, split, dataset))
+            with trl_trainers.same_completions(self._trainer):
+                values = metric_values(found_trainer.evaluate(self._trainer, split, dataset))
         finally:
             counter.close()
-            self._completions.pass_over()
         share = counter.share(self._run.gather)
         if share is not None:  # the script's own word on it wins
             values.setdefault("{}/accuracy".format(split), share)

@@ -6,8 +6,10 @@ no checkpoint has, and, where they generate, the completions of the newest batch
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from gladius.integrations.samples import as_text
 
@@ -52,6 +54,27 @@ def resumes_exactly(trainer: Any) -> bool:
     """Whether each step generates anew: no checkpoint holds completions that several steps are trained on."""
     every = generates_every(trainer)
     return every is None or every <= trainer.args.gradient_accumulation_steps
+
+
+@contextlib.contextmanager
+def same_completions(trainer: Any) -> Iterator[None]:
+    """Put back what was generated for the newest batch, where an evaluation would leave its own in its place."""
+    logs = getattr(trainer, "_logs", None)
+    before = _copied(logs) if isinstance(logs, dict) and generates_every(trainer) is not None else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            trainer._logs = before
+
+
+def _copied(logs: Any) -> Any:
+    """Its own lists, with the same texts and pictures in them."""
+    kept = copy.copy(logs)
+    if isinstance(kept, dict):
+        for name, value in kept.items():
+            kept[name] = _copied(value)
+    return kept
 
 
 class Completions:
