@@ -150,6 +150,7 @@ def test_a_report_tells_what_the_console_noticed_too_and_nothing_twice(run: RunD
             "level": "critical",
             "code": "gpu_temperature",
             "message": "GPU 0 is hot",
+            "data": {"index": 0, "celsius": 91},
             "began_at": 4e9,
         },
         {"run_id": run.run_id, "level": "warning", "code": "x", "message": "slow", "began_at": 4e9},
@@ -162,6 +163,7 @@ def test_a_report_tells_what_the_console_noticed_too_and_nothing_twice(run: RunD
     close(run, home, judge_exit(0, None, None))
     report = json.loads(run.report_json.read_text())
     assert [one["message"] for one in report["alerts"]] == ["slow", "GPU 0 is hot"]
+    assert report["alerts"][1]["data"] == {"index": 0, "celsius": 91}, "what the sentence is translated with"
 
 
 def test_a_last_loss_that_is_not_finite_is_told_as_it_was(run: RunDir) -> None:

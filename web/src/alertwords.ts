@@ -53,14 +53,18 @@ export function isUrgent(alert: Pick<AlertRecord, 'level'>): boolean {
   return alert.level !== 'info';
 }
 
+/** Reports of earlier versions keep an alert's words alone. */
+type Said = Pick<AlertRecord, 'code' | 'message'> & { data?: AlertRecord['data'] };
+
 /** The alert in one sentence of the page's language; a code or a parameter that is not known here leaves the server's own words. */
-export function sentence(alert: AlertRecord): string {
-  const { kind } = alert.data;
+export function sentence(alert: Said): string {
+  const data = alert.data ?? {};
+  const { kind } = data;
   const key = typeof kind === 'string' ? `alert.${alert.code}.${kind}` : `alert.${alert.code}`;
   if (!i18n.has(key)) return alert.message;
   const places = [...i18n.message(key).matchAll(/\{(\w+)\}/g)].map(found => found[1]!);
-  if (places.some(name => !(name in alert.data))) return alert.message;
-  return t(key, Object.fromEntries(places.map(name => [name, words(name, alert.data[name])])));
+  if (places.some(name => !(name in data))) return alert.message;
+  return t(key, Object.fromEntries(places.map(name => [name, words(name, data[name])])));
 }
 
 /** One parameter as people read it: a number by its name, a list, metrics with their names; not known is a dash. */

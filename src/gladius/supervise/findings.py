@@ -16,7 +16,7 @@ _SPELLED = ("NaN", "Infinity", "-Infinity")
 _RESUMABLE = ("released", "error", "cancelled", "killed", "out_of_memory")
 _CHECKPOINT = ("step", "path", "bytes", "kind", "failed")
 _CHANGE = ("name", "old", "new", "step", "by")
-_ALERT = ("level", "code", "message", "time")
+_ALERT = ("level", "code", "message", "data", "time")
 
 
 def events_of(directory: RunDir, attempt: int) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 /** The report of a run's last attempt; it is written a moment after the end. Upstream: HTTP. Downstream: the summary dialog. */
 import { ApiError, get } from '../net/api';
+import type { AlertRecord } from '../wire/generated';
 
 interface Course {
   first: number | string;
@@ -22,7 +23,7 @@ export interface Report {
   eval_loss: Course | null;
   tokens_per_second: { mean: number; peak: number } | null;
   checkpoints: { step: number; kind: string; bytes?: number; failed?: string }[];
-  alerts: { level: string; code: string; message: string }[];
+  alerts: { level: string; code: string; message: string; data?: AlertRecord['data'] }[];
 }
 
 const AGAIN_MS = 400;
