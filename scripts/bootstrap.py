@@ -4,6 +4,7 @@ python3 scripts/bootstrap.py setup demo|dev    install what `make demo` or `make
 .venv/bin/python scripts/bootstrap.py npm ...  run npm in web/, Node's own or the one in .venv
 .venv/bin/python scripts/bootstrap.py drift    fail when generated files differ from their sources
 .venv/bin/python scripts/bootstrap.py dev      server and hot-reloading page together
+.venv/bin/python scripts/bootstrap.py integrations  tests of trainers with environments of their own, and their log in docs
 
 TORCH_INDEX may name the package index that PyTorch is installed from (its CPU builds live on an index of their own).
 """
@@ -13,9 +14,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +35,7 @@ OLDEST_NODE = (20, 19)
 
 def main(arguments: list[str]) -> int:
     """Run one of the verbs above."""
-    verbs = {"setup": setup, "npm": npm, "drift": drift, "dev": dev}
+    verbs = {"setup": setup, "npm": npm, "drift": drift, "dev": dev, "integrations": integrations}
     if not arguments or arguments[0] not in verbs:
         print(__doc__)
         return 2
@@ -181,6 +184,47 @@ def dev(_: list[str]) -> int:
     finally:
         server.terminate()
         server.wait()
+
+
+def integrations(arguments: list[str]) -> int:
+    """Test LLaMA-Factory in its own environment, made when it is not there; a whole run that went well is written down."""
+    home = Path(os.environ.get("GLADIUS_ENVIRONMENTS") or ROOT / ".environments")
+    env = {
+        **os.environ,
+        "GLADIUS_ENVIRONMENTS": str(home),
+        "GLADIUS_TEST_LLAMA_FACTORY": "1",
+        "PYTHONPATH": str(ROOT / "src"),
+    }
+    made = [PYTHON, "-m", "gladius.cli.main", "env", "create", "llama-factory"]
+    if subprocess.run(made, env=env, check=False).returncode != 0:
+        return 1
+    test = [PYTHON, "-m", "pytest", "-v", "--no-header", "--durations=0", "tests/integrations/test_llama_factory.py"]
+    ended = subprocess.run([*test, *arguments], env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    print(ended.stdout)
+    if ended.returncode == 0 and not arguments:
+        facts = json.loads((home / "llama-factory" / "gladius-environment.json").read_text())
+        log = ROOT / "docs" / "integrations" / "llama-factory.log"
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(_integration_log(facts, ended.stdout), encoding="utf-8")
+        say(f"written: {log.relative_to(ROOT)}")
+    return ended.returncode
+
+
+def _integration_log(facts: dict[str, object], output: str) -> str:
+    versions = [
+        f"{name} {version}" for name, version in sorted(dict(facts["versions"]).items(), key=lambda one: one[0].lower())
+    ]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    told = [line for line in output.splitlines() if "::" in line or " in " in line]
+    head = [
+        "The last whole run of `make test-integrations`.", "",
+        f"date: {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())}",
+        f"on: commit {commit.stdout.strip()}, Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} processors",
+        f"environment: {facts['variant']}", "",
+    ]  # fmt: skip
+    return "\n".join([*head, *told, "", "versions:", *versions]) + "\n"
 
 
 def pip(*arguments: str) -> None:

@@ -11,7 +11,22 @@ from typing import Annotated
 import typer
 
 import gladius
-from gladius.cli import alerts, attempts, catalog, demo, doctor, env, exports, look, presets, pulse, run, serve, steer
+from gladius.cli import (
+    alerts,
+    attempts,
+    catalog,
+    demo,
+    doctor,
+    env,
+    exports,
+    look,
+    presets,
+    pulse,
+    run,
+    serve,
+    steer,
+    watch,
+)
 from gladius.errors import CommandInvalid, ConfigError, GladiusError, RequestRejected
 
 app = typer.Typer(
@@ -23,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, demo, run, look, exports, steer, attempts, alerts, doctor):
+for room in (serve, demo, run, watch, look, exports, steer, attempts, alerts, doctor):
     room.add_to(app)
 app.add_typer(catalog.profiles, name="profile")
 app.add_typer(catalog.datasets, name="dataset")

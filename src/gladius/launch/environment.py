@@ -79,6 +79,8 @@ class _Making:
         self._tell(f"{number}/5 {what}")
 
     def _pip(self, packages: Sequence[str], *options: str) -> None:
+        if not packages:
+            return
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as limits:
             limits.write("\n".join(self._recipe.limits))
             limits.flush()
@@ -92,15 +94,15 @@ class _Making:
         lines: list[str] = []
         with self._log.open("a", encoding="utf-8") as log:
             log.write(f"$ {' '.join(argv)}\n")
-            process = subprocess.Popen(
+            with subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
-            )
-            assert process.stdout is not None
-            for line in process.stdout:
-                log.write(line)
-                lines.append(line.rstrip())
-                self._tell_package(line)
-        if process.wait() != 0:
+            ) as process:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    log.write(line)
+                    lines.append(line.rstrip())
+                    self._tell_package(line)
+        if process.returncode != 0:
             self._tell("\n".join(lines[-_LAST_WORDS:]))
             raise EnvironmentFailed(self._recipe.id, what, str(self._log))
 

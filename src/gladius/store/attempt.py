@@ -67,8 +67,9 @@ class AttemptFacts:
 
     @property
     def started_at(self) -> float | None:
-        """Unix seconds: the process's start, else the first word of the trainer."""
-        return float(self.started["time"]) if self.started is not None else self.first_time
+        """Unix seconds: the process's start, or the first word of a trainer that spoke before it was adopted."""
+        known = [self.first_time] if self.first_time is not None else []
+        return min([*known, float(self.started["time"])]) if self.started is not None else self.first_time
 
     @property
     def finished_at(self) -> float | None:

@@ -18,6 +18,8 @@ def resumable(view: RunView) -> Resumable:
     """
     if view.attempt == 0:
         return Resumable(possible=False, reason="It has not started yet.")
+    if view.run.get("watched"):
+        return Resumable(possible=False, reason="It was started elsewhere, and is only watched here.")
     if not view.ended:
         return Resumable(possible=False, reason="Its trainer lives: release or stop it first.")
     if view.state == "done":
