@@ -279,6 +279,26 @@ def test_a_profile_trains_in_the_environment_that_it_names(training: Training) -
     assert [event["epoch"] for event in run.events("metrics") if "eval/loss" in event["values"]][:2] == [1.0, 2.0]
 
 
+def test_two_processes_obey_as_one_and_go_on_after_a_release(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `llamafactory-cli` itself starts several where there are several devices, or FORCE_TORCHRUN says so."""
+    monkeypatch.setenv("FORCE_TORCHRUN", "1")
+    monkeypatch.setenv("NPROC_PER_NODE", "2")
+    run = training.held("use_cpu=true", "max_steps=300")
+    assert (run.record["world_size"], run.record["mode"]) == (2, "distributed")
+    step = run.events("ack")[-1]["step"]
+    told = [run.tell("validate"), run.tell("set", name="learning_rate", value=5e-4), run.tell("resume")]
+    assert [one["step"] for one in told] == [step] * 3
+    released = run.tell("pause", mode="release")
+    ended(run, "released")
+    assert run.resume().status_code == 201
+    run.until(lambda: len(run.run.attempt_numbers()) == 2)
+    ended(run, "done")
+    assert run.events("hello")[-1]["resumed_from"]["step"] == released["step"]
+    assert list(losses(run)) == list(range(1, 301))
+
+
 def test_a_file_that_cannot_be_used_is_told_before_anything_is_loaded(python: Path, home: Home, tmp_path: Path) -> None:
     module = [python, "-m", "gladius.integrations.llama_factory"]
     told = subprocess.run([*module, tmp_path / "none.yaml"], capture_output=True, text=True, check=False)
