@@ -198,7 +198,17 @@ def integrations(arguments: list[str]) -> int:
     made = [PYTHON, "-m", "gladius.cli.main", "env", "create", "llama-factory"]
     if subprocess.run(made, env=env, check=False).returncode != 0:
         return 1
-    test = [PYTHON, "-m", "pytest", "-v", "--no-header", "--durations=0", "tests/integrations/test_llama_factory.py"]
+    test = [
+        PYTHON,
+        "-m",
+        "pytest",
+        "-vv",
+        "--no-header",
+        "--color=no",
+        "--durations=20",
+        "--durations-min=5",
+        "tests/integrations/test_llama_factory.py",
+    ]
     ended = subprocess.run([*test, *arguments], env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     print(ended.stdout)
     if ended.returncode == 0 and not arguments:

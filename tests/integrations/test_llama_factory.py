@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -250,6 +251,19 @@ def test_a_diverging_training_is_stopped_where_the_policy_says_so(training: Trai
     record = ended(run, "error")
     assert "NaN" in record["error"]
     assert max(losses(run)) < 400
+
+
+def test_a_preempted_training_saves_by_the_clock_and_goes_on_when_it_is_resumed(training: Training) -> None:
+    run = training.start("--checkpoint-minutes", "0.01", "max_steps=800")
+    run.until(lambda: [event for event in run.events("checkpoint") if event["kind"] == "auto"])
+    os.kill(run.trainer().pid, signal.SIGTERM)
+    ended(run, "released")
+    saved = run.events("checkpoint")[-1]
+    assert (saved["kind"], verify(Path(saved["path"]))) == ("pause", [])
+    assert run.resume().status_code == 201
+    run.until(lambda: len(run.run.attempt_numbers()) == 2)
+    ended(run, "done")
+    assert list(losses(run)) == list(range(1, 801))
 
 
 def test_a_profile_trains_in_the_environment_that_it_names(training: Training) -> None:
