@@ -1,6 +1,6 @@
 """Record and steer a Hugging Face Trainer. Upstream: Trainer's callback events. Downstream: trainer_controls, pulse.
 
-One line in a script is enough: `Trainer(..., callbacks=[GladiusCallback()])`. Past 250 lines because it is the one object
+One line in a script is enough: `Trainer(..., callbacks=[GladiusCallback()])`. Past 400 lines because it is the one object
 that a Trainer knows of us, and each of its events needs a method; what a person may ask for is in `trainer_controls`.
 """
 
