@@ -17,7 +17,7 @@ from gladius.pulse.control import Command, Mailbox, new_command_id  # noqa: E402
 
 pytestmark = pytest.mark.training
 
-COMMANDS, SEED = 100, 7
+SEED = 7
 CHOICES = (
     ("checkpoint", {}), ("validate", {"split": "eval"}), ("pause", {"mode": "hold"}), ("resume", {}), ("resume", {}),
     ("set", {"name": "learning_rate"}), ("set", {"name": "weight_decay"}), ("set", {"name": "checkpoint_every_steps"}),
@@ -25,13 +25,14 @@ CHOICES = (
 )  # fmt: skip
 
 
-def test_a_hundred_commands_at_random_moments_leave_no_rank_behind(home, tmp_path, spawn, until):
+@pytest.mark.parametrize(("training", "commands"), [("ranks_training", 100), ("trainer_ranks", 50)])
+def test_a_hundred_commands_at_random_moments_leave_no_rank_behind(home, tmp_path, spawn, until, training, commands):
     chance = random.Random(SEED)
     job = Job(tmp_path / "job", spawn, until).planned(epochs=100_000)
     try:
-        job.start()
+        job.start(training)
         until(lambda: len(job.steps()) > 3 or job._failed(), 60)
-        posted = [post(job, chance) for _ in range(COMMANDS)]
+        posted = [post(job, chance) for _ in range(commands)]
         until(lambda: set(answers(job)) >= {one.id for one in posted} or job._failed(), 60)
         job.ask("resume")
         assert job.ask("stop")["state"] == "applied"
@@ -40,11 +41,11 @@ def test_a_hundred_commands_at_random_moments_leave_no_rank_behind(home, tmp_pat
         job.clear_away()
     assert told[0]["weights"] == told[1]["weights"]
     assert told[0]["rates"] == told[1]["rates"]
-    assert told[0]["calls"] == told[1]["calls"]
+    assert told[0].get("calls") == told[1].get("calls")
     assert told[0]["losses"].keys() == told[1]["losses"].keys() and len(told[0]["losses"]) > 5
     said = answers(job)
     refused = {one.command for one in posted if said[one.id]["state"] == "rejected"}
-    assert refused == {"validate"}, said  # there is no test split
+    assert refused == ({"validate"} if training == "ranks_training" else set()), said  # a loop without a test split
     assert job.states()[-1] == "cancelled"
 
 

@@ -54,12 +54,12 @@ class Waits(transformers.TrainerCallback):
             self.losses[state.global_step] = float(logs["loss"]).hex()
 
 
-def train(folder, *callbacks, resume=None, poison=()):
-    """Train two epochs of six steps; returns what a test compares."""
+def train(folder, *callbacks, resume=None, poison=(), epochs=2):
+    """Train epochs of six steps; returns what a test compares."""
     waits = Waits(folder, int(os.environ["RANK"]))
     trainer = make_trainer(
         Path(folder) / "out", waits, *callbacks, model=make_model(attention_dropout=0.1), rows=make_rows(ROWS),
-        kind=Poisoned, ddp_backend="gloo",
+        kind=Poisoned, ddp_backend="gloo", num_train_epochs=epochs,
     )  # fmt: skip
     trainer.poison = poison
     run = resume() if resume is not None else None
@@ -105,7 +105,8 @@ def main():
     with contextlib.ExitStack() as until_ended:
         # Begun when a Trainer is made, for it is that which joins the ranks.
         begin = functools.partial(begun, plan, until_ended)
-        facts.update(train(plan["folder"], callback, resume=begin, poison=plan.get("poison", ())))
+        more = {"poison": plan.get("poison", ()), "epochs": plan.get("epochs", 2)}
+        facts.update(train(plan["folder"], callback, resume=begin, **more))
     (Path(plan["folder"]) / f"rank-{rank}.json").write_text(json.dumps(facts))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
