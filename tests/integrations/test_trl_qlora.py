@@ -7,7 +7,7 @@ pytest.importorskip("trl")
 pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
 
 from small_sft import lora, make_dense, make_sft, make_tokenizer  # noqa: E402
-from small_trainer import Person, events, losses, metrics_with  # noqa: E402
+from small_trainer import Person, events, losses  # noqa: E402
 
 from gladius.integrations.transformers import GladiusCallback  # noqa: E402
 from gladius.pulse.start import start  # noqa: E402
@@ -45,4 +45,6 @@ def test_an_adapter_on_four_bits_is_trained_held_and_saved(home, tmp_path, until
     hello = events(run.dir, "hello")[-1]
     weights = sum(one.numel() for one in whole.parameters())
     assert hello["config"]["adapter"]["base_bits"] == 4
-    assert hello["model"]["parameters"] == weights + hello["model"]["trainable_parameters"], "packed ones are counted whole"
+    assert hello["model"]["parameters"] == weights + hello["model"]["trainable_parameters"], (
+        "packed ones are counted whole"
+    )
