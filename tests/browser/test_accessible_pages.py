@@ -58,3 +58,17 @@ def test_the_console_and_what_lies_over_it_has_nothing_serious_against_it(
         assert box["x"] + box["width"] <= page.viewport_size["width"]
         page.keyboard.press("Escape")
         until(lambda: page.locator("dialog:modal").count() == 0)
+
+
+def test_the_focus_goes_along_to_another_page(guest: Guest, until: Callable[..., Any]) -> None:
+    page = guest.open("/")
+    assert page.evaluate("document.activeElement === document.body"), "a first page leaves it where the browser puts it"
+    link = page.locator("nav a").nth(1)
+    for _ in range(2):
+        link.focus()
+        page.keyboard.press("Enter")
+        until(lambda: page.evaluate("document.activeElement.id") == "main")
+        until(lambda: page.locator("main a").count() >= 1)
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.closest('main') !== null"), "Tab goes on within the page"
+        page.go_back()
