@@ -183,7 +183,8 @@ def test_a_conversation_is_trained_on_and_answered(steer, tokenizer):
         assert sum(values[f"moe/load/{layer}/{expert}"] for expert in range(4)) == pytest.approx(1)
 
 
-def test_a_loss_that_is_not_finite_stops_an_sft_training_where_the_policy_says_so(home, tmp_path, tokenizer):
+@pytest.mark.parametrize("policy", ["stop", "rollback"])
+def test_a_loss_that_is_not_finite_ends_an_sft_training_as_the_policy_says(home, tmp_path, tokenizer, policy):
     class Poison(transformers.TrainerCallback):
         def on_step_end(self, args, state, control, model=None, **kwargs):
             if state.global_step == 2:
@@ -191,10 +192,49 @@ def test_a_loss_that_is_not_finite_stops_an_sft_training_where_the_policy_says_s
                     next(one for one in model.parameters() if one.requires_grad).fill_(float("nan"))
 
     with start() as run:
-        gladius = GladiusCallback(run=run, nan_policy="stop")
+        gladius = GladiusCallback(
+            run=run, nan_policy=policy, publish_to=run.dir.checkpoints, checkpoint_steps=1,
+            config_keys={"learning_rate": "train.learning_rate"},
+        )  # fmt: skip
         trainer = make_sft(
             tmp_path / "out", gladius, Poison(), tokenizer=tokenizer, adapter=lora(), logging_nan_inf_filter=True
         )
         trainer.train()
     assert trainer.state.global_step == 3
+    last = events(run.dir, "state")[-1]
+    if policy == "rollback":
+        assert last["error"]["restart"] == {
+            "checkpoint": str(run.dir.checkpoints / "step-1"), "overrides": {"train.learning_rate": 0.005},
+        }  # fmt: skip
+    assert (last["state"], last["error"]["code"]) == ("error", "non_finite_loss")
     assert "non_finite_loss" in [alert["code"] for alert in events(run.dir, "alert")]
+
+
+def test_an_sft_training_reloads_its_file_and_keeps_its_best_checkpoint(steer, tmp_path):
+    file = {"train.learning_rate": 0.03, "train.batch_size": 7}
+    folder = tmp_path / "published"
+    callback = {
+        "read_config": lambda: file, "config_keys": {"learning_rate": "train.learning_rate", "batch_size": "train.batch_size"},
+        "publish_to": folder, "keep": 1, "keep_best": "-eval/loss", "checkpoint_steps": 2,
+    }  # fmt: skip
+    keys = {"keys": ["train.learning_rate", "train.batch_size"]}
+    orders = ("pause", ("reload_config", keys), ("set", {"name": "eval_steps", "value": 1}), "resume")
+    run, _, answers = steer(
+        *orders, callback=callback, lr_scheduler_type="constant", eval_strategy="steps", eval_steps=2
+    )
+    assert [answer["state"] for answer in answers] == ["applied"] * 4
+    assert "batch_size needs a restart" in answers[1]["detail"]
+    rates = {step: values["train/learning_rate"] for step, values in recorded(run).items()}
+    assert (rates[4], rates[5]) == (0.01, 0.03)
+    measured = {event["step"]: event["values"]["eval/loss"] for event in metrics_with(run.dir, "eval/loss")}
+    assert list(measured) == [2, *range(4, 13)]
+    saved = {step: loss for step, loss in measured.items() if step % 2 == 0}
+    worst = max(saved, key=saved.get)
+    assert {path.name for path in folder.glob("step-*")} == {f"step-{worst}", "step-12"}
+
+
+def test_a_checkpoint_of_an_sft_training_that_fails_is_refused_and_the_training_goes_on(steer, plain, tmp_path):
+    (tmp_path / "a file").touch()
+    run, _, (answer,) = steer("checkpoint", callback={"publish_to": tmp_path / "a file"})
+    assert (answer["state"], "checkpoint failed" in answer["detail"]) == ("rejected", True)
+    assert own(recorded(run)) == own(plain)

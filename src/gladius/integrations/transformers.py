@@ -144,10 +144,8 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         self._watch = BatchWatch(model)
         if state.is_world_process_zero:
             self._router = RouterLoad(model, self._watch)
-        self._run.describe(
-            first_step=1, model=model_facts(model), config=config_facts(args, model),
-            attributions=ATTRIBUTION if self._router else None, **facts,
-        )  # fmt: skip
+        facts["attributions"] = ATTRIBUTION if self._router else None
+        self._run.describe(first_step=1, model=model_facts(model), config=config_facts(args, model), **facts)
         if self._controls is not None:
             self._controls.log_what_was_due()
         self._steps_per_epoch = facts["steps_per_epoch"]

@@ -91,6 +91,7 @@ def start(
     mode: str = "single",
     capabilities: Optional[Iterable[str]] = None,
     resumed_from: Optional[Mapping[str, Any]] = None,
+    attributions: Optional[Mapping[str, str]] = None,
 ) -> Run:
     """Begin to record this process's training.
 
@@ -109,6 +110,8 @@ def start(
         world_size, mode: of a distributed job; mode is `single`, `distributed` or `multi_node`.
         capabilities: the commands this trainer obeys; by default all that it gives functions for.
         resumed_from: `{checkpoint, step}` where this attempt goes on from one.
+        attributions: beginnings of metric names whose values are shared out among parts and not measured of them, and
+            how: `{"moe/loss": "routing_weighted_nll"}`.
 
     Raises:
         ValueError: a negative or infinite plan.
@@ -120,6 +123,7 @@ def start(
     plan = Plan(
         total_epochs, total_steps, steps_per_epoch, samples, model, world_size, mode, capabilities, resumed_from
     )
+    plan.attributions = dict(attributions) if attributions else None
     inactive = Run(None, 0, None, plan)
     if _current.run is not None and _current.run.active:
         _log.warning("a run is recorded by this process already; the second one is not")
