@@ -13,10 +13,11 @@ from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover
 from gladius.pulse.rundir import Home
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
-from gladius.wire.catalog import DatasetInfo, HealthAnswer, ProfileInfo
+from gladius.wire.catalog import DatasetInfo, ProfileInfo
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
+from gladius.wire.server import HealthAnswer
 from gladius.wire.settings import Settings
 
 _PAGE = 200

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.errors import FieldErrors, GladiusError
-from gladius.wire.catalog import Problem
+from gladius.wire.server import Problem
 
 _log = logging.getLogger("gladius.server")
 

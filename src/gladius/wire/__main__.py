@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from gladius.wire import alerts, catalog, config, events, exports, messages, presets, runs, settings, steering
+from gladius.wire import alerts, catalog, config, events, exports, messages, presets, runs, server, settings, steering
 from gladius.wire.base import Wire
 
 Mode = Literal["serialization", "validation"]
@@ -28,13 +28,13 @@ ANSWERS: list[type[Wire]] = [
     runs.SearchHit, runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer, config.ConfigSchema,
     presets.PresetInfo,
     runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
-    catalog.CommandAnswer, catalog.HealthAnswer, catalog.SessionAnswer, catalog.Problem, steering.ResumePreview,
+    steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
 BODIES: list[type[Wire]] = [
-    catalog.StartRequest, catalog.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
+    catalog.StartRequest, steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
     steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
@@ -90,7 +90,7 @@ def _sent_whole() -> list[str]:
     """Models that a server always sends with every field. Events are passed on as their writer wrote them."""
     parts = [
         model
-        for module in (runs, catalog, config, presets, steering, alerts, settings, exports)
+        for module in (runs, catalog, config, presets, steering, alerts, settings, exports, server)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, Wire) and model.__module__ == module.__name__
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, Field
 
@@ -69,47 +69,3 @@ class StartAnswer(Wire):
     run_id: str
     state: str
     attempt: int = 1
-
-
-class CommandRequest(Wire):
-    """The body of `POST /runs/{id}/commands`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    command: str
-    args: dict[str, Any] = Field(default_factory=dict)
-    id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{8,64}$")
-
-
-class CommandAnswer(Wire):
-    """The answer of `POST /runs/{id}/commands`."""
-
-    command_id: str
-
-
-class HealthAnswer(Wire):
-    """The answer of `GET /health`."""
-
-    status: str
-    version: str
-
-
-class SessionAnswer(Wire):
-    """Who asks, as far as the server knows: it has one token and no users of its own. Trainings run as `account`."""
-
-    by: Literal["cookie", "token"] = Field(description="A browser that was signed in, or a program with the token")
-    account: str | None = Field(description="The account of the machine that the server runs as")
-    machine: str = Field(description="The name of the machine that the server runs on")
-    version: str
-
-
-class Problem(Wire):
-    """RFC 9457 problem details, with `code` for programs and `hint` for the next step."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    code: str
-    hint: str | None = None
-    errors: list[dict[str, Any]] | None = None

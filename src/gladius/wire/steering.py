@@ -1,4 +1,4 @@
-"""Resume, fork, revert, the three-way config diff: steering besides commands. Upstream: launch. Downstream: server, client."""
+"""Commands, resume, fork, revert, the three-way config diff. Upstream: launch. Downstream: server, client."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from pydantic import ConfigDict, Field
 from gladius.wire.base import Wire
 
 Applies = Literal["live", "next_checkpoint", "restart"]
+
+
+class CommandRequest(Wire):
+    """The body of `POST /runs/{id}/commands`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{8,64}$")
+
+
+class CommandAnswer(Wire):
+    """The answer of `POST /runs/{id}/commands`."""
+
+    command_id: str
 
 
 class ParentLink(Wire):

@@ -12,9 +12,8 @@ from gladius.desk.audit import as_csv, as_jsonl
 from gladius.server.answers import answer, answer_list
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms, TheRun
-from gladius.wire.catalog import CommandAnswer, CommandRequest
 from gladius.wire.runs import CommandRecord
-from gladius.wire.steering import RevertRequest
+from gladius.wire.steering import CommandAnswer, CommandRequest, RevertRequest
 
 router = APIRouter(tags=["commands"])
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from gladius import __version__
 from gladius.server.answers import answer
-from gladius.wire.catalog import HealthAnswer
+from gladius.wire.server import HealthAnswer
 
 router = APIRouter(tags=["server"])
 

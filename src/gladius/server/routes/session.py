@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gladius import __version__
 from gladius.server.answers import answer
 from gladius.server.login import without_cookie
-from gladius.wire.catalog import SessionAnswer
+from gladius.wire.server import SessionAnswer
 
 router = APIRouter(tags=["server"])
 
