@@ -29,6 +29,7 @@ class Module(pl.LightningModule):
         self.rates: dict[int, float] = {}
         self.at: dict[int, Any] = {}
         self.poisoned: set[int] = set()
+        self.fails_to_save_at: set[int] = set()
 
     def loss(self, batch: Any) -> torch.Tensor:
         inputs, labels = batch
@@ -50,6 +51,10 @@ class Module(pl.LightningModule):
         torch.rand(3)  # as an evaluation may
         self.log("val_loss", self.loss(batch))
 
+    def on_save_checkpoint(self, checkpoint: Any) -> None:
+        if self.trainer.global_step in self.fails_to_save_at:
+            raise OSError("no space left on device")
+
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=0.05, weight_decay=0.1)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / 5, 1.0))
@@ -58,14 +63,14 @@ class Module(pl.LightningModule):
 
 def train(
     folder: Any, run: Any = None, at: Any = None, stateful: bool = True, poisoned: Any = (), callback: Any = None,
-    validated: bool = True, **options: Any,
+    validated: bool = True, fails_to_save_at: Any = (), **options: Any,
 ) -> Module:  # fmt: skip
     """Train, under a run or alone; `at` maps a step to what happens in its body, the `poisoned` ones have no loss."""
     torch.manual_seed(0)
     inputs = torch.randn(SAMPLES, 6)
     data = TensorDataset(inputs, (inputs.sum(1, keepdim=True) > 0).float())
     module = Module()
-    module.at, module.poisoned = at or {}, set(poisoned)
+    module.at, module.poisoned, module.fails_to_save_at = at or {}, set(poisoned), set(fails_to_save_at)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchdata asks torch for what is deprecated; Lightning has advice on workers
         loader = (StatefulDataLoader if stateful else DataLoader)(data, batch_size=BATCH, shuffle=True)

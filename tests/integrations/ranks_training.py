@@ -166,6 +166,8 @@ class RankTraining:
 
     def save(self, folder: Path) -> None:
         self.calls.append("save")
+        if self.plan.get("full_on") == self.rank:
+            raise OSError("no space left on device")
         torch.save(self.plain.state_dict(), folder / f"weights-{self.rank}.pt")
 
     def facts(self) -> dict[str, Any]:

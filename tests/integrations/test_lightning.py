@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from lightning_training import STEPS, train  # noqa: E402
 from plain_training import Helm  # noqa: E402
 
-from gladius.pulse.checkpoints import read_facts, verify  # noqa: E402
+from gladius.pulse.checkpoints import published, read_facts, verify  # noqa: E402
 from gladius.pulse.start import start  # noqa: E402
 
 pytestmark = pytest.mark.training
@@ -129,6 +129,40 @@ def test_a_bad_loss_holds_until_somebody_decides(steered):
     assert max(module.losses) == 7
     assert helm.states()[-3:] == ["paused", "stopping", "cancelled"]
     assert helm.events("checkpoint") == []
+
+
+def test_checkpoints_come_by_steps_the_newest_stay_and_one_that_fails_costs_nothing_else(steered, alone):
+    helm, module = steered(callback={"checkpoint_steps": 3, "keep": 2}, fails_to_save_at={9})
+    assert module.losses == alone and helm.states()[-1] == "done"
+    saves = [(event["step"], event.get("failed")) for event in helm.events("checkpoint")]
+    assert [step for step, failed in saves if not failed] == [3, 6, 12, 15]
+    assert [(step, failed) for step, failed in saves if failed] == [(9, "no space left on device")]
+    assert sorted(path.name for path in published(helm.dir.checkpoints)) == ["step-12", "step-15"]
+    assert "checkpoint_failed" in [alert["code"] for alert in helm.events("alert")]
+
+
+def test_a_fork_begins_from_its_parents_checkpoint_with_another_rate(steered, alone, home, monkeypatch):
+    parent, _ = steered(lambda helm: {5: lambda: helm.order("pause", mode="release")})
+    child = home.new_run("child", {"source": "api", "parent": {"run_id": parent.dir.run_id, "kind": "fork"}})
+    origin = {"checkpoint": str(parent.dir.checkpoints / "step-5"), "overrides": {"learning_rate": 0.01}}
+    child.write_attempt(1, {"argv": [], "env": [], "launcher": None, **origin})
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(child.root))
+    monkeypatch.setenv("GLADIUS_ATTEMPT", "1")
+    helm, forked = steered()
+    assert (helm.dir.run_id, helm.events("hello")[-1]["resumed_from"]["step"]) == (child.run_id, 5)
+    assert (min(forked.losses), forked.losses[6], forked.rates[6]) == (6, alone[6], pytest.approx(0.01))
+    assert helm.states()[-1] == "done"
+
+
+def test_a_lack_of_memory_arrives_as_what_it_is(home, tmp_path, until):
+    def happens():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    with pytest.raises(torch.OutOfMemoryError), start() as run:
+        helm = Helm(run, until)
+        train(tmp_path, run, {4: happens})
+    error = helm.events("state")[-1]["error"]
+    assert (error["code"], error["retryable"]) == ("cuda_out_of_memory", True)
 
 
 def test_a_preempted_training_goes_on_when_it_is_started_again(steered, alone, monkeypatch):

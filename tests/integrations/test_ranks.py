@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from job import HERE, TORCHRUN  # noqa: E402
 
-from gladius.pulse.checkpoints import verify  # noqa: E402
+from gladius.pulse.checkpoints import published, verify  # noqa: E402
 
 pytestmark = pytest.mark.training
 
@@ -127,22 +127,25 @@ def test_a_command_that_comes_while_the_ranks_are_apart_falls_at_one_step(job):
 
 
 def test_what_one_rank_cannot_do_is_done_by_none(job):
-    ranks = job(how="by_itself", epochs=20, stubborn=1, broken_on=1)
+    ranks = job(how="by_itself", epochs=20, stubborn=1, broken_on=1, full_on=1)
     ranks.hold_back(2, 0)
     ranks.start().reached(2, 0)
-    orders = [ranks.order("set", name="learning_rate", value=0.02), ranks.order("validate")]
+    orders = [ranks.order("set", name="learning_rate", value=0.02), ranks.order("validate"), ranks.order("checkpoint")]
     stop = ranks.order("stop", checkpoint=False)
     ranks.let_go(2, 0)
     answers = [ranks.answer(one) for one in orders]
-    assert [answer["state"] for answer in answers] == ["rejected", "rejected"]
+    assert [answer["state"] for answer in answers] == ["rejected"] * 3
     assert "rank 1: learning_rate could not be changed: not on this rank" in answers[0]["detail"]
     assert answers[1]["detail"].endswith("rank 1: no such data")
+    assert "rank 1: no space left on device" in answers[2]["detail"]
     assert ranks.answer(stop)["state"] == "applied"
     told = ranks.end()
     assert [max(map(int, rank["losses"])) for rank in told] == [2, 2]
     assert [rank["rates"]["2"] for rank in told] == [0.05, 0.05]
     assert [rank["save"] for rank in told] == [False, False]
-    assert ranks.events("hyperparameters") == ranks.events("checkpoint") == []
+    assert ranks.events("hyperparameters") == [] and published(ranks.dir.checkpoints) == []
+    (failed,) = ranks.events("checkpoint")
+    assert "rank 1: no space left on device" in failed["failed"]
 
 
 def test_a_rank_that_loses_its_loss_takes_all_back_to_the_last_good_checkpoint(job):

@@ -683,6 +683,27 @@ def test_a_bad_loss_stops_where_the_policy_says_so(steered):
     assert (error["code"], error["retryable"], "restart" in error) == ("non_finite_loss", True, False)
 
 
+def test_a_loop_tells_samples_of_its_own_at_each_evaluation_and_no_loss_changes(steered):
+    training = Training()
+
+    def evaluate(split):
+        if training.loop_object.run.active:
+            with torch.no_grad():
+                score = float(training.model(training.data[:1][0]))
+            training.loop_object.run.sample(
+                training.loop_object.step, [{"prompt": "first row", "output": f"{score:.3f}"}]
+            )
+        return {"loss": 1.0}
+
+    def before(helm):
+        training.loop_object.on_validate(evaluate)
+
+    helm, _ = steered(lambda helm: {4: lambda: helm.order("validate")}, training, before, evaluate_every=8)
+    assert training.losses == undisturbed().losses
+    assert [event["step"] for event in helm.events("samples")] == [5, 7, 15]
+    assert {row["prompt"] for event in helm.events("samples") for row in event["rows"]} == {"first row"}
+
+
 def test_a_bad_loss_rolls_back_to_the_last_good_checkpoint_with_a_lower_rate(steered, monkeypatch):
     helm, training = steered(training=poisoned(8), bad_loss="rollback", rate_factor=0.1, every_steps=3)
     assert max(training.losses) == 8
