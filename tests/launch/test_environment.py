@@ -19,7 +19,7 @@ name: Nothing
 description: An environment with nothing in it, so that no package index is asked.
 check: {check}
 cpu: {{torch: [{torch}], empty: [torchaudio]}}
-cuda: {{torch: [], empty: []}}
+cuda: {{torch: [], empty: [torchaudio]}}
 packages: []
 alone: []
 """
@@ -66,8 +66,10 @@ def test_an_environment_is_made_whole_or_not_at_all_and_its_python_knows_the_int
     again = []
     assert create(home, "nothing", "cpu", again.append).stamp == made.stamp
     assert again == [f"Nothing is there: {made.root}"]
+    (made.root / "of-the-cpu").touch()
     create(home, "nothing", "cuda", again.append)
-    assert Environments.of(home).get("nothing").stamp["variant"] == "cuda"
+    assert not (made.root / "of-the-cpu").exists(), "the other variant is made from nothing"
+    assert create(home, "nothing", None, again.append).stamp["variant"] == "cuda"
     with pytest.raises(EnvironmentNotFound, match="gladius env list"):
         create(home, "other", "cpu", said.append)
 

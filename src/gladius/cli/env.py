@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gladius.catalog.environments import Environment, Environments
+from gladius.catalog.environments import Environment, Environments, Variant
 from gladius.cli.output import Json, local_time, print_json, print_table
 from gladius.launch.environment import create
 from gladius.pulse.rundir import Home
@@ -19,10 +19,14 @@ _SHOWN = ("llamafactory", "torch", "transformers")
 @app.command("create")
 def create_environment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What 'gladius env list' names: llama-factory.")],
-    cuda: Annotated[bool, typer.Option("--cuda", help="With PyTorch for NVIDIA's GPUs; else for the CPU.")] = False,
+    cuda: Annotated[
+        bool | None,
+        typer.Option("--cuda/--cpu", help="PyTorch for NVIDIA's GPUs, or for the CPU; as it is there, else the CPU."),
+    ] = None,
 ) -> None:
     """Make an environment from its tested recipe; one that is there only gets this Gladius' own part anew."""
-    made = create(Home(), name, "cuda" if cuda else "cpu", lambda text: typer.echo(text, err=True))
+    variant: Variant | None = None if cuda is None else "cuda" if cuda else "cpu"
+    made = create(Home(), name, variant, lambda text: typer.echo(text, err=True))
     typer.echo(str(made.python))
 
 

@@ -24,13 +24,16 @@ _OUR_PARTS = ("gladius", "pulse_wrapper.py")
 _LAST_WORDS = 15
 
 
-def create(home: Home, id_: str, variant: Variant, tell: Tell, base: str = sys.executable) -> Environment:
+def create(home: Home, id_: str, variant: Variant | None, tell: Tell, base: str = sys.executable) -> Environment:
     """Make it, or complete one that was left half made; one that is whole only gets this Gladius' own part anew.
 
+    `variant` None is that of the one that is there, else the CPU's; one of the other variant is made from nothing.
     Raises EnvironmentNotFound, EnvironmentFailed after pip's last words, RunBusy while somebody else makes it, OSError.
     """
     environments = Environments.of(home)
-    recipe, found = environments.recipe(id_, variant), environments.get(id_)
+    found = environments.get(id_)
+    before = found.stamp.get("variant")
+    recipe = environments.recipe(id_, variant or before or "cpu")
     environments.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(environments.folder / f".{id_}.lock")
     try:
@@ -42,6 +45,8 @@ def create(home: Home, id_: str, variant: Variant, tell: Tell, base: str = sys.e
             tell(f"{recipe.name} is there: {found.root}")
         else:
             (found.root / STAMP).unlink(missing_ok=True)
+            if before not in (None, recipe.variant):
+                shutil.rmtree(found.root)
             _Making(recipe, found, base, tell).make()
         _install_our_part(home, found)
     finally:
