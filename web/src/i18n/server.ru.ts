@@ -17,8 +17,14 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'Пусть у всех процессов будет поровну шагов: DistributedSampler или drop_last.',
   ],
   // a run that is only watched
-  ['it was started elsewhere, and is only watched here.', 'он запущен не отсюда, здесь за ним только наблюдают.'],
-  ['It was started elsewhere, and is only watched here.', 'Он запущен не отсюда, здесь за ним только наблюдают.'],
+  [
+    'it was started elsewhere, and is only watched here.',
+    'он запущен не отсюда, здесь за ним только наблюдают.',
+  ],
+  [
+    'It was started elsewhere, and is only watched here.',
+    'Он запущен не отсюда, здесь за ним только наблюдают.',
+  ],
   // environments of trainers
   ["No environment '{1}'.", 'Окружения «{1}» нет.'],
   ["'gladius env list' lists those that can be made.", '«gladius env list» покажет, какие можно создать.'],
