@@ -113,6 +113,7 @@ def test_a_trainer_gets_its_environment_and_nothing_on_stdin(street: Any, monkey
     env = said["env"]
     assert (env["PYTHONUNBUFFERED"], env["OMP_WAIT_POLICY"], env["COLUMNS"]) == ("1", "PASSIVE", "77")
     assert (env["GLADIUS_RUN_DIR"], env["GLADIUS_ATTEMPT"]) == (str(run.root), "1")
+    assert env["TENSORBOARD_LOGGING_DIR"] == str(run.tensorboard)
     assert (said["in"], said["cwd"]) == ("", str(street.folder))
     assert said["sid"] == said["pid"], "a session of its own"
     assert len(said["fds"]) <= 5, "no descriptor of the supervisor leaks"

@@ -102,7 +102,8 @@ class Supervisor:
 
     def _trainer_env(self) -> dict[str, str]:
         """Return this process's environment, and what every trainer that Gladius starts is told."""
-        env = {**TRAINER_DEFAULTS, **os.environ}
+        # Where the Hugging Face Trainer writes its event files, when it is told to report to TensorBoard.
+        env = {**TRAINER_DEFAULTS, "TENSORBOARD_LOGGING_DIR": str(self.directory.tensorboard), **os.environ}
         env.update(
             GLADIUS_RUN_DIR=str(self.directory.root),
             GLADIUS_HOME=str(self.home.root),
