@@ -9,6 +9,7 @@ from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.environments import Environments
 from gladius.catalog.presets import Presets
+from gladius.catalog.profile_shelf import ProfileShelf
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import IDLE_S, TensorBoards
@@ -37,6 +38,7 @@ def build(home: Home, tensorboard_idle_s: float = IDLE_S) -> Rooms:
         hub=Hub(store, alerts),
         desk=Desk(store),
         profiles=profiles,
+        shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,
         presets=presets,
         starter=Starter(home, profiles, datasets, presets, launcher),

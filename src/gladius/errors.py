@@ -10,6 +10,7 @@ GladiusError                 code, hint: what happened and what to do next
 │ ├ DatasetNotFound
 │ ├ PresetNotFound
 │ ├ EnvironmentNotFound
+│ ├ TrashNotFound
 │ └ AlertNotFound
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
@@ -22,6 +23,8 @@ GladiusError                 code, hint: what happened and what to do next
 ├ LockHeld                   another process is the writer
 ├ PresetExists               a preset of that name is there already
 ├ PresetBuiltin              a preset that came with Gladius
+├ ProfileExists              a profile of that id is there already
+├ ProfileBuiltin             a profile that came with Gladius
 ├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
 │ └ BadRecord                a line of a dataset that cannot be trained on
@@ -244,14 +247,44 @@ class PresetBuiltin(GladiusError):
         self.preset_id = preset_id
 
 
+class ProfileExists(GladiusError):
+    """A profile of that id is there already."""
+
+    code = "profile_exists"
+
+    def __init__(self, profile_id: str) -> None:
+        super().__init__(f"There is a profile '{profile_id}' already.", "Choose another id, or edit that one.")
+        self.profile_id = profile_id
+        self.field = "id"
+
+
+class ProfileBuiltin(GladiusError):
+    """A profile that came with Gladius cannot be deleted."""
+
+    code = "profile_builtin"
+
+    def __init__(self, profile_id: str) -> None:
+        super().__init__(f"Profile '{profile_id}' came with Gladius.", "One of your own by that id goes before it.")
+        self.profile_id = profile_id
+
+
+class TrashNotFound(NotFound):
+    """Nothing of that name lies in the trash."""
+
+    code = "trash_not_found"
+    says = "Nothing called '{}' is in the trash."
+    where = "'gladius profile trash' lists what is."
+
+
 class ConfigError(GladiusError):
-    """A configuration cannot be used; `field` names the wrong key where one is to blame."""
+    """A configuration cannot be used; `field` names the wrong key where one is to blame, `line` its line in the file."""
 
     code = "config_error"
 
-    def __init__(self, message: str, hint: str = "", field: Optional[str] = None) -> None:
+    def __init__(self, message: str, hint: str = "", field: Optional[str] = None, line: Optional[int] = None) -> None:
         super().__init__(message, hint)
         self.field = field
+        self.line = line
 
 
 class ConfigChanged(GladiusError):

@@ -16,7 +16,7 @@ def write(folder: Path, name: str, text: str) -> None:
 
 def test_built_in_profiles_are_whole_and_the_one_that_needs_no_choice_comes_first(tmp_path):
     profiles = Profiles(tmp_path / "missing").all()
-    assert [profile.id for profile in profiles] == ["tiny-moe", "full-sft", "llama-factory-sft", "lora-sft"]
+    assert [profile.id for profile in profiles] == ["tiny-moe", "full-sft", "llama-factory-sft", "lora-sft", "script"]
     assert all(profile.builtin and profile.problem is None for profile in profiles if profile.engine == "transformers")
     assert profiles[0].default_dataset == "stdlib-docs"
 

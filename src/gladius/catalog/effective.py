@@ -34,8 +34,15 @@ def effective_config(
     for key, value in (overrides or {}).items():
         setting = settings.find(key)
         flat[setting.key] = setting.coerce(value)
+        profile.allow(setting.key, flat[setting.key])
     flat["train.epochs"] = _epochs(profile, epochs, overrides or {}, flat)
-    return nest({key: _settled(profile, settings, key, value) for key, value in flat.items()})
+    settled = {key: _settled(profile, settings, key, value) for key, value in flat.items()}
+    open_ = profile.left_open(settled)
+    if open_ is not None:
+        raise ConfigError(
+            f"Profile '{profile.id}' needs '{open_}' for its command.", f"Add --set {open_}=VALUE.", open_
+        )
+    return nest(settled)
 
 
 def _epochs(profile: Profile, epochs: float | None, overrides: Mapping[str, Any], flat: Mapping[str, Any]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from ruamel.yaml.error import YAMLError
 from gladius.errors import ConfigError
 
 ENGINES = Path(__file__).with_name("engines")
+_LARGEST = sys.float_info.max
+"""A whole number beyond it is no number that a trainer could count with; neither is NaN."""
 
 Kind = Literal["text", "integer", "number", "flag", "list"]
 
@@ -62,7 +64,7 @@ class Setting:
             return value if isinstance(value, list) else None
         if self.kind == "flag":
             return value if isinstance(value, bool) else None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_LARGEST <= value <= _LARGEST:
             return None
         if self.kind == "integer":
             return int(value) if value == int(value) else None

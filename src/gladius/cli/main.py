@@ -21,6 +21,7 @@ from gladius.cli import (
     exports,
     look,
     presets,
+    profiles,
     pulse,
     run,
     serve,
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 for room in (serve, demo, run, watch, look, exports, steer, attempts, alerts, doctor):
     room.add_to(app)
-app.add_typer(catalog.profiles, name="profile")
+app.add_typer(profiles.app, name="profile")
 app.add_typer(catalog.datasets, name="dataset")
 app.add_typer(presets.app, name="preset")
 app.add_typer(env.app, name="env")

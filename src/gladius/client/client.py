@@ -13,7 +13,7 @@ from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover
 from gladius.pulse.rundir import Home
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
-from gladius.wire.catalog import DatasetInfo, ProfileInfo
+from gladius.wire.catalog import DatasetInfo, ProfileFile, ProfileInfo, TrashedProfile
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
@@ -137,7 +137,43 @@ class Client:
 
     def profile(self, profile_id: str) -> ProfileInfo:
         """One profile."""
-        return ProfileInfo.model_validate(self._transport.get(f"/profiles/{profile_id}"))
+        return ProfileInfo.model_validate(self._transport.get(_of_profile(profile_id)))
+
+    def profile_file(self, profile_id: str) -> ProfileFile:
+        """A profile's file as it is, broken or not, and its version."""
+        return ProfileFile.model_validate(self._transport.get(f"{_of_profile(profile_id)}/file"))
+
+    def check_profile(self, text: str, profile_id: str = "draft") -> ProfileInfo:
+        """What a text would be as a profile: `problems` is everything that is wrong with it. Nothing is kept."""
+        found = self._transport.post("/profiles/check", {"text": text, "id": profile_id})
+        return ProfileInfo.model_validate(found)
+
+    def add_profile(self, profile_id: str, text: str) -> ProfileInfo:
+        """Keep a new profile. RequestRejected names each mistake with its line, or says that there is one of that id."""
+        return ProfileInfo.model_validate(self._transport.post("/profiles", {"id": profile_id, "text": text}))
+
+    def copy_profile(self, profile_id: str, new_id: str, name: str | None = None) -> ProfileInfo:
+        """Keep a copy of a profile, built in or not, under another id."""
+        body = {"id": new_id, "copy_of": profile_id, "name": name}
+        return ProfileInfo.model_validate(self._transport.post("/profiles", body))
+
+    def save_profile(self, profile_id: str, text: str, version: str) -> ProfileInfo:
+        """Write a profile's file, a built-in one's beside it; rejected when it is not the `version` that you edited."""
+        body = {"text": text, "version": version}
+        return ProfileInfo.model_validate(self._transport.put(_of_profile(profile_id), body))
+
+    def remove_profile(self, profile_id: str) -> TrashedProfile:
+        """Put one of people's own profiles into the trash."""
+        return TrashedProfile.model_validate(self._transport.request("DELETE", _of_profile(profile_id)).json())
+
+    def deleted_profiles(self) -> list[TrashedProfile]:
+        """The profiles in the trash, newest first."""
+        return [TrashedProfile.model_validate(one) for one in self._transport.get("/trash/profiles")]
+
+    def restore_profile(self, entry: str) -> ProfileInfo:
+        """Put a profile back from the trash."""
+        place = f"/trash/profiles/{quote(entry, safe='')}/restore"
+        return ProfileInfo.model_validate(self._transport.post(place, {}))
 
     def presets(self) -> list[PresetInfo]:
         """Every preset, people's own first."""
@@ -174,3 +210,7 @@ class Client:
     ) -> Iterator[ServerFrame]:
         """Yield the socket's messages as they come; ends when the server closes, raises ServerUnreachable when it is gone."""
         return open_stream(self._transport, runs, topics, cursors or {})
+
+
+def _of_profile(profile_id: str) -> str:
+    return f"/profiles/{quote(profile_id, safe='')}"

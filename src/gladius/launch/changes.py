@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gladius.catalog.effective import settings_for
-from gladius.catalog.profiles import Profiles
+from gladius.catalog.profiles import Profile, Profiles
 from gladius.catalog.settings import Settings, flatten, nest
 from gladius.errors import ConfigError, FieldErrors, ProfileNotFound
 from gladius.launch.checkpoints import Origin
@@ -63,7 +63,7 @@ def changes_of(
     from_catalog = isinstance(view.run.get("profile"), str) and view.directory.attempt_config(base_attempt).exists()
     if from_catalog:
         settings = settings_for(str(view.run.get("engine")), nest(base))
-        asked = _checked(overrides, settings, _epoch_bounds(view, profiles))
+        asked = _checked(overrides, settings, _profile_of(view, profiles))
     else:
         asked = _plain(overrides)
     earlier = _earlier(view, base_attempt, base if from_catalog else {})
@@ -99,7 +99,7 @@ def _without(values: Mapping[str, Any], said: Set[str], adjustables: Mapping[str
     return {key: value for key, value in values.items() if key not in again}
 
 
-def _checked(overrides: Mapping[str, Any], settings: Settings, bounds: tuple[float, float] | None) -> dict[str, Any]:
+def _checked(overrides: Mapping[str, Any], settings: Settings, profile: Profile | None) -> dict[str, Any]:
     """The overrides by their dotted keys, each of its setting's kind."""
     asked: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
@@ -111,8 +111,12 @@ def _checked(overrides: Mapping[str, Any], settings: Settings, bounds: tuple[flo
             if setting.key in asked:
                 raise ConfigError(f"'{setting.key}' is given twice.", field=setting.key)
             asked[setting.key] = typed = setting.coerce(value)
-            if setting.key == "train.epochs" and bounds is not None and not bounds[0] <= typed <= bounds[1]:
-                raise ConfigError(f"The profile trains {bounds[0]:g} to {bounds[1]:g} epochs.", field=setting.key)
+            if profile is None:
+                continue
+            bounds = profile.epochs
+            if setting.key == "train.epochs" and not bounds.min <= typed <= bounds.max:
+                raise ConfigError(f"The profile trains {bounds.min:g} to {bounds.max:g} epochs.", field=setting.key)
+            profile.allow(setting.key, typed)
         except ConfigError as error:
             errors.append({"field": f"overrides.{given}", "message": str(error)})
     if errors:
@@ -167,9 +171,8 @@ def announced(view: RunView, attempt: int) -> dict[str, dict[str, Any]]:
     return {name: one for name, one in found.items() if isinstance(one, dict)}
 
 
-def _epoch_bounds(view: RunView, profiles: Profiles) -> tuple[float, float] | None:
+def _profile_of(view: RunView, profiles: Profiles) -> Profile | None:
     try:
-        bounds = profiles.get(str(view.run.get("profile"))).epochs
+        return profiles.get(str(view.run.get("profile")))
     except ProfileNotFound:
         return None
-    return bounds.min, bounds.max

@@ -25,6 +25,7 @@ from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, reserved, write
 from gladius.launch.base import Launcher
 from gladius.launch.changes import changes_of
 from gladius.launch.checkpoints import Origin, choose
+from gladius.launch.command import filled
 from gladius.launch.config_file import edits, follow_along
 from gladius.launch.continuity import learning_rate
 from gladius.launch.inheritance import inherit
@@ -149,6 +150,9 @@ class _Launch:
     argv: list[str]
     cwd: str
     total_epochs: float | None
+    run: RunDir
+    number: int
+    command: list[str] | None
 
     @classmethod
     def of(cls, view: RunView, attempt: int, run: RunDir, number: int) -> _Launch:
@@ -157,23 +161,29 @@ class _Launch:
         facts = safe_read_json(view.directory.attempt_json(attempt)) or {}
         old = view.directory
         places = [(str(old.attempt_config(attempt)), str(run.attempt_config(number))), (str(old.root), str(run.root))]
-        total = facts.get("total_epochs")
+        total, command = facts.get("total_epochs"), view.run.get("command")
         return cls(
             argv=[_moved(str(word), places) for word in facts["argv"]],
             cwd=_moved(str(facts["cwd"]), places),
             total_epochs=float(total) if isinstance(total, int | float) else None,
+            run=run,
+            number=number,
+            command=[str(word) for word in command] if isinstance(command, list) else None,
         )
 
     def attempt(self, plan: Plan, asked_by: str) -> Attempt:
         """The attempt as it will be recorded."""
         epochs = plan.changes.flat.get("train.epochs") if plan.changes.from_catalog else self.total_epochs
+        config = plan.changes.config()
+        # A profile's command has what was changed in its places; any other stays as it was.
+        anew = config is not None and self.command is not None
         return Attempt(
-            argv=self.argv,
+            argv=filled(self.command or [], self.run, self.number, config or {}) if anew else self.argv,
             cwd=self.cwd,
             total_epochs=float(epochs) if isinstance(epochs, int | float) else None,
             checkpoint=str(plan.origin.path) if plan.origin is not None else None,
             overrides=plan.changes.overrides,
-            config=plan.changes.config(),
+            config=config,
             asked_by=asked_by,
         )
 
@@ -242,6 +252,8 @@ def _must_be_resumable(view: RunView) -> None:
 def _child_of(view: RunView, origin: Origin, source: str, launcher: str) -> dict[str, Any]:
     """The run.json of a fork: what its parent was, and whence it comes."""
     kept = {key: view.run.get(key) for key in ("profile", "dataset", "engine", "resources", "tags", "total_epochs")}
+    if "command" in view.run:
+        kept["command"] = view.run["command"]
     config_source = CONFIG_FILE if isinstance(view.run.get("profile"), str) else None
     parent = {"run_id": view.run_id, "checkpoint": str(origin.path), "kind": "fork"}
     return {**kept, "source": source, "config_source": config_source, "launcher": launcher, "parent": parent}

@@ -14,6 +14,7 @@ from gladius.catalog.profiles import Profile, Profiles
 from gladius.errors import LaunchError
 from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, reserved, write_config
 from gladius.launch.base import Launcher
+from gladius.launch.command import check_script, filled
 from gladius.pulse.rundir import Home, RunDir
 from gladius.wire.catalog import StartRequest
 
@@ -42,20 +43,22 @@ class Starter:
         dataset = self._datasets.get(chosen) if chosen is not None else None
         overrides = self._overrides(request, profile)
         config = effective_config(profile, dataset, request.epochs, overrides)
+        check_script(profile, config)
         epochs = float(config["train"]["epochs"])
         run = self._home.new_run(
             request.name or profile.id,
             {
                 "source": source, "profile": profile.id, "dataset": chosen, "engine": profile.engine,
-                "config_source": CONFIG_FILE, "launcher": self._launcher.name, "resources": {}, "parent": None,
-                "tags": list(request.tags), "total_epochs": epochs,
+                "config_source": CONFIG_FILE, "launcher": self._launcher.name, "parent": None,
+                "resources": profile.resources.model_dump(exclude_none=True), "tags": list(request.tags),
+                "total_epochs": epochs, **_command(profile),
             },
         )  # fmt: skip
         # The file that a person may edit while it trains; what was launched stays beside it.
         write_config(run.root / CONFIG_FILE, config)
         with reserved(run):
             attempt = Attempt(
-                argv=_argv(profile, run), cwd=str(run.root), total_epochs=epochs, overrides=overrides,
+                argv=_argv(profile, run, config), cwd=str(run.root), total_epochs=epochs, overrides=overrides,
                 config=config, asked_by=asked_by,
             )  # fmt: skip
             launch(self._home, self._launcher, run, 1, attempt)
@@ -89,10 +92,15 @@ def start_command(home: Home, launcher: Launcher, argv: list[str], name: str | N
     return run
 
 
-def _argv(profile: Profile, run: RunDir) -> list[str]:
-    config = str(run.attempt_config(1))
+def _command(profile: Profile) -> dict[str, Any]:
+    """A script's command with its places still open: a later attempt fills in what was changed."""
+    python = profile.python or sys.executable
+    return {"command": [word.replace("{python}", python) for word in profile.argv]} if profile.argv else {}
+
+
+def _argv(profile: Profile, run: RunDir, config: Mapping[str, Any]) -> list[str]:
     if profile.engine == "script":
-        return [part.replace("{config}", config).replace("{run_dir}", str(run.root)) for part in profile.argv]
+        return filled(profile.argv, run, 1, config, profile.python)
     if profile.engine not in _RECIPES:
         raise LaunchError(f"Profile '{profile.id}' has the engine '{profile.engine}', which nothing here can start.")
-    return [profile.python or sys.executable, "-m", _RECIPES[profile.engine], config]
+    return [profile.python or sys.executable, "-m", _RECIPES[profile.engine], str(run.attempt_config(1))]

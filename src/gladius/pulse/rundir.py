@@ -96,7 +96,7 @@ class Home:
         self.presets = self.root / "presets"
         self.datasets = self.root / "datasets"
         self.flows = self.root / "flows"
-        self.presets = self.root / "presets"
+        self.trash = self.root / "trash"
         self.state = self.root / "state"
         self.logs = self.root / "logs"
         self.supervisor_logs = self.logs / "supervisors"

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from gladius.alerts.watch import Watch
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.presets import Presets
+from gladius.catalog.profile_shelf import ProfileShelf
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
@@ -32,6 +33,7 @@ class Rooms:
     hub: Hub
     desk: Desk
     profiles: Profiles
+    shelf: ProfileShelf
     datasets: Datasets
     presets: Presets
     starter: Starter

@@ -27,14 +27,16 @@ ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.LatestAnswer, runs.SystemAnswer,
     runs.SearchHit, runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer, config.ConfigSchema,
     presets.PresetInfo,
-    runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.DatasetInfo, catalog.StartAnswer,
+    runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.ProfileFile,
+    catalog.TrashedProfile, catalog.DatasetInfo, catalog.StartAnswer,
     steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
 BODIES: list[type[Wire]] = [
-    catalog.StartRequest, steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
+    catalog.StartRequest, catalog.ProfileNew, catalog.ProfileUpdate, catalog.ProfileDraft,
+    steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
     steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}

@@ -16,8 +16,37 @@ class EpochBounds(Wire):
     max: float = 1000
 
 
+class Bounds(Wire):
+    """What a profile allows for one setting: from `min` to `max`, or one of `choices`."""
+
+    min: float | None = None
+    max: float | None = None
+    choices: list[Any] | None = None
+
+
+class Resources(Wire):
+    """What a run of a profile needs of a machine; None is not said."""
+
+    gpus: int | None = None
+    gpu_memory_gb: float | None = None
+    memory_gb: float | None = None
+    disk_gb: float | None = None
+
+
+class ProfileProblem(Wire):
+    """One thing that is wrong with a profile; `message` names file and line, and says how to mend it."""
+
+    message: str
+    line: int | None = None
+    field: str | None = None
+
+
 class ProfileInfo(Wire):
-    """A named way to train. `problem` says why it cannot be used now, and how to mend that."""
+    """A named way to train. `problem` says why it cannot be used now, and how to mend that; `problems` is all there is.
+
+    `config` and the like are with what it inherits (`extends`). `file` is its place, none for a built-in one; `version`
+    names the file's text.
+    """
 
     id: str
     name: str
@@ -30,7 +59,63 @@ class ProfileInfo(Wire):
     tags: list[str] = Field(default_factory=list)
     builtin: bool = False
     config: dict[str, Any] = Field(default_factory=dict)
+    extends: str | None = None
+    python: str | None = None
+    argv: list[str] = Field(default_factory=list)
+    adjustable: dict[str, Bounds] = Field(default_factory=dict)
+    resources: Resources = Resources()
+    launcher: str = "local"
+    file: str | None = None
+    version: str | None = None
     problem: str | None = None
+    problems: list[ProfileProblem] = Field(default_factory=list)
+
+
+class ProfileFile(Wire):
+    """A profile's file as it is, for an editor."""
+
+    id: str
+    text: str
+    version: str
+    builtin: bool = False
+    file: str | None = None
+
+
+class ProfileNew(Wire):
+    """The body of `POST /profiles`: its whole `text`, or whose text it begins with (`copy_of`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(min_length=1, max_length=100)
+    text: str | None = Field(default=None, max_length=262_144)
+    copy_of: str | None = None
+    name: str | None = Field(default=None, min_length=1, max_length=200, description="Of a copy; its id when not given")
+
+
+class ProfileUpdate(Wire):
+    """The body of `PUT /profiles/{id}`. `version` is that of the text that was edited; none makes a new file only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str = Field(max_length=262_144)
+    version: str | None = None
+
+
+class ProfileDraft(Wire):
+    """The body of `POST /profiles/check`: a text that is not kept, checked as the file of that `id`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str = Field(max_length=262_144)
+    id: str = Field(default="draft", min_length=1, max_length=100)
+
+
+class TrashedProfile(Wire):
+    """A profile that was deleted; `entry` names it for putting it back."""
+
+    entry: str
+    id: str
+    deleted_at: float
 
 
 class DatasetInfo(Wire):

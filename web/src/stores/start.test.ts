@@ -14,7 +14,16 @@ const profile = (changes: Partial<ProfileInfo> = {}): ProfileInfo => ({
   tags: [],
   builtin: true,
   config: {},
+  extends: null,
+  python: null,
+  argv: [],
+  adjustable: {},
+  resources: { gpus: null, gpu_memory_gb: null, memory_gb: null, disk_gb: null },
+  launcher: 'local',
+  file: null,
+  version: null,
   problem: null,
+  problems: [],
   ...changes,
 });
 

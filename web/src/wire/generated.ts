@@ -231,6 +231,17 @@ export interface Best {
   name: string;
 }
 /**
+ * What a profile allows for one setting: from `min` to `max`, or one of `choices`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Bounds".
+ */
+export interface Bounds {
+  min: number | null;
+  max: number | null;
+  choices: unknown[] | null;
+}
+/**
  * A value that a resume or fork changes, and what that does in truth.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -1383,7 +1394,33 @@ export interface Problem {
     | null;
 }
 /**
- * A named way to train. `problem` says why it cannot be used now, and how to mend that.
+ * The body of `POST /profiles/check`: a text that is not kept, checked as the file of that `id`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProfileDraft".
+ */
+export interface ProfileDraft {
+  text: string;
+  id?: string;
+}
+/**
+ * A profile's file as it is, for an editor.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProfileFile".
+ */
+export interface ProfileFile {
+  id: string;
+  text: string;
+  version: string;
+  builtin: boolean;
+  file: string | null;
+}
+/**
+ * A named way to train. `problem` says why it cannot be used now, and how to mend that; `problems` is all there is.
+ *
+ * `config` and the like are with what it inherits (`extends`). `file` is its place, none for a built-in one; `version`
+ * names the file's text.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "ProfileInfo".
@@ -1402,7 +1439,66 @@ export interface ProfileInfo {
   config: {
     [k: string]: unknown;
   };
+  extends: string | null;
+  python: string | null;
+  argv: string[];
+  adjustable: {
+    [k: string]: Bounds;
+  };
+  resources: Resources;
+  launcher: string;
+  file: string | null;
+  version: string | null;
   problem: string | null;
+  problems: ProfileProblem[];
+}
+/**
+ * What a run of a profile needs of a machine; None is not said.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Resources".
+ */
+export interface Resources {
+  gpus: number | null;
+  gpu_memory_gb: number | null;
+  memory_gb: number | null;
+  disk_gb: number | null;
+}
+/**
+ * One thing that is wrong with a profile; `message` names file and line, and says how to mend it.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProfileProblem".
+ */
+export interface ProfileProblem {
+  message: string;
+  line: number | null;
+  field: string | null;
+}
+/**
+ * The body of `POST /profiles`: its whole `text`, or whose text it begins with (`copy_of`).
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProfileNew".
+ */
+export interface ProfileNew {
+  id: string;
+  text?: string | null;
+  copy_of?: string | null;
+  /**
+   * Of a copy; its id when not given
+   */
+  name?: string | null;
+}
+/**
+ * The body of `PUT /profiles/{id}`. `version` is that of the text that was edited; none makes a new file only.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProfileUpdate".
+ */
+export interface ProfileUpdate {
+  text: string;
+  version?: string | null;
 }
 /**
  * The learning rate of optimizer step `step`, the first on the new course: as it would have gone on, and as it will be.
@@ -1967,4 +2063,15 @@ export interface TensorBoardAnswer {
    * Path on this server. It carries a key of its own: TensorBoard's page has no cookie and cannot use this API
    */
   url: string;
+}
+/**
+ * A profile that was deleted; `entry` names it for putting it back.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TrashedProfile".
+ */
+export interface TrashedProfile {
+  entry: string;
+  id: string;
+  deleted_at: number;
 }
