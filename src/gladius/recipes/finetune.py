@@ -19,6 +19,8 @@ from gladius.pulse.reporter import Run
 from gladius.pulse.start import start
 from gladius.recipes.config import RecipeConfig, load
 from gladius.recipes.console import say
+from gladius.recipes.gguf import CARRIED, gguf_file
+from gladius.recipes.gguf import load as load_gguf
 
 if TYPE_CHECKING:
     from gladius.recipes.data import Prepared
@@ -85,7 +87,8 @@ def _set_environment(config: RecipeConfig) -> None:
     """No telemetry, and no network at all unless the model is a hub id; what the user set stays."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    if config.is_tiny or _is_folder(config.model.name):
+    name = config.model.name
+    if config.is_tiny or _is_folder(name) or name.endswith(".gguf") or name.lower() in CARRIED:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_DATASETS_OFFLINE", "1")  # records come from a file, never from a hub
 
@@ -129,12 +132,15 @@ def _load_pretrained(config: RecipeConfig) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    frozen = config.train.method == "lora" and _precision(config).get("bf16")
+    kind = torch.bfloat16 if frozen else torch.float32  # weights that learn stay in fp32, mixed precision casts them
+    file = gguf_file(config.model.name)
+    if file is not None:
+        return load_gguf(file, kind)
     name = str(Path(config.model.name).expanduser()) if _is_folder(config.model.name) else config.model.name
     tokenizer = AutoTokenizer.from_pretrained(name, revision=config.model.revision)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    frozen = config.train.method == "lora" and _precision(config).get("bf16")
-    kind = torch.bfloat16 if frozen else torch.float32  # weights that learn stay in fp32, mixed precision casts them
     return AutoModelForCausalLM.from_pretrained(name, revision=config.model.revision, dtype=kind), tokenizer
 
 

@@ -109,11 +109,11 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['Choose another id, or edit that one.', 'Выберите другой id или измените тот профиль.'],
   ["Profile '{1}' came with Gladius.", 'Профиль «{1}» — из поставки Gladius.'],
   ['One of your own by that id goes before it.', 'Ваш с тем же id будет важнее.'],
-  ['Choose a dataset that is a file.', 'Выберите датасет, который лежит в файле.'],
+  ['Choose a dataset that is a file.', 'Выберите набор данных, который лежит в файле.'],
   ['Give its whole path, beginning with /.', 'Укажите полный путь, начиная с /.'],
   [
     "Profile '{1}' hands a dataset's file to its command.",
-    'Профиль «{1}» передаёт своей команде файл датасета.',
+    'Профиль «{1}» передаёт своей команде файл набора данных.',
   ],
   ['There is no script {1}.', 'Скрипта {1} нет.'],
   // presets and the configuration file
