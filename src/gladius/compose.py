@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gladius.alerts.watch import Watch
+from gladius.catalog.dataset_roots import Roots
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.environments import Environments
 from gladius.catalog.presets import Presets
@@ -23,14 +24,14 @@ from gladius.server.serve import DEFAULT_PORT, Address, serve
 from gladius.store.store import Store
 
 
-def build(home: Home, tensorboard_idle_s: float = IDLE_S) -> Rooms:
-    """Build every room of a home; nothing is opened or started yet."""
+def build(home: Home, tensorboard_idle_s: float = IDLE_S, datasets_in: Sequence[Path] = ()) -> Rooms:
+    """Build every room of a home; nothing is opened or started yet. `datasets_in`: more folders that datasets lie in."""
     launcher = LocalLauncher(home)
     store = Store(home, attach=launcher.adopt)
     alerts = Watch(home, store)
     profiles = Profiles(home.profiles, Environments.of(home))
     presets = Presets(home.presets)
-    datasets = Datasets(home.state, roots=[home.datasets])
+    datasets = Datasets(home.state, Roots.of(home.datasets, datasets_in))
     return Rooms(
         home=home,
         store=store,
@@ -55,10 +56,11 @@ def up(
     public_url: str | None = None,
     on_ready: Callable[[Address], None] | None = None,
     tensorboard_idle_s: float = IDLE_S,
+    datasets_in: Sequence[Path] = (),
 ) -> None:
     """Serve a home until SIGINT or SIGTERM, on the default port or `port`; see `server.serve.serve` for the errors."""
     serve(
-        build(Home(home), tensorboard_idle_s),
+        build(Home(home), tensorboard_idle_s, datasets_in),
         host,
         DEFAULT_PORT if port is None else port,
         base_path,

@@ -25,6 +25,9 @@ GladiusError                 code, hint: what happened and what to do next
 ├ PresetBuiltin              a preset that came with Gladius
 ├ ProfileExists              a profile of that id is there already
 ├ ProfileBuiltin             a profile that came with Gladius
+├ DatasetExists              a dataset's file of that name is there already
+├ DatasetTooLarge            an upload beyond what a server takes
+├ DiskFull                   no room for what is to be kept
 ├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
 │ └ BadRecord                a line of a dataset that cannot be trained on
@@ -276,6 +279,39 @@ class TrashNotFound(NotFound):
     where = "'gladius profile trash' lists what is."
 
 
+class DatasetExists(GladiusError):
+    """A file of that name is there already; it is never written over."""
+
+    code = "dataset_exists"
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(
+            f"There is a dataset's file '{filename}' already.", "Choose another name, or take that one away."
+        )
+        self.field = "filename"
+
+
+class DatasetTooLarge(GladiusError):
+    """An upload is larger than a server takes."""
+
+    code = "dataset_too_large"
+
+    def __init__(self, limit: int, folder: str) -> None:
+        super().__init__(
+            f"An upload holds at most {limit / 2**20:,.0f} MiB.", f"Put the file into {folder} on the server's machine."
+        )
+        self.limit = limit
+
+
+class DiskFull(GladiusError):
+    """There is no room on the disk."""
+
+    code = "disk_full"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"The disk of {folder} is full.", "Free some room there, then try again.")
+
+
 class ConfigError(GladiusError):
     """A configuration cannot be used; `field` names the wrong key where one is to blame, `line` its line in the file."""
 
@@ -298,15 +334,19 @@ class ConfigChanged(GladiusError):
 
 
 class BadRecord(ConfigError):
-    """One line of a dataset cannot be trained on; `line` counts from 1."""
+    """One line of a dataset cannot be trained on; `line` counts from 1, 0 is the whole file, `kind` is for programs."""
 
     code = "bad_record"
 
-    def __init__(self, path: "Union[str, os.PathLike[str]]", line: int, problem: str, hint: str = "") -> None:
-        super().__init__("{}, line {}: {}.".format(path, line, problem), hint, field="data.path")
+    def __init__(
+        self, path: "Union[str, os.PathLike[str]]", line: int, problem: str, hint: str = "", kind: str = "bad_record"
+    ) -> None:
+        where = "{}, line {}: {}." if line else "{0}: {2}."
+        super().__init__(where.format(path, line, problem), hint, field="data.path")
         self.path = os.fspath(path)
         self.line = line
         self.problem = problem
+        self.kind = kind
 
 
 class LaunchError(GladiusError):

@@ -58,7 +58,7 @@ def test_a_mixed_file_is_left_to_the_recipe(datasets, root):
     [
         ('{"instruction": "x"', "not JSON"),
         ("[1]", "not a JSON object"),
-        ('{"text": "x"}', "its keys: text"),
+        ('{"words": "x"}', "its keys: words"),
         ('{"instruction": "x", "output": ""}', "'output'"),
         ('{"messages": [{"role": "user", "content": "x"}]}', "nothing to learn"),
         ('{"messages": [{"role": "bot", "content": "x"}]}', "'role'"),

@@ -18,7 +18,8 @@ RUSSIAN = WEB / "i18n" / "server.ru.ts"
 ROOMS = ("errors.py", "desk", "launch", "store", "catalog", "server", "exchange")
 MODULES = (
     "pulse/adjust.py", "pulse/checkpoints.py", "pulse/control.py", "pulse/reporter.py", "pulse/saving.py",
-    "pulse/steering.py", "integrations/config_file.py", "integrations/records.py", "supervise/closing.py",
+    "pulse/steering.py", "integrations/config_file.py", "integrations/records.py", "integrations/record_rows.py",
+    "integrations/record_json.py", "integrations/record_tables.py", "recipes/token_lengths.py", "supervise/closing.py",
     "supervise/verdict.py",
 )  # fmt: skip
 # Not for a person before the page: pages of their own, files, formulas, and what only the author of a script can do wrong.

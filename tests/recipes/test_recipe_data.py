@@ -38,7 +38,7 @@ def learned(row, tokenizer):
 
 
 def test_only_the_assistants_words_are_learned(tokenizer):
-    (row,) = data._encode([CHAT], tokenizer)
+    (row,) = data.encode([CHAT], tokenizer)
     assert len(row["input_ids"]) == len(row["labels"])
     assert learned(row, tokenizer) == "1<|end|>2<|end|>"
     assert "<|assistant|>1<|end|><|user|>Two?" in tokenizer.decode(row["input_ids"])
@@ -51,7 +51,7 @@ def test_a_template_that_rewrites_earlier_turns_teaches_the_last_answer(tokenize
         "{{ message['content'] }}{% if loop.last and not add_generation_prompt %}!{% endif %}",
     )
     try:
-        (row,) = data._encode([CHAT], tokenizer)
+        (row,) = data.encode([CHAT], tokenizer)
     finally:
         tokenizer.chat_template = before
     assert learned(row, tokenizer) == "2!<|end|>"
@@ -60,7 +60,7 @@ def test_a_template_that_rewrites_earlier_turns_teaches_the_last_answer(tokenize
 def test_a_base_model_without_a_template_gets_headings(tokenizer):
     before, tokenizer.chat_template = tokenizer.chat_template, None
     try:
-        (row,) = data._encode([CHAT[1:3]], tokenizer)
+        (row,) = data.encode([CHAT[1:3]], tokenizer)
     finally:
         tokenizer.chat_template = before
     assert tokenizer.decode(row["input_ids"]) == "### Instruction:\nOne?\n\n### Response:\n1<|end|>\n\n"
@@ -131,3 +131,9 @@ def test_a_missing_or_empty_dataset_is_an_error_with_the_next_step(tmp_path):
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(ConfigError, match="holds 0 records"):
         data.load_conversations(DataConfig(path=str(tmp_path / "empty.jsonl")))
+
+
+def test_of_a_plain_text_everything_is_learned(tokenizer):
+    (row,) = data.encode([[{"role": "text", "content": "Hello there."}]], tokenizer)
+    assert row["labels"] == row["input_ids"] and len(row["labels"]) > 2
+    assert tokenizer.decode(row["input_ids"]) == "Hello there." + (tokenizer.eos_token or "")

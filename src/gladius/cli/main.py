@@ -14,7 +14,7 @@ import gladius
 from gladius.cli import (
     alerts,
     attempts,
-    catalog,
+    datasets,
     demo,
     doctor,
     env,
@@ -42,7 +42,7 @@ app = typer.Typer(
 for room in (serve, demo, run, watch, look, exports, steer, attempts, alerts, doctor):
     room.add_to(app)
 app.add_typer(profiles.app, name="profile")
-app.add_typer(catalog.datasets, name="dataset")
+app.add_typer(datasets.datasets, name="dataset")
 app.add_typer(presets.app, name="preset")
 app.add_typer(env.app, name="env")
 app.add_typer(pulse.app, name="pulse")

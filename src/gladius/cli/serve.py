@@ -41,6 +41,10 @@ def up(
     tensorboard_idle: Annotated[
         float, typer.Option(min=0.1, help="Minutes after which a TensorBoard that nobody looks at is ended.")
     ] = 15.0,
+    datasets: Annotated[
+        list[Path] | None,
+        typer.Option(file_okay=False, exists=True, help="One more folder of datasets, beside the home's; repeatable."),
+    ] = None,
 ) -> int:
     """Start the console server; print its URL when it is ready."""
     # The server is half of what there is to import; the other verbs need none of it.
@@ -52,7 +56,7 @@ def up(
 
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            compose.up(home, host, port, base_path, public_url, ready, 60 * tensorboard_idle)
+            compose.up(home, host, port, base_path, public_url, ready, 60 * tensorboard_idle, datasets or ())
     except LockHeld:
         address = living_address(Home(home))
         if address is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -11,9 +12,11 @@ from urllib.parse import quote
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover
+from gladius.errors import ConfigError
 from gladius.pulse.rundir import Home
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
 from gladius.wire.catalog import DatasetInfo, ProfileFile, ProfileInfo, TrashedProfile
+from gladius.wire.datasets import DatasetPreview, DatasetReport, TokenLengths
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
@@ -200,7 +203,35 @@ class Client:
 
     def dataset(self, dataset_id: str) -> DatasetInfo:
         """One dataset."""
-        return DatasetInfo.model_validate(self._transport.get(f"/datasets/{dataset_id}"))
+        return DatasetInfo.model_validate(self._transport.get(_dataset(dataset_id)))
+
+    def check_dataset(self, dataset_id: str) -> DatasetReport:
+        """All that is wrong with a dataset, by line."""
+        return DatasetReport.model_validate(self._transport.get(f"{_dataset(dataset_id)}/check"))
+
+    def dataset_preview(self, dataset_id: str, offset: int = 0, limit: int = 20) -> DatasetPreview:
+        """Some records of a dataset."""
+        told = self._transport.get(f"{_dataset(dataset_id)}/preview", {"offset": offset, "limit": limit})
+        return DatasetPreview.model_validate(told)
+
+    def token_lengths(self, dataset_id: str, tokenizer: Path | str, sample: int | None = None) -> TokenLengths:
+        """How long a dataset's records are, by the tokenizer of a model folder on the server's machine."""
+        asked = {"tokenizer": str(tokenizer), "sample": sample}
+        return TokenLengths.model_validate(self._transport.count(f"{_dataset(dataset_id)}/tokens", asked))
+
+    def add_dataset(self, path: Path | str) -> DatasetInfo:
+        """Add a file or folder that lies within the server's folders of datasets."""
+        return DatasetInfo.model_validate(self._transport.post("/datasets", {"path": str(path)}))
+
+    def upload_dataset(self, file: Path, name: str | None = None) -> DatasetInfo:
+        """Send a copy of a file here to the server's datasets. Raises ConfigError where it cannot be read."""
+        try:
+            with file.open("rb") as body:
+                told = self._transport.send("/datasets/upload", body, {"filename": name or file.name})
+        except OSError as error:
+            hint = "Give a file; a folder is added with --in-place."
+            raise ConfigError(f"{file}: {error.strerror}.", hint, "path") from error
+        return DatasetInfo.model_validate(told)
 
     def stream(
         self,
@@ -214,3 +245,7 @@ class Client:
 
 def _of_profile(profile_id: str) -> str:
     return f"/profiles/{quote(profile_id, safe='')}"
+
+
+def _dataset(dataset_id: str) -> str:
+    return f"/datasets/{quote(dataset_id, safe='')}"

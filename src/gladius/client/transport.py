@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -22,6 +22,7 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _START_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 # The first byte of a long run's export comes when its files were looked over once.
 _STREAM_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
+_PIECE = 2**20
 
 
 def discover(url: str | None, token: str | None, home: Home | None) -> tuple[str, str | None]:
@@ -68,6 +69,18 @@ class Transport:
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         """The parsed JSON answer to a JSON body that replaces what is there."""
         return self.request("PUT", path, json=dict(body)).json()
+
+    def count(self, path: str, params: Mapping[str, Any]) -> Any:
+        """The parsed JSON at a path where the answer has to be worked out first."""
+        return self.request("GET", path, params=_known(params), timeout=_STREAM_TIMEOUT).json()
+
+    def send(self, path: str, body: BinaryIO, params: Mapping[str, Any]) -> Any:
+        """The parsed JSON answer to a file's bytes, sent piece by piece."""
+        size = os.fstat(body.fileno()).st_size
+        pieces = iter(lambda: body.read(_PIECE), b"")
+        headers = {"content-type": "application/octet-stream", "content-length": str(size)}
+        options = {"headers": headers, "params": _known(params), "timeout": _STREAM_TIMEOUT}
+        return self.request("POST", path, content=pieces, **options).json()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send one request; anything but success is raised."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from gladius.errors import ConfigError
+from gladius.integrations.records import detect, read_records
 from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import RunDir
 
@@ -120,18 +121,16 @@ def _dataset(data: Mapping[str, Any], run: Run) -> Dict[str, Any]:
     path = Path(str(data["path"])).absolute()
     kind = data.get("format") or "auto"
     info: Dict[str, Any] = {"file_name": str(path)}
-    if kind == "messages" or (kind == "auto" and _holds_messages(path)):
+    if kind == "auto":
+        kind = next((detect(record) for _, record in read_records(path)), None) or "alpaca"
+    if kind == "messages":
         info.update(_MESSAGES)
+    elif kind == "text":
+        info["columns"] = {"prompt": "text"}
     folder, name = home.root / "llama-factory", str(data.get("id") or path.stem)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "dataset_info.json").write_text(json.dumps({name: info}, indent=2), encoding="utf-8")
     return {"dataset_dir": str(folder), "dataset": name}
-
-
-def _holds_messages(path: Path) -> bool:
-    with path.open(encoding="utf-8") as lines:
-        first = next((line for line in lines if line.strip()), "{}")
-    return "messages" in json.loads(first)
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:

@@ -1,18 +1,20 @@
-"""Read training records from JSONL, alpaca or chat. Upstream: a user's file. Downstream: recipes, catalog."""
+"""Training records: alpaca, chat messages or plain text. Upstream: record_files. Downstream: recipes, catalog."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from gladius.errors import BadRecord
+from gladius.integrations.record_files import parts, rows
 
 Message = Dict[str, str]
 """One turn: `role` and `content`."""
 
-FORMATS = ("alpaca", "messages")
+FORMATS = ("alpaca", "messages", "text")
 ROLES = ("system", "developer", "user", "assistant", "tool")
+TEXT = "text"
+"""The role of a plain text, which has no turns."""
 
 
 def read_conversations(path: Union[str, Path], format: str = "auto") -> Iterator[List[Message]]:
@@ -26,66 +28,88 @@ def read_conversations(path: Union[str, Path], format: str = "auto") -> Iterator
 
 
 def read_records(path: Union[str, Path]) -> Iterator[Tuple[int, Dict[str, Any]]]:
-    """Yield line number and JSON object of every line that is not blank. Raises BadRecord where it is no object."""
-    with Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line.decode("utf-8-sig"))
-            except ValueError as error:
-                raise BadRecord(
-                    path, number, "not JSON in UTF-8 ({})".format(error), "Each line is one JSON object."
-                ) from error
-            if not isinstance(record, dict):
-                raise BadRecord(path, number, "not a JSON object", "Each line is one JSON object.")
-            yield number, record
+    """Yield line number and record of every row that is not blank. Raises BadRecord where it is none."""
+    for part in parts(Path(path)):
+        for line, record, flaw in rows(part):
+            if record is None:
+                kind, problem, hint = flaw or ("bad_record", "not a JSON object", "")
+                raise BadRecord(part, line, problem, hint, kind)
+            yield line, record
 
 
 def detect(record: Dict[str, Any]) -> Optional[str]:
-    """Name the format by the record's keys; None where it is neither."""
+    """Name the format by the record's keys; None where it is none of them."""
     if "messages" in record:
         return "messages"
-    return "alpaca" if "instruction" in record and "output" in record else None
+    if "instruction" in record and "output" in record:
+        return "alpaca"
+    return "text" if "text" in record else None
 
 
 def to_messages(record: Dict[str, Any], format: str, path: Union[str, Path], line: int) -> List[Message]:
-    """Turn one record into a conversation that ends with an assistant's answer. Raises BadRecord."""
+    """Turn one record into a conversation that ends with an assistant's answer. Raises BadRecord.
+
+    Plain text is a conversation of one turn whose role is `text`: there is nobody who asks.
+    """
     found = detect(record) if format == "auto" else format
     if found is None:
-        keys = ", ".join(sorted(record)) or "none"
-        raise BadRecord(path, line, "neither alpaca nor messages (its keys: {})".format(keys), _FORMAT_HINT)
-    problem = _alpaca_problem(record) if found == "alpaca" else _messages_problem(record)
+        keys = ", ".join(sorted(map(str, record))[:20]) or "none"
+        problem = "neither alpaca nor messages nor text (its keys: {})".format(keys)
+        raise BadRecord(path, line, problem, _FORMAT_HINT, "missing_key" if record else "empty")
+    kind, problem = _PROBLEMS[found](record) or ("", "")
     if problem:
-        raise BadRecord(path, line, problem, _FORMAT_HINT)
+        raise BadRecord(path, line, problem, _FORMAT_HINT, kind)
+    if found == "text":
+        return [{"role": TEXT, "content": record["text"]}]
     return _from_alpaca(record) if found == "alpaca" else _from_messages(record)
 
 
-_FORMAT_HINT = 'Use {"instruction", "input", "output"} or {"messages": [{"role", "content"}]}.'
+_FORMAT_HINT = 'Use {"instruction", "input", "output"}, {"messages": [{"role", "content"}]} or {"text"}.'
+_Problem = Optional[Tuple[str, str]]
 
 
-def _alpaca_problem(record: Dict[str, Any]) -> Optional[str]:
+def _text_problem(record: Dict[str, Any]) -> _Problem:
+    return _told(record, "text")
+
+
+def _alpaca_problem(record: Dict[str, Any]) -> _Problem:
     for key in ("instruction", "output"):
-        if not isinstance(record.get(key), str) or not record[key].strip():
-            return "'{}' must be a text that is not empty".format(key)
+        problem = _told(record, key)
+        if problem:
+            return problem
     for key in ("input", "system"):
         if not isinstance(record.get(key, ""), (str, type(None))):
-            return "'{}' must be a text".format(key)
+            return "wrong_kind", "'{}' must be a text".format(key)
     return None
 
 
-def _messages_problem(record: Dict[str, Any]) -> Optional[str]:
+def _told(record: Dict[str, Any], key: str) -> _Problem:
+    """What is wrong with a text that must be there."""
+    if key not in record:
+        return "missing_key", "the key '{}' is missing".format(key)
+    if not isinstance(record[key], str) or not record[key].strip():
+        kind = "empty" if record[key] is None or isinstance(record[key], str) else "wrong_kind"
+        return kind, "'{}' must be a text that is not empty".format(key)
+    return None
+
+
+def _messages_problem(record: Dict[str, Any]) -> _Problem:
     messages = record.get("messages")
     if not isinstance(messages, list) or not messages:
-        return "'messages' must be a list that is not empty"
+        return "empty" if messages in (None, []) else "wrong_kind", "'messages' must be a list that is not empty"
     for index, message in enumerate(messages):
         if not isinstance(message, dict) or message.get("role") not in ROLES:
-            return "messages[{}] needs a 'role' out of {}".format(index, ", ".join(ROLES))
+            return "wrong_kind", "messages[{}] needs a 'role' out of {}".format(index, ", ".join(ROLES))
         if not isinstance(message.get("content"), str):
-            return "messages[{}] needs a 'content' that is a text".format(index)
+            return "wrong_kind", "messages[{}] needs a 'content' that is a text".format(index)
     if all(message["role"] != "assistant" for message in messages):
-        return "no message of the assistant, so there is nothing to learn"
+        return "no_answer", "no message of the assistant, so there is nothing to learn"
     return None
+
+
+_PROBLEMS: Dict[str, Callable[[Dict[str, Any]], _Problem]] = {
+    "alpaca": _alpaca_problem, "messages": _messages_problem, "text": _text_problem,
+}  # fmt: skip
 
 
 def _from_alpaca(record: Dict[str, Any]) -> List[Message]:

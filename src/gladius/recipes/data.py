@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gladius.errors import ConfigError
-from gladius.integrations.records import Message, read_conversations
+from gladius.integrations.records import TEXT, Message, read_conversations
 from gladius.recipes import stdlib_docs
 from gladius.recipes.config import DataConfig
 
@@ -65,7 +65,7 @@ def prepare(conversations: list[list[Message]], tokenizer: Any, config: DataConf
     from datasets import Dataset
 
     rows, dropped, cut = [], 0, 0
-    for whole in _encode(conversations, tokenizer):
+    for whole in encode(conversations, tokenizer):
         cut += len(whole["input_ids"]) > config.max_length
         row = {name: ids[: config.max_length] for name, ids in whole.items()}
         if any(label != IGNORED for label in row["labels"][1:]):  # the first token is never predicted
@@ -125,7 +125,7 @@ def collate(pad_token_id: int) -> Any:
     return pad
 
 
-def _encode(conversations: list[list[Message]], tokenizer: Any) -> Iterable[dict[str, list[int]]]:
+def encode(conversations: list[list[Message]], tokenizer: Any) -> Iterable[dict[str, list[int]]]:
     """Tokenize all pieces at once (the tokenizer is fast in bulk only), then join each conversation's."""
     pieces = [_pieces(conversation, tokenizer) for conversation in conversations]
     flat = [text for conversation in pieces for text, _ in conversation]
@@ -140,7 +140,9 @@ def _encode(conversations: list[list[Message]], tokenizer: Any) -> Iterable[dict
 
 
 def _pieces(conversation: list[Message], tokenizer: Any) -> list[tuple[str, bool]]:
-    """Cut a rendered conversation into texts that are the assistant's (True) or not."""
+    """Cut a rendered conversation into texts that are to be learned (True) or not; of a plain text it is all."""
+    if conversation[0]["role"] == TEXT:
+        return [(conversation[0]["content"] + (tokenizer.eos_token or ""), True)]
     if not getattr(tokenizer, "chat_template", None):
         return _plain_pieces(conversation, tokenizer)
     whole = _render(conversation, tokenizer, False)

@@ -13,7 +13,20 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from gladius.wire import alerts, catalog, config, events, exports, messages, presets, runs, server, settings, steering
+from gladius.wire import (
+    alerts,
+    catalog,
+    config,
+    datasets,
+    events,
+    exports,
+    messages,
+    presets,
+    runs,
+    server,
+    settings,
+    steering,
+)
 from gladius.wire.base import Wire
 
 Mode = Literal["serialization", "validation"]
@@ -31,13 +44,14 @@ ANSWERS: list[type[Wire]] = [
     catalog.TrashedProfile, catalog.DatasetInfo, catalog.StartAnswer,
     steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
+    datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
 BODIES: list[type[Wire]] = [
     catalog.StartRequest, catalog.ProfileNew, catalog.ProfileUpdate, catalog.ProfileDraft,
     steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
-    steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate,
+    steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
 

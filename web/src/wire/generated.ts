@@ -67,6 +67,15 @@ export interface Ack {
   detail?: string | null;
 }
 /**
+ * The body of `POST /datasets`: a file or folder on the server's machine, within the folders of datasets.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AddDataset".
+ */
+export interface AddDataset {
+  path: string;
+}
+/**
  * A hyperparameter that can be changed, its bounds, and when a change takes effect.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -686,6 +695,65 @@ export interface DatasetInfo {
   path: string | null;
   builtin: boolean;
   problem: string | null;
+}
+/**
+ * Some records of a dataset; `next` is the offset of those that follow, None at the end.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DatasetPreview".
+ */
+export interface DatasetPreview {
+  records: PreviewRecord[];
+  next?: number | null;
+}
+/**
+ * One record as it stands in the file, its long texts cut, or why it is none.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "PreviewRecord".
+ */
+export interface PreviewRecord {
+  line: number;
+  record?: {
+    [k: string]: unknown;
+  } | null;
+  problem?: string | null;
+}
+/**
+ * A dataset read through: `records` good ones. `findings` are the first ones, `counts` holds all by their kind.
+ *
+ * An error keeps a run from starting, a warning does not; `problem` is the first error in one sentence.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DatasetReport".
+ */
+export interface DatasetReport {
+  path: string;
+  format: string;
+  records: number;
+  problem?: string | null;
+  findings?: Finding[];
+  counts?: {
+    [k: string]: number;
+  };
+  total?: number;
+  errors?: number;
+}
+/**
+ * Something wrong with one record. `line` counts from 1 (in a Parquet file the row), None is the whole file.
+ *
+ * `file` names the part of a dataset that is a folder.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Finding".
+ */
+export interface Finding {
+  file?: string | null;
+  line?: number | null;
+  kind: string;
+  severity?: 'error' | 'warning';
+  problem: string;
+  hint?: string;
 }
 /**
  * What a profile allows for `epochs`.
@@ -2063,6 +2131,28 @@ export interface TensorBoardAnswer {
    * Path on this server. It carries a key of its own: TensorBoard's page has no cookie and cannot use this API
    */
   url: string;
+}
+/**
+ * How long records are in tokens of one tokenizer, rendered and tokenized as the built-in recipe does.
+ *
+ * `counted` records out of `records`, spread evenly. Bar i of `counts` holds lengths from `edges[i]` up to, not including,
+ * `edges[i + 1]`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TokenLengths".
+ */
+export interface TokenLengths {
+  tokenizer: string;
+  counted: number;
+  records: number;
+  total: number;
+  min: number;
+  median: number;
+  p95: number;
+  max: number;
+  mean: number;
+  edges: number[];
+  counts: number[];
 }
 /**
  * A profile that was deleted; `entry` names it for putting it back.

@@ -1,17 +1,30 @@
-"""Datasets that a run can use. Upstream: catalog. Downstream: start form, client."""
+"""Datasets that a run can use: look at them, check them, add one. Upstream: catalog. Downstream: start form, client."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
+from gladius.catalog.dataset_adding import Upload
+from gladius.catalog.dataset_preview import preview
+from gladius.catalog.token_lengths import token_lengths
+from gladius.errors import ConfigError
 from gladius.server.answers import answer, answer_list
-from gladius.server.rooms import TheRooms
+from gladius.server.rooms import Rooms, TheRooms
 from gladius.wire.catalog import DatasetInfo
+from gladius.wire.datasets import AddDataset, DatasetPreview, DatasetReport, TokenLengths
 
 router = APIRouter(tags=["catalog"])
+
+_PIECE = 2**20
+_BODY: dict[str, Any] = {
+    "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 @router.get("/datasets", response_model=list[DatasetInfo])
@@ -20,7 +33,75 @@ async def list_datasets(rooms: TheRooms) -> Response:
     return answer_list(await asyncio.to_thread(lambda: [dataset.info() for dataset in rooms.datasets.all()]))
 
 
+@router.post("/datasets", response_model=DatasetInfo, status_code=201)
+async def add_dataset(rooms: TheRooms, body: AddDataset) -> Response:
+    """Add a file or folder by its path on the server's machine; it must lie within the folders of datasets."""
+    return answer(await asyncio.to_thread(lambda: rooms.datasets.add_path(Path(body.path)).info()), status=201)
+
+
+@router.post("/datasets/upload", response_model=DatasetInfo, status_code=201, openapi_extra=_BODY)
+async def upload_dataset(
+    rooms: TheRooms,
+    request: Request,
+    filename: Annotated[str, Query(min_length=1, max_length=1000, description="Its ending tells how it is read")],
+) -> Response:
+    """Add the body's bytes as a file of the home's datasets; nothing is kept of an upload that breaks off."""
+    told = request.headers.get("content-length", "")
+    folder = rooms.home.datasets
+    upload = await asyncio.to_thread(Upload, folder, filename, int(told) if told.isdecimal() else None)
+    try:
+        pieces = bytearray()
+        async for piece in request.stream():
+            pieces += piece
+            if len(pieces) >= _PIECE:
+                await asyncio.to_thread(upload.write, bytes(pieces))
+                pieces.clear()
+        await asyncio.to_thread(upload.write, bytes(pieces))
+        path = await asyncio.to_thread(upload.finish)
+    finally:
+        upload.abort()
+    return answer(await asyncio.to_thread(lambda: rooms.datasets.at(path).info()), status=201)
+
+
 @router.get("/datasets/{dataset_id}", response_model=DatasetInfo)
 async def get_dataset(dataset_id: str, rooms: TheRooms) -> Response:
     """One dataset."""
     return answer(await asyncio.to_thread(lambda: rooms.datasets.get(dataset_id).info()))
+
+
+@router.get("/datasets/{dataset_id}/check", response_model=DatasetReport)
+async def check_dataset(dataset_id: str, rooms: TheRooms) -> Response:
+    """All that is wrong with it, by line; what did not change is not read again."""
+    return answer(await asyncio.to_thread(rooms.datasets.report, dataset_id))
+
+
+@router.get("/datasets/{dataset_id}/preview", response_model=DatasetPreview)
+async def preview_dataset(
+    dataset_id: str,
+    rooms: TheRooms,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Some of its records, long texts cut; broken ones with the reason."""
+    return answer(await asyncio.to_thread(_preview, rooms, dataset_id, offset, limit))
+
+
+def _preview(rooms: Rooms, dataset_id: str, offset: int, limit: int) -> DatasetPreview:
+    path = rooms.datasets.readable(dataset_id).path
+    assert path is not None
+    try:
+        return preview(path, offset, limit)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}.", "Make the file readable.", "dataset_id") from error
+
+
+@router.get("/datasets/{dataset_id}/tokens", response_model=TokenLengths)
+async def dataset_tokens(
+    dataset_id: str,
+    rooms: TheRooms,
+    tokenizer: Annotated[str, Query(min_length=1, max_length=4096, description="A local model's folder")],
+    sample: Annotated[int, Query(ge=1, le=20_000)] = 2_000,
+) -> Response:
+    """How long its records are in tokens: a histogram of a sample, counted by a process of its own."""
+    dataset = await asyncio.to_thread(rooms.datasets.readable, dataset_id)
+    return answer(await asyncio.to_thread(token_lengths, dataset, tokenizer, sample))

@@ -1,0 +1,82 @@
+"""What is known of a dataset before a start: records, problems, token lengths. Upstream: catalog. Downstream: server, client, browser."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from gladius.wire.base import Wire
+
+
+class Finding(Wire):
+    """Something wrong with one record. `line` counts from 1 (in a Parquet file the row), None is the whole file.
+
+    `file` names the part of a dataset that is a folder.
+    """
+
+    file: str | None = None
+    line: int | None = None
+    kind: str
+    severity: Literal["error", "warning"] = "error"
+    problem: str
+    hint: str = ""
+
+
+class DatasetReport(Wire):
+    """A dataset read through: `records` good ones. `findings` are the first ones, `counts` holds all by their kind.
+
+    An error keeps a run from starting, a warning does not; `problem` is the first error in one sentence.
+    """
+
+    path: str
+    format: str
+    records: int
+    problem: str | None = None
+    findings: list[Finding] = Field(default_factory=list)
+    counts: dict[str, int] = Field(default_factory=dict)
+    total: int = 0
+    errors: int = 0
+
+
+class PreviewRecord(Wire):
+    """One record as it stands in the file, its long texts cut, or why it is none."""
+
+    line: int
+    record: dict[str, Any] | None = None
+    problem: str | None = None
+
+
+class DatasetPreview(Wire):
+    """Some records of a dataset; `next` is the offset of those that follow, None at the end."""
+
+    records: list[PreviewRecord]
+    next: int | None = None
+
+
+class TokenLengths(Wire):
+    """How long records are in tokens of one tokenizer, rendered and tokenized as the built-in recipe does.
+
+    `counted` records out of `records`, spread evenly. Bar i of `counts` holds lengths from `edges[i]` up to, not including,
+    `edges[i + 1]`.
+    """
+
+    tokenizer: str
+    counted: int
+    records: int
+    total: int
+    min: int
+    median: int
+    p95: int
+    max: int
+    mean: float
+    edges: list[int]
+    counts: list[int]
+
+
+class AddDataset(Wire):
+    """The body of `POST /datasets`: a file or folder on the server's machine, within the folders of datasets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(min_length=1, max_length=4096)
