@@ -24,7 +24,7 @@ def read_config(path: Path) -> Dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}", "Mend the file.") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} holds no keys.", "Write it as key: value.")
-    return dict(_flat(data))
+    return dict(flat(data))
 
 
 def keys_by_name(config: Mapping[str, Any]) -> Dict[str, str]:
@@ -46,9 +46,10 @@ def _yaml(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
-def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
+def flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
+    """Nested settings as `section.key` and value."""
     for key, value in data.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

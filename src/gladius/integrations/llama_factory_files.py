@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from gladius.errors import ConfigError
+from gladius.integrations.config_file import flat
 from gladius.integrations.records import detect, read_records
 from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import RunDir
@@ -57,7 +58,7 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Dict[str, Any]:
 
 def read_flat(path: Path) -> Dict[str, Any]:
     """What the file says now, dotted keys and values, for `reload_config`. Raises ConfigError."""
-    return dict(_flat(without_secrets(read(path))))
+    return dict(flat(without_secrets(read(path))))
 
 
 def without_secrets(settings: Mapping[str, Any]) -> Dict[str, Any]:
@@ -131,11 +132,3 @@ def _dataset(data: Mapping[str, Any], run: Run) -> Dict[str, Any]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "dataset_info.json").write_text(json.dumps({name: info}, indent=2), encoding="utf-8")
     return {"dataset_dir": str(folder), "dataset": name}
-
-
-def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[Tuple[str, Any]]:
-    for key, value in data.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
