@@ -24,13 +24,6 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser beside other work on two cores may miss a moment: what failed is tried once more, and the report says so."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 def find_chromium() -> str | None:
     """CHROMIUM, or one of the machine's; None leaves it to Playwright's own."""
     named = os.environ.get("CHROMIUM")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from written_run import Written
 
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.events import EventWriter
-from gladius.pulse.identity import Identity
+from gladius.pulse.identity import Identity, process_state
 from gladius.pulse.rundir import Home
 from gladius.store.commands import command_record, command_records
 from gladius.store.record import Steering, record
@@ -115,11 +116,12 @@ def test_a_process_that_a_person_had_ended_was_cancelled_not_killed(
     assert resumable(view).possible
 
 
-def test_a_suspended_process_is_neither_stalled_nor_stale(written: Written) -> None:
+def test_a_suspended_process_is_neither_stalled_nor_stale(written: Written, until: Callable[..., Any]) -> None:
     written.begin(1, total_steps=5).started().steps(0, 2)
     written.supervisor.write("stall", {"event": "began", "seconds": 90.0, "limit": 60.0})
     assert told(written).summary.stalled
     os.kill(written.me.pid, signal.SIGSTOP)
+    until(lambda: process_state(written.me.pid) == "T")
     summary = told(written).summary
     assert summary.suspended and not summary.stalled and summary.health.code == "suspended"
     os.kill(written.me.pid, signal.SIGCONT)

@@ -8,7 +8,14 @@ describe('routes', () => {
     expect(matchRoute('/settings', '/')).toEqual({ page: 'settings' });
     expect(matchRoute('/runs/', '/')).toEqual({ page: 'runs' });
     expect(matchRoute('/runs/20261121-a%20b', '/')).toEqual({ page: 'run', id: '20261121-a b' });
-    expect(matchRoute('/flows', '/')).toEqual({ page: 'missing', path: '/flows' });
+    expect(matchRoute('/flows', '/')).toEqual({ page: 'flows' });
+    expect(matchRoute('/flows/f-1', '/')).toEqual({ page: 'flows', run: 'f-1' });
+    expect(matchRoute('/catalog', '/')).toEqual({ page: 'catalog', part: 'profiles' });
+    expect(matchRoute('/catalog/datasets', '/')).toEqual({ page: 'catalog', part: 'datasets' });
+    expect(matchRoute('/catalog/nonsense', '/')).toEqual({ page: 'missing', path: '/catalog/nonsense' });
+    expect(matchRoute('/compare', '/', '?runs=a,b,a')).toEqual({ page: 'compare', runs: ['a', 'b'] });
+    expect(matchRoute('/compare', '/')).toEqual({ page: 'compare', runs: [] });
+    expect(matchRoute('/nothing', '/')).toEqual({ page: 'missing', path: '/nothing' });
   });
 
   it('live under a base path', () => {
@@ -26,6 +33,11 @@ describe('routes', () => {
       const route = { page: 'run', id } as const;
       expect(matchRoute(`/x/${pathOf(route)}`, '/x/')).toEqual(route);
     }
+  });
+
+  it('carry what is compared in their query', () => {
+    const { pathname, search } = new URL(pathOf({ page: 'compare', runs: ['a', 'b c'] }), 'http://x/');
+    expect(matchRoute(pathname, '/', search)).toEqual({ page: 'compare', runs: ['a', 'b c'] });
   });
 
   it('survive a broken escape', () =>

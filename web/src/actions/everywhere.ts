@@ -14,6 +14,12 @@ export const everywhere: readonly Action[] = [
   { id: 'help', label: () => t('action.help'), run: () => overlay.open('help') },
   { id: 'page.overview', label: () => t('page.overview'), run: () => router.go({ page: 'overview' }) },
   { id: 'page.runs', label: () => t('page.runs'), run: () => router.go({ page: 'runs' }) },
+  { id: 'page.flows', label: () => t('page.flows'), run: () => router.go({ page: 'flows' }) },
+  {
+    id: 'page.catalog',
+    label: () => t('page.catalog'),
+    run: () => router.go({ page: 'catalog', part: 'profiles' }),
+  },
   { id: 'page.settings', label: () => t('settings.open'), run: () => overlay.open('settings') },
   { id: 'page.alerts', label: () => t('alerts.title'), run: () => alerts.list(true) },
   ...THEMES.map<Action>(choice => ({

@@ -19,7 +19,8 @@ class Router {
   }
 
   href(route: Exclude<Route, { page: 'missing' }>): string {
-    return new URL(pathOf(route), baseUrl()).pathname;
+    const { pathname, search } = new URL(pathOf(route), baseUrl());
+    return pathname + search;
   }
 
   go(route: Exclude<Route, { page: 'missing' }>): void {
@@ -43,7 +44,7 @@ class Router {
   }
 
   #read(): void {
-    this.#route = matchRoute(location.pathname, baseUrl().pathname);
+    this.#route = matchRoute(location.pathname, baseUrl().pathname, location.search);
     if (this.#route.page === 'run') lookAhead(this.#route.id);
   }
 
@@ -61,7 +62,7 @@ class Router {
     if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
     if (matchRoute(link.pathname, baseUrl().pathname).page === 'missing' || link.hash) return;
     event.preventDefault();
-    this.#visit(link.pathname);
+    this.#visit(link.pathname + link.search);
   }
 }
 

@@ -68,6 +68,8 @@ export const actions = {
 
   'page.overview': 'Go to Mission Overview',
   'page.runs': 'Go to all runs',
+  'page.flows': 'Go to flows',
+  'page.catalog': 'Go to the catalog',
   'page.run': 'Open run {name}',
   'view.theme': 'Theme: {theme}',
   'view.language': 'Language: {language}',

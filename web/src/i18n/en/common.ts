@@ -6,9 +6,14 @@ export const common = {
   'nav.label': 'Pages',
   'nav.overview': 'Overview',
   'nav.runs': 'Runs',
+  'nav.flows': 'Flows',
+  'nav.catalog': 'Catalog',
 
   'title.overview': 'Mission Overview',
   'title.runs': 'Runs',
+  'title.flows': 'Flows',
+  'title.catalog': 'Catalog',
+  'title.compare': 'Compare runs',
   'title.missing': 'Nothing here',
 
   'missing.text': 'There is no page at {path}.',

@@ -70,6 +70,8 @@ export const actions: Record<keyof typeof en, string> = {
 
   'page.overview': 'Перейти к обзору',
   'page.runs': 'Перейти ко всем запускам',
+  'page.flows': 'Перейти к сценариям',
+  'page.catalog': 'Перейти к каталогу',
   'page.run': 'Открыть запуск {name}',
   'view.theme': 'Тема: {theme}',
   'view.language': 'Язык: {language}',

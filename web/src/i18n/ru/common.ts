@@ -8,9 +8,14 @@ export const common: Record<keyof typeof english, string> = {
   'nav.label': 'Страницы',
   'nav.overview': 'Обзор',
   'nav.runs': 'Запуски',
+  'nav.flows': 'Сценарии',
+  'nav.catalog': 'Каталог',
 
   'title.overview': 'Обзор',
   'title.runs': 'Запуски',
+  'title.flows': 'Сценарии',
+  'title.catalog': 'Каталог',
+  'title.compare': 'Сравнение запусков',
   'title.missing': 'Здесь пусто',
 
   'missing.text': 'Страницы {path} нет.',
