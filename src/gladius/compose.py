@@ -16,6 +16,7 @@ from gladius.desk.desk import Desk
 from gladius.exchange.boards import IDLE_S, TensorBoards
 from gladius.hub.hub import Hub
 from gladius.launch.local import LocalLauncher
+from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
@@ -42,7 +43,7 @@ def build(home: Home, tensorboard_idle_s: float = IDLE_S, datasets_in: Sequence[
         shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,
         presets=presets,
-        starter=Starter(home, profiles, datasets, presets, launcher),
+        queue=Queue(Starter(home, profiles, datasets, presets, launcher)),
         resumer=Resumer(home, profiles, launcher),
         boards=TensorBoards(home, tensorboard_idle_s),
     )

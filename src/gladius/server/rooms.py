@@ -16,8 +16,8 @@ from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
 from gladius.hub.hub import Hub
+from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
-from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
 from gladius.store.store import Store
 from gladius.store.view import RunView
@@ -36,7 +36,7 @@ class Rooms:
     shelf: ProfileShelf
     datasets: Datasets
     presets: Presets
-    starter: Starter
+    queue: Queue
     resumer: Resumer
     boards: TensorBoards
 

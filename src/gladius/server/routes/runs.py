@@ -63,7 +63,7 @@ async def start_run(rooms: TheRooms, request: Request) -> Response:
     """Start a run of a profile; 422 names every wrong field."""
     body = await _json_body(request)
     wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets, rooms.presets)
-    directory = await asyncio.to_thread(rooms.starter.start, wanted, "api", caller(request))
+    directory = await asyncio.to_thread(rooms.queue.submit, wanted, "api", caller(request), wanted.queue)
     rooms.store.adopt(directory.run_id)
     view = await rooms.store.view(directory.run_id)
     location = f"{request.scope.get('root_path', '')}/api/v1/runs/{directory.run_id}"
