@@ -1,6 +1,7 @@
 /** English messages: the catalogue that names every key, a file for each part of the page. */
 import { actions } from './actions';
 import { alerts } from './alerts';
+import { catalog } from './catalog';
 import { charts } from './charts';
 import { common } from './common';
 import { config } from './config';
@@ -14,6 +15,7 @@ import { terminal } from './terminal';
 export const en = {
   ...actions,
   ...alerts,
+  ...catalog,
   ...charts,
   ...common,
   ...config,

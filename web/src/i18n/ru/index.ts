@@ -2,6 +2,7 @@
 import type { Catalogue } from '../en';
 import { actions } from './actions';
 import { alerts } from './alerts';
+import { catalog } from './catalog';
 import { charts } from './charts';
 import { common } from './common';
 import { config } from './config';
@@ -15,6 +16,7 @@ import { terminal } from './terminal';
 export const ru: Catalogue = {
   ...actions,
   ...alerts,
+  ...catalog,
   ...charts,
   ...common,
   ...config,
