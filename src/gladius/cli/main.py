@@ -14,6 +14,7 @@ import gladius
 from gladius.cli import (
     alerts,
     attempts,
+    compare,
     datasets,
     demo,
     doctor,
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, demo, run, watch, look, exports, steer, attempts, alerts, doctor):
+for room in (serve, demo, run, watch, look, compare, exports, steer, attempts, alerts, doctor):
     room.add_to(app)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(datasets.datasets, name="dataset")

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+from gladius.client.download import save
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover
@@ -16,6 +17,7 @@ from gladius.errors import ConfigError
 from gladius.pulse.rundir import Home
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
 from gladius.wire.catalog import DatasetInfo, ProfileFile, ProfileInfo, TrashedProfile
+from gladius.wire.compare import Comparison
 from gladius.wire.datasets import DatasetPreview, DatasetReport, TokenLengths
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
@@ -115,6 +117,30 @@ class Client:
     def history(self, limit: int = 10) -> list[HistoryEntry]:
         """Ended trainings, newest first."""
         return [HistoryEntry.model_validate(entry) for entry in self._transport.get("/history", {"limit": limit})]
+
+    def compare(self, runs: Sequence[str], metrics: Sequence[str] = ()) -> Comparison:
+        """Up to 20 runs beside each other: results, and which settings differ; `missing` names those that are not there.
+
+        `metrics`: names of expert shares (`moe/load/...`) to tell of too; of every other metric the result is told anyway.
+        """
+        params = {"runs": list(runs), "metric": list(metrics)}
+        return Comparison.model_validate(self._transport.get("/compare", params))
+
+    def save_comparison(
+        self,
+        runs: Sequence[str],
+        path: str | os.PathLike[str],
+        metrics: Sequence[str] = (),
+        curves: bool = False,
+        force: bool = False,
+    ) -> Path:
+        """Write the results, or with `curves` every point of the `metrics`, into a CSV file and return it.
+
+        Raises FileExistsError unless `force` is given.
+        """
+        params = {"runs": list(runs), "metric": list(metrics), "format": "curves" if curves else "csv"}
+        with self._transport.stream("/compare", params) as answer:
+            return save(answer, Path(path), force)
 
     def alerts(self, run: str | None = None, active: bool | None = None, limit: int = 200) -> list[AlertRecord]:
         """Alerts and notices, newest first, of one run or of all; `active` chooses those that last, or that have ended."""

@@ -21,7 +21,7 @@ def csv_chunks(found: Survey) -> Iterator[bytes]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*PLACE, *(f"values/{name}" if name in PLACE else name for name in found.names)])
-    for row in _by_step(rows(found)):
+    for row in by_step(rows(found)):
         values = row.values
         # `csv` writes floats by repr: the shortest text that reads back as the same number.
         writer.writerow([*row[:5], *(values.get(name) for name in found.names)])
@@ -32,7 +32,7 @@ def csv_chunks(found: Survey) -> Iterator[bytes]:
     yield text.getvalue().encode()
 
 
-def _by_step(found: Iterator[Row]) -> Iterator[Row]:
+def by_step(found: Iterator[Row]) -> Iterator[Row]:
     """Join what was logged in several calls for one step (its training loss, then its evaluation), where nothing is said twice."""
     last: Row | None = None
     for row in found:

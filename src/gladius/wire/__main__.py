@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 from gladius.wire import (
     alerts,
     catalog,
+    compare,
     config,
     datasets,
     events,
@@ -45,6 +46,7 @@ ANSWERS: list[type[Wire]] = [
     steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
     datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths,
+    compare.Comparison,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
@@ -106,7 +108,7 @@ def _sent_whole() -> list[str]:
     """Models that a server always sends with every field. Events are passed on as their writer wrote them."""
     parts = [
         model
-        for module in (runs, catalog, config, presets, steering, alerts, settings, exports, server)
+        for module in (runs, catalog, config, presets, steering, alerts, settings, exports, server, compare)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, Wire) and model.__module__ == module.__name__
     ]

@@ -837,6 +837,9 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'Gradient checkpointing: activations are computed again instead of kept: less memory for more time.',
     'Gradient checkpointing: активации вычисляются заново, а не хранятся: меньше памяти ценой времени.',
   ],
+  // compare
+  ['1 to {1} runs can be compared, not {2}', 'сравнить можно от 1 до {1} запусков, а не {2}'],
+  ['name the metrics whose curves are wanted', 'назовите метрики, кривые которых нужны'],
   // supervise
   ['at step {1}', 'на шаге {1}'],
   [

@@ -480,6 +480,170 @@ export interface CommandRequest {
   id?: string | null;
 }
 /**
+ * A metric that at least one of the runs has. `best` says which end is the better one, None where a name does not tell.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ComparedMetric".
+ */
+export interface ComparedMetric {
+  name: string;
+  /**
+   * How many of the runs have it
+   */
+  runs: number;
+  best: 'lowest' | null;
+}
+/**
+ * One run of a comparison. None is unknown and shown as a dash.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ComparedRun".
+ */
+export interface ComparedRun {
+  run_id: string;
+  name: string;
+  state:
+    | 'queued'
+    | 'preparing'
+    | 'running'
+    | 'paused'
+    | 'validating'
+    | 'checkpointing'
+    | 'stopping'
+    | 'released'
+    | 'done'
+    | 'error'
+    | 'cancelled'
+    | 'killed'
+    | 'out_of_memory'
+    | 'lost'
+    | 'unknown';
+  stalled: boolean;
+  suspended: boolean;
+  created_at: number;
+  /**
+   * Of its first attempt: time axes begin here
+   */
+  started_at: number | null;
+  finished_at: number | null;
+  /**
+   * Of all attempts together, without the time between them
+   */
+  seconds: number | null;
+  attempts: number;
+  profile_id: string | null;
+  dataset_id: string | null;
+  engine: string | null;
+  step: number | null;
+  epoch: number | null;
+  total_epochs: number | null;
+  best: Best | null;
+  rate: Rate | null;
+  /**
+   * Settings that were changed while it trained
+   */
+  changes: number;
+  parent: ParentLink | null;
+  /**
+   * Runs that were forked from this one
+   */
+  children: string[];
+  metrics: {
+    [k: string]: MetricResult;
+  };
+  /**
+   * Why its configuration cannot be read
+   */
+  config_problem: string | null;
+}
+/**
+ * Throughput as the trainer told it: the median of all its values.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Rate".
+ */
+export interface Rate {
+  unit: 'tokens' | 'samples';
+  per_second: number;
+}
+/**
+ * The run and the checkpoint that a run was forked from.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ParentLink".
+ */
+export interface ParentLink {
+  run_id: string;
+  checkpoint: string | null;
+  kind: 'fork';
+}
+/**
+ * What a metric came to, over the points that no resume rewound. `lowest` and `highest` are of finite values alone.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MetricResult".
+ */
+export interface MetricResult {
+  points: number;
+  /**
+   * Points that are NaN or infinite
+   */
+  not_finite: number;
+  final: MetricPlace;
+  lowest: MetricPlace | null;
+  highest: MetricPlace | null;
+}
+/**
+ * A value that was logged, as it was, and where.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MetricPlace".
+ */
+export interface MetricPlace {
+  value: number | ('NaN' | 'Infinity' | '-Infinity');
+  step: number | null;
+  epoch: number | null;
+}
+/**
+ * One key of the configurations, flattened. A run that does not have the key is not among `values`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ComparedSetting".
+ */
+export interface ComparedSetting {
+  key: string;
+  differs: boolean;
+  /**
+   * Run id -> value
+   */
+  values: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * Runs beside each other, in the order in which they were asked for.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Comparison".
+ */
+export interface Comparison {
+  runs: ComparedRun[];
+  missing: MissingRun[];
+  metrics: ComparedMetric[];
+  settings: ComparedSetting[];
+}
+/**
+ * A run that was asked for and is not shown.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MissingRun".
+ */
+export interface MissingRun {
+  run: string;
+  reason: 'not_found' | 'trash' | 'ambiguous';
+  message: string;
+}
+/**
  * The effective configuration of one attempt; `text` is its YAML as written, comments included.
  *
  * `launched` is that text, or YAML made of what a script gave; `resolved` YAML of all that the trainer says it trains
@@ -1380,17 +1544,6 @@ export interface SupersededColumn {
   max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
   log_offset: (number | null)[];
   attempt: number;
-}
-/**
- * The run and the checkpoint that a run was forked from.
- *
- * This interface was referenced by `Wire`'s JSON-Schema
- * via the `definition` "ParentLink".
- */
-export interface ParentLink {
-  run_id: string;
-  checkpoint: string | null;
-  kind: 'fork';
 }
 /**
  * The answer to ping.

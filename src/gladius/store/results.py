@@ -1,0 +1,127 @@
+"""What a run came to, beside others. Upstream: view. Downstream: server (`/compare`)."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from gladius.store.record import attempts
+from gladius.store.series import MetricTable, Series, spell
+from gladius.store.summary import summarize
+from gladius.store.view import RunView
+from gladius.wire.compare import ComparedRun, MetricPlace, MetricResult, Rate
+from gladius.wire.steering import ParentLink
+
+_LOADS = "moe/load/"
+"""Thousands of experts' shares are no results."""
+_WORD = re.compile(r"[a-z]+")
+_LOSSES = frozenset({"loss", "nll", "perplexity", "ppl"})
+_RATES: tuple[tuple[Literal["tokens", "samples"], str], ...] = (
+    ("tokens", "train/tokens_per_second"),
+    ("samples", "train/samples_per_second"),
+)
+
+
+def better_end(name: str) -> Literal["lowest"] | None:
+    """`lowest` for a loss, by the last word of its name; None where a name does not tell which end is the better one."""
+    words = _WORD.findall(name.rpartition("/")[2].lower())
+    return "lowest" if words and words[-1] in _LOSSES else None
+
+
+def compared(view: RunView, children: Sequence[str] = (), wanted: Iterable[str] = ()) -> ComparedRun:
+    """One run's results: of every metric but the experts' shares, and of those too that are `wanted` by name."""
+    summary = summarize(view)
+    told = attempts(view)
+    table = view.table
+    names = [name for name in table.series if not name.startswith(_LOADS)]
+    names += [name for name in wanted if name in table.series and name.startswith(_LOADS)]
+    return ComparedRun(
+        run_id=view.run_id,
+        name=summary.name,
+        state=summary.state,
+        stalled=summary.stalled,
+        suspended=summary.suspended,
+        created_at=summary.created_at,
+        started_at=min((one.started_at for one in told if one.started_at is not None), default=None),
+        finished_at=summary.finished_at,
+        seconds=_seconds(view),
+        attempts=len(told),
+        profile_id=summary.profile_id,
+        dataset_id=summary.dataset_id,
+        engine=summary.engine,
+        step=summary.step,
+        epoch=summary.epoch,
+        total_epochs=summary.total_epochs,
+        best=summary.best,
+        rate=_rate(table),
+        changes=len(view.hyperparameters),
+        parent=_parent(view.run.get("parent")),
+        children=list(children),
+        metrics={name: result(table, table.series[name]) for name in sorted(names) if len(table.series[name])},
+    )
+
+
+def result(table: MetricTable, series: Series) -> MetricResult:
+    """Last, lowest and highest point of a series that has one."""
+    import numpy as np
+
+    # A view of the growing array: it may not outlive this call, or the array could not grow.
+    values = np.frombuffer(series.values)
+    finite = np.isfinite(values)
+    known = int(finite.sum())
+    low = high = None
+    if known:
+        low = int(np.where(finite, values, np.inf).argmin())
+        high = int(np.where(finite, values, -np.inf).argmax())
+    return MetricResult(
+        points=len(values),
+        not_finite=len(values) - known,
+        final=_place(table, series, len(values) - 1),
+        lowest=None if low is None else _place(table, series, low),
+        highest=None if high is None else _place(table, series, high),
+    )
+
+
+def _place(table: MetricTable, series: Series, index: int) -> MetricPlace:
+    row, value = series.rows[index], series.values[index]
+    step, epoch = table.steps[row], table.epochs[row]
+    return MetricPlace(
+        value=value if math.isfinite(value) else spell(value),
+        step=step if step >= 0 else None,
+        epoch=epoch if epoch == epoch else None,
+    )
+
+
+def _seconds(view: RunView) -> float | None:
+    """What all attempts took together; one that goes on counts until now."""
+    taken = []
+    for number, facts in view.attempts.items():
+        if facts.started_at is None:
+            continue
+        goes_on = number == view.attempt and not view.ended
+        end = time.time() if goes_on else facts.finished_at if facts.finished_at is not None else facts.last_time
+        if end is not None:
+            taken.append(max(0.0, end - facts.started_at))
+    return sum(taken) if taken else None
+
+
+def _rate(table: MetricTable) -> Rate | None:
+    import numpy as np
+
+    for unit, name in _RATES:
+        series = table.series.get(name)
+        values = np.frombuffer(series.values) if series is not None and len(series) else np.empty(0)
+        values = values[np.isfinite(values)]
+        if len(values):
+            return Rate(unit=unit, per_second=float(np.median(values)))
+    return None
+
+
+def _parent(raw: Any) -> ParentLink | None:
+    try:
+        return None if raw is None else ParentLink.model_validate(raw)
+    except ValueError:
+        return None
