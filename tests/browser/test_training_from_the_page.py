@@ -1,4 +1,4 @@
-"""The main job: the built-in profile is started from the page and watched until it is done."""
+"""The main job: the built-in profile is started from the page, on a third of its records, and watched until it is done."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ def test_the_built_in_training_is_started_and_watched_to_its_end(
 ) -> None:
     for module in ("torch", "transformers", "datasets"):
         pytest.importorskip(module)
-    guest = visit(serve())
+    server = serve()
+    fewer = {"name": "Fewer records", "engine": "transformers", "values": {"data.max_samples": 1600}}
+    assert server.http.post("/presets", json=fewer).status_code == 201
+    guest = visit(server)
     page = guest.page
     page.get_by_role("combobox", name="Profile").select_option("tiny-moe")
     until(lambda: page.get_by_role("combobox", name="Dataset").input_value() != "")
     page.get_by_role("spinbutton", name="Epochs").fill("1")
+    page.get_by_role("combobox", name="Preset").select_option(label="Fewer records")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**/runs/*")
     until(lambda: page.get_by_role("status").count() == 1)

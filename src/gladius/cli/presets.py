@@ -12,7 +12,6 @@ from gladius.cli.connect import connected
 from gladius.cli.output import Json, print_json, print_list, print_one
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import ConfigError
-from gladius.store.record import load_yaml
 from gladius.wire.presets import PresetRequest
 
 app = typer.Typer(help="Settings under a name, to start runs with.", no_args_is_help=True)
@@ -53,6 +52,9 @@ def add_preset(
     as_json: Json = False,
 ) -> None:
     """Keep settings under a name: those of a file, and each --set."""
+    # It brings numpy along, which no other verb needs.
+    from gladius.store.record import load_yaml
+
     values = {**(load_yaml(file) if file is not None else {}), **pairs(settings)}
     if not values:
         raise ConfigError("A preset holds at least one setting.", "Add --set KEY=VALUE, or --from FILE.")

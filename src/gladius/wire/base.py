@@ -25,4 +25,4 @@ TERMINAL_STATES: frozenset[str] = frozenset(
 class Wire(BaseModel):
     """A message part. Unknown keys are skipped, so that old readers survive new writers."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings", defer_build=True)
