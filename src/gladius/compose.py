@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gladius.alerts.watch import Watch
 from gladius.catalog.dataset_roots import Roots
+from gladius.catalog.dataset_shelf import DatasetShelf
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.environments import Environments
 from gladius.catalog.presets import Presets
@@ -42,6 +43,7 @@ def build(home: Home, tensorboard_idle_s: float = IDLE_S, datasets_in: Sequence[
         profiles=profiles,
         shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,
+        dataset_shelf=DatasetShelf(datasets, home.trash / "datasets"),
         presets=presets,
         queue=Queue(Starter(home, profiles, datasets, presets, launcher)),
         resumer=Resumer(home, profiles, launcher),

@@ -276,7 +276,7 @@ class TrashNotFound(NotFound):
 
     code = "trash_not_found"
     says = "Nothing called '{}' is in the trash."
-    where = "'gladius profile trash' lists what is."
+    where = "'gladius profile trash' and 'gladius dataset trash' list what is."
 
 
 class DatasetExists(GladiusError):
@@ -289,6 +289,29 @@ class DatasetExists(GladiusError):
             f"There is a dataset's file '{filename}' already.", "Choose another name, or take that one away."
         )
         self.field = "filename"
+
+
+class DatasetFixed(GladiusError):
+    """A dataset that is not the home's own cannot be deleted."""
+
+    code = "dataset_fixed"
+
+    def __init__(self, dataset_id: str, why: str, hint: str) -> None:
+        super().__init__(f"Dataset '{dataset_id}' {why}", hint)
+        self.dataset_id = dataset_id
+
+
+class DatasetBusy(GladiusError):
+    """A dataset cannot be deleted while runs need it."""
+
+    code = "dataset_busy"
+
+    def __init__(self, dataset_id: str, run_ids: List[str]) -> None:
+        super().__init__(
+            f"Dataset '{dataset_id}' is needed by {', '.join(run_ids)}.", "Wait for the end of that run, or stop it."
+        )
+        self.dataset_id = dataset_id
+        self.run_ids = run_ids
 
 
 class DatasetTooLarge(GladiusError):

@@ -12,6 +12,10 @@ from gladius.integrations.records import read_conversations
 
 ALPACA = [{"instruction": f"Say {n}.", "input": "", "output": f"{n}."} for n in range(3)]
 CHAT = [{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": str(n)}]} for n in range(3)]
+SHAREGPT = [
+    {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": str(n)}], "system": "Be short."}
+    for n in range(3)
+]
 TEXT = [{"text": f"Line {n}, \u00e4\u4e16."} for n in range(3)]
 
 
@@ -27,6 +31,7 @@ def table(records, comma=","):
 WRITTEN = {
     "alpaca.jsonl": (lines(ALPACA), "alpaca"),
     "chat.jsonl": (lines(CHAT), "messages"),
+    "sharegpt.json": (json.dumps(SHAREGPT), "sharegpt"),
     "text.jsonl": (lines(TEXT), "text"),
     "alpaca.json": (json.dumps(ALPACA, indent=1), "alpaca"),
     "chat.json": ("\ufeff" + json.dumps(CHAT), "messages"),
@@ -46,7 +51,7 @@ def test_a_file_is_counted_shown_and_trained_on_by_its_format(tmp_path, name):
     report = check(path)
     assert (report.records, report.format, report.total) == (3, format_, 0), report.findings
     conversations = list(read_conversations(path))
-    wanted = {"alpaca": "0.", "messages": "0", "text": TEXT[0]["text"]}[format_]
+    wanted = {"alpaca": "0.", "messages": "0", "sharegpt": "0", "text": TEXT[0]["text"]}[format_]
     assert conversations[0][-1]["content"] == wanted and len(conversations) == 3
     shown = preview(path, 0, 2)
     assert len(shown.records) == 2 and shown.next == 2
@@ -95,10 +100,13 @@ def test_llama_factorys_index_names_its_datasets(tmp_path):
             "tags": tags,
         },
     }
+    (folder / "three.json").write_text(json.dumps(SHAREGPT))
+    index["third"] = {"file_name": "three.json", "formatting": "sharegpt", "columns": {"messages": "conversations"}}
     (folder / "dataset_info.json").write_text(json.dumps(index))
     found = {one.id: one for one in Datasets(tmp_path.with_suffix(".state"), [tmp_path]).all()}
     assert (found["first"].format, found["first"].records) == ("alpaca", 3)
     assert (found["second"].format, found["second"].records) == ("messages", 3)
+    assert (found["third"].format, found["third"].records) == ("sharegpt", 3)
     assert "one" not in found  # the same file under one name
 
 
@@ -127,10 +135,10 @@ def test_what_was_read_is_remembered_by_the_disk_and_read_once(tmp_path, monkeyp
     (tmp_path / "kept.json").write_text(json.dumps(ALPACA))
     assert Datasets(tmp_path.with_suffix(".state"), [tmp_path]).get("kept").records == 3
 
-    def never(_):
+    def never(*_):
         raise AssertionError("read again")
 
-    monkeypatch.setattr("gladius.catalog.datasets.check", never)
+    monkeypatch.setattr("gladius.catalog.dataset_memory.check", never)
     again = Datasets(tmp_path.with_suffix(".state"), [tmp_path])
     assert [one.records for one in again.all() if one.id == "kept"] == [3]
     assert again.report("kept").records == 3

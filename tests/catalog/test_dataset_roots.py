@@ -115,7 +115,8 @@ def test_a_path_deep_within_a_folder_is_added_once_and_stays(tmp_path, datasets,
     again = Datasets(tmp_path / "state", [root])
     assert [one.id for one in again.all()] == ["stdlib-docs", "mine"]
     deep.unlink()
-    assert "There is no" in again.get("mine").problem
+    lost = again.get("mine")
+    assert lost.lost and "is not there any more" in lost.problem
     assert Datasets(tmp_path / "state", [tmp_path / "other"]).get("mine").problem is not None
 
 

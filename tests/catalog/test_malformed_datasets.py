@@ -96,7 +96,10 @@ INDEXES = {
     "an entry with a null byte": (b'{"mine": {"file_name": "a\\u0000b"}}', "add 'file_name'"),
     "other columns": (b'{"mine": {"file_name": "whole.jsonl", "columns": {"prompt": "question"}}}', "dataset_dir"),
     "columns that are a list": (b'{"mine": {"file_name": "whole.jsonl", "columns": []}, "x": 1}', "'x'"),
-    "sharegpt": (b'{"mine": {"file_name": "whole.jsonl", "formatting": "sharegpt"}}', "dataset_dir"),
+    "sharegpt": (
+        b'{"mine": {"file_name": "whole.jsonl", "formatting": "sharegpt", "tags": {"role_tag": "who"}}}',
+        "dataset_dir",
+    ),
     "pairs": (b'{"mine": {"file_name": "whole.jsonl", "ranking": true}}', "dataset_dir"),
 }
 

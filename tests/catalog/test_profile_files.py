@@ -62,7 +62,7 @@ MALFORMED: dict[str, tuple[bytes, int, str, str]] = {
     "no-command": (b"engine: script\nneeds_dataset: false\n", 1, "needs argv", "Mend 'argv'"),
     "braces-without-quotes": (b"engine: script\nargv: [python, {config}]\n", 2, "no text", "quotes"),
     "unknown-place": (b"engine: script\nargv: [python, '{run_dri}']\n", 2, "nothing fills in '{run_dri}'", "Did you mean '{run_dir}'?"),
-    "a-command-for-nobody": (b"engine: transformers\nargv: [python]\n", 2, "only the engine 'script'", "Take it out"),
+    "a-command-for-nobody": (b"engine: transformers\nargv: [python]\n", 2, "only the engines 'script'", "Take it out"),
     "bounds-of-nothing": (b"engine: transformers\nadjustable:\n  train.sed: {min: 1}\n", 3, "no setting", "Did you mean 'train.seed'?"),
     "bounds-upside-down": (b"engine: transformers\nadjustable:\n  train.seed: {min: 9, max: 1}\n", 3, "above its max", "For example"),
     "outside-its-own-bounds": (b"engine: transformers\nadjustable:\n  train.seed: {max: 7}\n", 3, "own 'train.seed' is 42", "Widen"),
@@ -257,3 +257,22 @@ def test_a_broken_file_can_be_read_mended_and_deleted(shelf: ProfileShelf, tmp_p
     assert shelf.put("mine", "extends: lora-sft\n", held.version).problem is None
     place.write_bytes(b"\xff\xfe")
     assert shelf.remove("mine").id == "mine" and not place.exists()
+
+
+def test_a_profile_of_lightning_is_a_script_that_needs_lightning_where_it_runs(tmp_path: Path) -> None:
+    bare = tmp_path / "bare-python"
+    bare.write_text("#!/bin/sh\necho /nowhere\n")
+    bare.chmod(0o755)
+    (tmp_path / "lib" / "lightning").mkdir(parents=True)
+    able = tmp_path / "able-python"
+    able.write_text(f"#!/bin/sh\necho {tmp_path}/lib\n")
+    able.chmod(0o755)
+    text = "engine: lightning\nargv: ['{{python}}', train.py, '{{config}}']\npython: {}\n"
+    for python in (bare, able):
+        write(tmp_path, python.name, text.format(python))
+    write(tmp_path, "no-command", "engine: lightning\n")
+    profiles = Profiles(tmp_path)
+    lacking = profiles.get("bare-python")
+    assert lacking.engine == "lightning" and f"{bare} -m pip install lightning" in str(lacking.problem)
+    assert profiles.get("able-python").problem is None
+    assert "'lightning' needs argv" in str(profiles.get("no-command").problem)

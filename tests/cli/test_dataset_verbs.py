@@ -1,4 +1,4 @@
-"""`gladius dataset ls, show, check, add`."""
+"""`gladius dataset ls, show, check, add, edit, rm, restore`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def test_a_dataset_is_added_checked_listed_and_shown(server_home: Home, tmp_path
     assert shown.code == 0 and "[bold]hi[/x]" in shown.out
     again = gladius("dataset", "add", file)
     assert again.code == 1 and again.complains("mine.jsonl", "another name")
+    assert gladius("dataset", "edit", "mine", "--name", "Ours", "--json").json["name"] == "Ours"
+    entry = gladius("dataset", "rm", "mine").out.strip()
+    assert not (server_home.datasets / "mine.jsonl").exists()
+    assert [one["entry"] for one in gladius("dataset", "trash", "--json").json] == [entry]
+    assert gladius("dataset", "restore", entry, "--json").json["name"] == "Ours"
     outside = gladius("dataset", "add", file, "--in-place")
     assert outside.code != 0 and outside.complains("leads out", "--datasets")
 

@@ -17,10 +17,12 @@ from gladius.desk.ability import disabled_commands, pause_modes, splits
 from gladius.desk.audit import as_csv
 from gladius.desk.desk import Desk
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
+from gladius.pulse import atomic_write_json
 from gladius.pulse.control import Mailbox
 from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import Identity, process_state
 from gladius.pulse.rundir import Home, RunDir
+from gladius.store.record import adjustables
 from gladius.store.store import Store
 
 
@@ -232,6 +234,28 @@ def test_a_command_without_checkpoints_is_suspended_but_never_released(home: Hom
             await desk.send(run.run_id, "pause", {"mode": "release"}, "test")
         assert pause_modes(await store.view(run.run_id)) == ["hold"] and splits(await store.view(run.run_id)) == []
         assert posted(run.supervisor_control) == []
+
+    at_desk(home, work)
+
+
+def test_a_value_outside_of_the_profiles_bounds_is_not_posted(home: Home, me: Identity) -> None:
+    adjustable = {"learning_rate": {"value": 1e-4, "min": 0.0, "max": 1.0, "key": "train.learning_rate"}}
+    bounds = {"train.learning_rate": {"min": 1e-5, "max": 1e-3}, "train.schedule": {"choices": ["cosine"]}}
+    run = live(home, me, "transformers", ["set"], adjustable=adjustable)
+    atomic_write_json(run.run_json, {**run.read_run(), "bounds": bounds})
+
+    async def work(desk: Desk, store: Store) -> None:
+        for name in ("learning_rate", "train.learning_rate"):
+            for value in (0.5, "0.5", 1e-6):
+                with pytest.raises(CommandInvalid, match="between 1e-05 and 0.001"):
+                    await desk.send(run.run_id, "set", {"name": name, "value": value}, "test")
+        with pytest.raises(CommandInvalid, match="one of cosine"):
+            await desk.send(run.run_id, "set", {"name": "train.schedule", "value": "linear"}, "test")
+        await desk.send(run.run_id, "set", {"name": "learning_rate", "value": "5e-4"}, "test")
+        await desk.send(run.run_id, "set", {"name": "weight_decay", "value": 7}, "test")  # the trainer's to judge
+        assert [args["value"] for _, args, _ in posted(run.control)] == ["5e-4", 7]
+        shown = adjustables(await store.view(run.run_id))["learning_rate"]
+        assert (shown.min, shown.max) == (1e-5, 1e-3)
 
     at_desk(home, work)
 

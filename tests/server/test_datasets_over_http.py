@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -152,3 +153,38 @@ def test_token_lengths_are_counted_beside_the_server(shelved: ConsoleServer, she
     mapped = Path(f"/proc/{shelved.process.pid}/maps")
     if sys.platform == "linux":
         assert "libtorch" not in mapped.read_text() and "tokenizers" not in mapped.read_text()
+
+
+def test_a_dataset_is_named_deleted_and_put_back_but_not_while_a_run_needs_it(
+    shelved: ConsoleServer, shelf: Path, tmp_path: Path, until: Callable[..., Any]
+) -> None:
+    assert upload(shelved, "mine.jsonl", LINE).status_code == 201
+    (shelf / "theirs.jsonl").write_bytes(LINE)
+    named = shelved.http.put("/datasets/mine", json={"name": "Our chats", "description": "From the desk."})
+    assert (named.json()["name"], named.json()["origin"], named.json()["findings"]) == ("Our chats", "home", 0)
+    rules = shelved.get("/dataset_rules")
+    assert [(one["path"], one["home"]) for one in rules["folders"]] == [
+        (str(shelved.home.datasets), True), (str(shelf), False),
+    ]  # fmt: skip
+    assert rules["upload_limit"] == 4 * 2**30 and ".jsonl" in rules["endings"]
+
+    script = tmp_path / "waits.py"
+    script.write_text("import gladius\nrun = gladius.init()\nfor step in run.steps(range(10**9)):\n    pass\n")
+    profile = "extends: script\nneeds_dataset: true\nargv: ['{python}', '{script.file}']\n"
+    assert shelved.http.post("/profiles", json={"id": "waits", "text": profile}).status_code == 201
+    wishes = {"profile_id": "waits", "dataset_id": "mine", "overrides": {"script.file": str(script)}}
+    run_id = shelved.http.post("/runs", json=wishes).json()["run_id"]
+    busy = shelved.http.delete("/datasets/mine")
+    assert (busy.status_code, busy.json()["code"]) == (409, "dataset_busy") and run_id in busy.json()["detail"]
+    assert (shelved.home.datasets / "mine.jsonl").exists()
+    until(lambda: shelved.get(f"/runs/{run_id}")["summary"]["state"] == "running", 60)
+    assert shelved.http.post(f"/runs/{run_id}/commands", json={"command": "stop"}).status_code == 202
+    until(lambda: shelved.get(f"/runs/{run_id}")["summary"]["finished_at"] is not None, 60)
+
+    entry = until(lambda: shelved.http.delete("/datasets/mine").json().get("entry"))
+    assert not (shelved.home.datasets / "mine.jsonl").exists()
+    assert [one["entry"] for one in shelved.get("/trash/datasets")] == [entry]
+    fixed = shelved.http.delete("/datasets/theirs")
+    assert (fixed.status_code, fixed.json()["code"]) == (409, "dataset_fixed") and str(shelf) in fixed.json()["hint"]
+    back = shelved.http.post(f"/trash/datasets/{entry}/restore", json={})
+    assert (back.json()["name"], back.json()["records"]) == ("Our chats", 1)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gladius.errors import ConfigError
 from gladius.integrations.record_files import KINDS, parts
@@ -25,13 +25,26 @@ _ALPACA = {"prompt": "instruction", "query": "input", "response": "output", "sys
 _TAGS = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 
 
+Origin = Literal["builtin", "home", "folder", "index", "added"]
+_SHAREGPT = {
+    "role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt", "system_tag": "system",
+    "observation_tag": "observation", "function_tag": "function_call",
+}  # fmt: skip
+"""What LLaMA-Factory takes where an entry says nothing else."""
+
+
 @dataclass(frozen=True)
 class Place:
-    """One dataset's file or folder by the name that it has there; `problem` says why it is not read."""
+    """One dataset's file or folder by the name that it has there; `problem` says why it is not read.
+
+    `origin` says who put it there: `home` is a file or folder of the home's own, `folder` one of another folder, `index` an
+    entry of LLaMA-Factory's index, `added` a path that was added.
+    """
 
     path: Path
     name: str
     problem: str | None = None
+    origin: Origin = "folder"
 
 
 class Roots:
@@ -68,7 +81,16 @@ class Roots:
     def places(self) -> Iterator[Place]:
         """Everything that looks like a dataset, folder by folder."""
         for root in self.folders:
-            yield from self._in(root, nested=True)
+            for place in self._in(root, nested=True):
+                own = root == self.folders[0] and place.path.parent == root and place.origin == "folder"
+                yield replace(place, origin="home") if own else place
+
+    def lost(self, path: Path) -> bool:
+        """Whether it is a path within the folders at which nothing lies."""
+        if "\0" in str(path):
+            return False
+        real = Path(os.path.realpath(path))
+        return any(real.is_relative_to(os.path.realpath(root)) for root in self.folders) and not real.exists()
 
     def _in(self, folder: Path, nested: bool) -> Iterator[Place]:
         found = _entries(folder)
@@ -98,7 +120,7 @@ class Roots:
         try:
             self.readable(place.path)
         except ConfigError as error:
-            return Place(place.path, place.name, str(error))
+            return replace(place, problem=str(error))
         return place
 
     def _indexed(self, index: Path) -> Iterator[Place]:
@@ -109,20 +131,21 @@ class Roots:
             if not isinstance(told, dict):
                 raise ConfigError(f"{index}: it is no list of datasets.", _INDEX_HINT)
         except ConfigError as error:
-            yield Place(index, index.stem, str(error))
+            yield Place(index, index.stem, str(error), "index")
             return
         except json.JSONDecodeError as error:
-            yield Place(index, index.stem, f"{index}, line {error.lineno}: {error.msg}. {_INDEX_HINT}")
+            yield Place(index, index.stem, f"{index}, line {error.lineno}: {error.msg}. {_INDEX_HINT}", "index")
             return
         except (OSError, ValueError, RecursionError) as error:
-            yield Place(index, index.stem, f"{index}: {error}. {_INDEX_HINT}")
+            yield Place(index, index.stem, f"{index}: {error}. {_INDEX_HINT}", "index")
             return
         if "builder_name" in told or "features" in told:  # what `datasets` keeps of a dataset that is told elsewhere
             return
         for name, entry in told.items():
             file = index.parent / str(entry.get("file_name")) if isinstance(entry, Mapping) else index
             problem = _entry_problem(entry)
-            yield self._checked(Place(file, name, f"{index}, '{name}': {problem}" if problem else None))
+            told_wrong = f"{index}, '{name}': {problem}" if problem else None
+            yield self._checked(Place(file, name, told_wrong, "index"))
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -146,7 +169,10 @@ def _entry_problem(entry: Any) -> str | None:
         plain = dict(columns) == {"prompt": "text"}
         ours = plain or all(_ALPACA.get(key) == value for key, value in columns.items())
     else:
-        ours = columns.get("messages") == "messages" and all(tags.get(key) == value for key, value in _TAGS.items())
+        chats = columns.get("messages") == "messages" and all(tags.get(key) == value for key, value in _TAGS.items())
+        named = {"messages": "conversations", "system": "system"}
+        theirs = all(named.get(key) == value for key, value in columns.items())
+        ours = chats or (theirs and all(_SHAREGPT.get(key) == value for key, value in tags.items()))
     if not ours or entry.get("ranking"):
-        return f"its columns are other than instruction, input, output or messages. {_COLUMNS_HINT}"
+        return f"its columns are other than instruction, input, output, messages or conversations. {_COLUMNS_HINT}"
     return None

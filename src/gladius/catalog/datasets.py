@@ -1,11 +1,11 @@
 """Datasets that a run can use. Upstream: the folders of datasets, the recipe's cache. Downstream: launch, server.
 
-Counting reads a whole file, so call everything from a thread; what was read is remembered by time stamp and size.
+Counting reads whole files, so call everything from a thread. What was read is remembered; of a large file that was not
+read through yet the first records are told, until a process beside this one has counted it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import re
@@ -15,26 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from gladius.catalog.dataset_check import check
-from gladius.catalog.dataset_roots import Place, Roots
+from gladius.catalog.dataset_memory import Memory, Patience
+from gladius.catalog.dataset_roots import Origin, Place, Roots
 from gladius.errors import ConfigError, DatasetNotFound
-from gladius.integrations.record_files import KINDS, parts
+from gladius.integrations.record_files import KINDS, kind_of, parts
 from gladius.pulse import atomic_write_json, safe_read_json
 from gladius.wire.catalog import DatasetInfo
 from gladius.wire.datasets import DatasetReport
 
 STDLIB_DOCS = "stdlib-docs"
-_VERSION = 2
-"""Of what is remembered: another check reads every file again."""
+_LOST = "{} is not there any more. Put it back, or take it from the list."
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Records to train on. `format` is alpaca, messages, text, mixed or unknown; counts are None until it is built.
 
-    `problem` names the first line that cannot be trained on and how to mend it.
+    `problem` names the first line that cannot be trained on and how to mend it, `findings` is how many things are wrong.
+    While it is `counting`, only its first records were looked at; one that is `lost` was moved or deleted.
     """
 
     id: str
@@ -46,6 +44,11 @@ class Dataset:
     path: Path | None = None
     cache: Path | None = None
     problem: str | None = None
+    findings: int | None = None
+    kind: str | None = None
+    origin: Origin = "folder"
+    counting: bool = False
+    lost: bool = False
 
     @property
     def builtin(self) -> bool:
@@ -56,13 +59,15 @@ class Dataset:
         """What the recipe's `data` section needs to find it."""
         if self.cache is not None:
             return {"id": self.id, "builtin": self.id, "cache": str(self.cache)}
-        return {"id": self.id, "path": str(self.path), "format": self.format if self.format != "mixed" else "auto"}
+        told = self.format != "mixed" and not self.counting
+        return {"id": self.id, "path": str(self.path), "format": self.format if told else "auto"}
 
     def info(self) -> DatasetInfo:
         """What clients see of it."""
         return DatasetInfo(
             id=self.id, name=self.name, description=self.description, format=self.format, records=self.records,
             bytes=self.bytes, path=str(self.path) if self.path else None, builtin=self.builtin, problem=self.problem,
+            findings=self.findings, kind=self.kind, origin=self.origin, counting=self.counting, lost=self.lost,
         )  # fmt: skip
 
 
@@ -76,12 +81,14 @@ class Datasets:
         self.roots = roots if isinstance(roots, Roots) else Roots(roots)
         self._cache = home_state_dir / "datasets"
         self._added = home_state_dir / "dataset_paths.json"
-        self._seen = _Seen(home_state_dir / "dataset_counts.json")
-        self._adding = threading.Lock()
+        self._words = home_state_dir / "dataset_words.json"
+        self._seen = Memory(home_state_dir / "dataset_counts.json")
+        self._changing = threading.Lock()
 
     def all(self) -> list[Dataset]:
         """Look at everything anew; what did not change is not read again."""
-        datasets = [self._stdlib_docs(), *(self._from_place(id_, place) for id_, place in self._places())]
+        patience = Patience()
+        datasets = [self._stdlib_docs(), *(self._from_place(id_, place, patience) for id_, place in self._places())]
         self._seen.save(whole=True)
         return datasets
 
@@ -96,11 +103,16 @@ class Datasets:
                 return found
         raise DatasetNotFound(dataset_id)
 
-    def report(self, dataset_id: str) -> DatasetReport:
-        """All that is wrong with one dataset. Raises DatasetNotFound."""
+    def report(self, dataset_id: str, wait: bool = True) -> DatasetReport:
+        """All that is wrong with one dataset; unless somebody will `wait`, with a large one only what is known by now.
+
+        Raises DatasetNotFound.
+        """
         dataset = self.get(dataset_id)
         if dataset.path is not None and dataset.path.exists() and self._may_read(dataset.path):
-            return self._seen.look(dataset.path)[1]
+            look = self._seen.look(dataset.path, Patience(None) if wait else Patience())
+            self._seen.save()
+            return look.report.model_copy(update={"counting": look.counting})
         return DatasetReport(path=str(dataset.path or ""), format=dataset.format, records=0, problem=dataset.problem)
 
     def readable(self, dataset_id: str) -> Dataset:
@@ -117,7 +129,7 @@ class Datasets:
         real = self.roots.within(path)
         if not parts(real) or (real.is_file() and real.suffix.lower() not in KINDS):
             raise ConfigError(f"{path} is no dataset.", f"Read are {', '.join(KINDS)} and folders of these.", "path")
-        with self._adding:
+        with self._changing:
             for id_, place in self._places():
                 if Path(os.path.realpath(place.path)) == real:
                     return self._from_place(id_, place)
@@ -125,6 +137,30 @@ class Datasets:
             self._added.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             atomic_write_json(self._added, {"paths": [*map(str, known), str(real)]})
         return self.at(real)
+
+    def forget(self, dataset: Dataset) -> None:
+        """Take a path that was added from the list; what lies there stays."""
+        with self._changing:
+            kept = [str(path) for path in self._paths() if path != dataset.path]
+            atomic_write_json(self._added, {"paths": kept})
+
+    def describe(self, dataset_id: str, name: str | None, description: str | None) -> Dataset:
+        """Give it another name or description for people; None leaves it, an empty one takes it back.
+
+        Raises DatasetNotFound.
+        """
+        dataset = self.get(dataset_id)
+        with self._changing:
+            known = self._told_words()
+            words = {**known.get(str(dataset.path), {}), **_said(name=name, description=description)}
+            known[str(dataset.path)] = {key: value for key, value in words.items() if value}
+            self._words.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            atomic_write_json(self._words, {"words": {path: one for path, one in known.items() if one}})
+        return self.get(dataset_id)
+
+    def _told_words(self) -> dict[str, dict[str, str]]:
+        told = (safe_read_json(self._words) or {}).get("words")
+        return {path: one for path, one in told.items() if isinstance(one, dict)} if isinstance(told, dict) else {}
 
     def at(self, path: Path) -> Dataset:
         """The dataset of a path. Raises DatasetNotFound."""
@@ -155,90 +191,54 @@ class Datasets:
 
     def _added_places(self) -> Iterator[Place]:
         for path in self._paths():
+            problem = _LOST.format(path) if self.roots.lost(path) else None
             try:
                 self.roots.readable(path)
             except ConfigError as error:
-                yield Place(path, path.stem, str(error))
-            else:
-                yield Place(path, path.stem)
+                problem = problem or str(error)
+            yield Place(path, path.stem, problem, "added")
 
     def _stdlib_docs(self) -> Dataset:
         """Its records depend on the Python that builds it: shown is this one's, else the newest there is."""
         built = sorted(self._cache.glob(f"{STDLIB_DOCS}-*.jsonl"), key=lambda path: path.stat().st_mtime)
         own = self._cache / f"{STDLIB_DOCS}-{platform.python_version()}.jsonl"
         path = own if own in built else (built[-1] if built else None)
-        size, report = self._seen.look(path) if path is not None else (None, None)
+        look = self._seen.look(path, Patience(None)) if path is not None else None
         return Dataset(
             id=STDLIB_DOCS,
             name="Standard library documentation",
             format="alpaca",
             description="Questions about Python's standard library, answered by its documentation strings. Built on "
             "this machine from the sources of its Python when a run first needs it.",
-            records=report.records if report else None,
-            bytes=size,
+            records=look.report.records if look else None,
+            bytes=look.bytes if look else None,
             path=path,
             cache=self._cache,
+            findings=look.report.total if look else None,
+            kind="jsonl" if look else None,
+            origin="builtin",
         )
 
-    def _from_place(self, id_: str, place: Place) -> Dataset:
+    def _from_place(self, id_: str, place: Place, patience: Patience | None = None) -> Dataset:
+        words = self._told_words().get(str(place.path), {})
+        name, description = words.get("name", place.name), words.get("description", "")
         if place.problem:
-            return Dataset(id=id_, name=place.name, format="unknown", path=place.path, problem=place.problem)
-        size, report = self._seen.look(place.path)
+            return Dataset(
+                id=id_, name=name, description=description, format="unknown", path=place.path, problem=place.problem,
+                origin=place.origin, lost=self.roots.lost(place.path),
+            )  # fmt: skip
+        look = self._seen.look(place.path, patience or Patience())
+        report = look.report
+        counted = report.problem is None and not look.counting
         return Dataset(
-            id=id_, name=place.name, format=report.format, bytes=size, path=place.path, problem=report.problem,
-            records=report.records if report.problem is None else None,
+            id=id_, name=name, description=description, format=report.format, bytes=look.bytes, path=place.path,
+            problem=report.problem, records=report.records if counted else None, kind=kind_of(place.path),
+            findings=None if look.counting else report.total, origin=place.origin, counting=look.counting,
         )  # fmt: skip
 
 
-class _Seen:
-    """What reading a dataset told, remembered on the disk while time stamps and sizes stay."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen: dict[str, Any] = safe_read_json(path) or {}
-        self._used: set[str] = set()
-        self._changed = False
-        self._lock = threading.Lock()
-
-    def look(self, path: Path) -> tuple[int | None, DatasetReport]:
-        """Return bytes and report of a file or folder."""
-        key = os.path.realpath(path)
-        try:
-            stats = [(part.name, part.stat()) for part in parts(path)]
-        except OSError as error:
-            problem = f"{path}: {error.strerror}."
-            return None, DatasetReport(path=str(path), format="unknown", records=0, problem=problem)
-        stamp = [_VERSION, *([name, stat.st_mtime_ns, stat.st_size] for name, stat in stats)]
-        size = sum(stat.st_size for _, stat in stats)
-        with self._lock:
-            self._used.add(key)
-            known = self._seen.get(key)
-        if isinstance(known, dict) and known.get("stamp") == stamp:
-            with contextlib.suppress(ValidationError):
-                return size, DatasetReport.model_validate(known.get("report"))
-        report = check(path)
-        # What a missing package or a right kept from being read may be readable the next time.
-        if "unreadable" not in report.counts:
-            with self._lock:
-                self._seen[key] = {"stamp": stamp, "report": report.model_dump()}
-                self._changed = True
-        return size, report
-
-    def save(self, whole: bool = False) -> None:
-        """Write what changed; after a look at the `whole` without what is gone. A disk that is full costs only time later."""
-        with self._lock:
-            gone = set(self._seen) - self._used if whole else set()
-            if whole:
-                self._used.clear()
-            if not self._changed and not gone:
-                return
-            self._seen = {key: value for key, value in self._seen.items() if key not in gone}
-            try:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                atomic_write_json(self._path, self._seen)
-                self._changed = False
-            except OSError:
-                return
+def _said(**words: str | None) -> dict[str, str]:
+    return {key: value.strip() for key, value in words.items() if value is not None}
 
 
 def _free_id(place: Place, taken: set[str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -185,6 +187,8 @@ class Reading:
             draft.python = str(found)
         if draft.python in (None, sys.executable) and draft.lacks is None:
             draft.lacks = _lacking(whole)
+        if whole["engine"] == "lightning" and not draft.mistakes and draft.lacks is None:
+            draft.lacks = _lightning(draft.python or sys.executable)
 
 
 def inherited(above: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,3 +214,29 @@ def _lacking(whole: Mapping[str, Any]) -> str | None:
         return None
     what = f"It needs what this Python has not: {', '.join(missing)}."
     return f"{what} In a terminal, type: {whole['install']}" if "install" in whole else f"{what} Install it there."
+
+
+_LIGHTNING = ("lightning", "pytorch_lightning")
+
+
+@functools.lru_cache(maxsize=64)
+def _folders(python: str, changed: float) -> tuple[str, ...]:  # noqa: ARG001
+    """Where an interpreter looks for packages; empty when it does not start. `changed` is when it was put there."""
+    try:
+        told = subprocess.run(
+            [python, "-c", "import sys;print(*sys.path,sep=chr(10))"],
+            capture_output=True, text=True, timeout=10, check=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(line for line in told.stdout.splitlines() if line)
+
+
+def _lightning(python: str) -> str | None:
+    """What to type where an interpreter has no Lightning; nothing is imported for the answer."""
+    if python == sys.executable:
+        there = any(importlib.util.find_spec(name) is not None for name in _LIGHTNING)
+    else:
+        folders = _folders(python, Path(python).stat().st_mtime)
+        there = any((Path(folder) / name).is_dir() for folder in folders for name in _LIGHTNING)
+    return None if there else f"{python} has no Lightning. In a terminal, type: {python} -m pip install lightning"

@@ -16,7 +16,9 @@ from gladius.catalog.settings import Settings, engine_settings, flatten
 from gladius.errors import ConfigError
 from gladius.wire.catalog import EpochBounds
 
-ENGINES = ("transformers", "llama_factory", "script")
+ENGINES = ("transformers", "llama_factory", "lightning", "script")
+SCRIPTS = ("lightning", "script")
+"""Engines whose profiles name a command; that of `lightning` needs Lightning where it runs."""
 LAUNCHERS = ("local",)
 KEYS: dict[str, Any] = {
     "name": str, "description": str, "extends": str, "engine": str, "default_epochs": (int, float),
@@ -108,13 +110,14 @@ class Rules:
 
     def _argv(self) -> Iterator[ConfigError]:
         argv = self._whole.get("argv", ())
-        if self._whole["engine"] != "script":
+        engine = self._whole["engine"]
+        if engine not in SCRIPTS:
             if "argv" in self._data:
-                hint = "Take it out, or choose the engine 'script'."
-                yield self.wrong("argv", "only the engine 'script' takes a command", hint)
+                hint = "Take it out, or choose the engine 'script' or 'lightning'."
+                yield self.wrong("argv", "only the engines 'script' and 'lightning' take a command", hint)
             return
         if not argv:
-            yield self.wrong("argv", "the engine 'script' needs argv, the command as a list of words")
+            yield self.wrong("argv", f"the engine '{engine}' needs argv, the command as a list of words")
         known = {*PLACES, *flatten(self._whole.get("config", {}))}
         for word in argv:
             if isinstance(word, (list, Mapping)) or word is None:

@@ -10,6 +10,7 @@ from typing import Any
 from gladius.catalog.environments import Environments
 from gladius.catalog.profile_reading import Draft, Key, Reading
 from gladius.catalog.profile_rules import PLACE, default_epochs, outside
+from gladius.catalog.settings import engine_settings, flatten
 from gladius.errors import ConfigError, ProfileNotFound
 from gladius.wire.catalog import Bounds, EpochBounds, ProfileInfo, ProfileProblem, Resources
 
@@ -57,7 +58,14 @@ class Profile:
             config=dict(self.config), argv=list(self.argv), adjustable=dict(self.adjustable),
             resources=self.resources, launcher=self.launcher, problem=self.problem, problems=list(self.problems),
             file=str(self.file) if self.file and not self.builtin else None, version=self.version,
+            max_length=self._max_length(),
         )  # fmt: skip
+
+    def _max_length(self) -> int | None:
+        settings, flat = engine_settings(self.engine), flatten(self.config)
+        flat = {**(settings.defaults() if settings is not None else {}), **flat}
+        found = flat.get("data.max_length", flat.get("cutoff_len"))
+        return found if isinstance(found, int) else None
 
     def left_open(self, flat: Mapping[str, Any]) -> str | None:
         """A key that its command fills in, and nobody has said."""

@@ -21,16 +21,19 @@ _FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def token_lengths(dataset: Dataset, tokenizer: str, sample: int, patience_s: float = PATIENCE_S) -> TokenLengths:
+def token_lengths(
+    dataset: Dataset, tokenizer: str, sample: int, limit: int | None = None, patience_s: float = PATIENCE_S
+) -> TokenLengths:
     """Count up to `sample` records, spread evenly, with the tokenizer of a local model folder. Blocks: call from a thread.
 
-    Raises ConfigError that says what is missing.
+    `limit`: say how many are longer than so many tokens. Raises ConfigError that says what is missing.
     """
     folder = Path(tokenizer).expanduser()
     if not folder.is_absolute() or not any((folder / name).is_file() for name in _FILES):
         hint = "Name the folder of a model, or of a run's checkpoint, with its tokenizer."
         raise ConfigError(f"There is no tokenizer in {tokenizer}.", hint, "tokenizer")
     request = {"path": str(dataset.path), "records": dataset.records, "tokenizer": str(folder), "sample": sample}
+    request["limit"] = limit
     with _ONE_AT_A_TIME:
         told = _count(json.dumps(request), patience_s)
     if "error" in told:

@@ -1,4 +1,4 @@
-"""`gladius dataset`: what there is, what is wrong with it, one more. Upstream: the person. Downstream: client, catalog."""
+"""`gladius dataset`: what there is, what is wrong with it, one more, one away. Upstream: the person. Downstream: client, catalog."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, console, errors, print_json, print_list, print_one, print_table
+from gladius.cli.output import Json, console, errors, local_time, print_json, print_list, print_one, print_table
 from gladius.units import size
 from gladius.wire.datasets import DatasetReport, Finding, PreviewRecord
 
@@ -113,3 +113,45 @@ def add_dataset(
         typer.echo(added.id)
         if added.problem:
             errors.print(f"It cannot be used yet: {escape(added.problem)}")
+
+
+@datasets.command("edit")
+def describe_dataset(
+    dataset: Id,
+    name: Annotated[str | None, typer.Option(help="What people call it; '' takes its own name back.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Give a dataset another name or description; its id and its file stay."""
+    with connected() as client:
+        print_one(client.describe_dataset(dataset, name, description), as_json)
+
+
+@datasets.command("rm")
+def remove_dataset(dataset: Id) -> None:
+    """Put a file of the home's datasets into the trash (prints the name that puts it back), or forget an added path."""
+    with connected() as client:
+        removed = client.remove_dataset(dataset)
+    if removed.entry is None:
+        errors.print(f"{escape(removed.filename)} stays where it lies; it is in the list no more.")
+    else:
+        typer.echo(removed.entry)
+
+
+@datasets.command("trash")
+def list_deleted(as_json: Json = False) -> None:
+    """List the datasets in the trash, newest first."""
+    with connected() as client:
+        found = client.deleted_datasets()
+    columns = ("entry", "dataset", "deleted")
+    print_list(
+        found, as_json, columns, lambda one: (one.entry, one.id, local_time(one.deleted_at)),
+        empty="The trash is empty.",
+    )  # fmt: skip
+
+
+@datasets.command("restore")
+def restore_dataset(entry: Annotated[str, typer.Argument(metavar="ENTRY")], as_json: Json = False) -> None:
+    """Put a dataset back from the trash."""
+    with connected() as client:
+        print_one(client.restore_dataset(entry), as_json)

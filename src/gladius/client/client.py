@@ -18,7 +18,7 @@ from gladius.pulse.rundir import Home
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
 from gladius.wire.catalog import DatasetInfo, ProfileFile, ProfileInfo, TrashedProfile
 from gladius.wire.compare import Comparison
-from gladius.wire.datasets import DatasetPreview, DatasetReport, TokenLengths
+from gladius.wire.datasets import DatasetPreview, DatasetReport, RemovedDataset, TokenLengths
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
@@ -248,6 +248,24 @@ class Client:
     def add_dataset(self, path: Path | str) -> DatasetInfo:
         """Add a file or folder that lies within the server's folders of datasets."""
         return DatasetInfo.model_validate(self._transport.post("/datasets", {"path": str(path)}))
+
+    def describe_dataset(self, dataset_id: str, name: str | None = None, description: str | None = None) -> DatasetInfo:
+        """Give a dataset another name or description for people; None leaves it."""
+        words = {"name": name, "description": description}
+        return DatasetInfo.model_validate(self._transport.put(_dataset(dataset_id), words))
+
+    def remove_dataset(self, dataset_id: str) -> RemovedDataset:
+        """Put a file of the home's datasets into the trash, or forget a path that was added."""
+        return RemovedDataset.model_validate(self._transport.request("DELETE", _dataset(dataset_id)).json())
+
+    def deleted_datasets(self) -> list[RemovedDataset]:
+        """The datasets in the trash, newest first."""
+        return [RemovedDataset.model_validate(one) for one in self._transport.get("/trash/datasets")]
+
+    def restore_dataset(self, entry: str) -> DatasetInfo:
+        """Put a deleted dataset back."""
+        path = f"/trash/datasets/{quote(entry, safe='')}/restore"
+        return DatasetInfo.model_validate(self._transport.post(path, {}))
 
     def upload_dataset(self, file: Path, name: str | None = None) -> DatasetInfo:
         """Send a copy of a file here to the server's datasets. Raises ConfigError where it cannot be read."""

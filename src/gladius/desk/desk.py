@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gladius.catalog.profile_rules import outside
 from gladius.desk.ability import disabled_commands, forms_of, lingers, route_of, way_of
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
@@ -46,6 +47,8 @@ class Desk:
                 raise CommandInvalid(f"This run cannot {asked.replace(':', ' ')}: {disabled[asked]}")
         route = route_of(view, name, args)
         check_command(route.command, route.args, route.known)
+        if name == "set":
+            _keep_to_the_profile(view, args)
         folder = view.directory.supervisor_control if route.to_supervisor else view.directory.control
         command = Command(
             id=command_id or new_command_id(),
@@ -121,6 +124,25 @@ def _standing(changes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         else:
             standing.append(change)
     return standing
+
+
+def _keep_to_the_profile(view: RunView, args: Mapping[str, Any]) -> None:
+    """Raise CommandInvalid for a value that the run's profile does not let people set; the trainer has bounds of its own."""
+    told = view.run.get("bounds")
+    announced = view.hello.get("adjustable") or {}
+    key = (announced.get(args["name"]) or {}).get("key") or args["name"]
+    bounds = told.get(key) if isinstance(told, dict) else None
+    wanted = outside(bounds, _counted(args["value"])) if isinstance(bounds, dict) else None
+    if wanted is not None:
+        raise CommandInvalid(f"The profile of this run takes for '{key}' {wanted}, not {args['value']!r}.")
+
+
+def _counted(value: Any) -> Any:
+    """A number that was sent as a text is the number that the trainer will take it for."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _not_live(view: RunView, name: str) -> RunNotLive:

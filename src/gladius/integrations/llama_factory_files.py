@@ -126,6 +126,8 @@ def _dataset(data: Mapping[str, Any], run: Run) -> Dict[str, Any]:
         kind = next((detect(record) for _, record in read_records(path)), None) or "alpaca"
     if kind == "messages":
         info.update(_MESSAGES)
+    elif kind == "sharegpt":
+        info.update({"formatting": "sharegpt", "columns": {"messages": "conversations", "system": "system"}})
     elif kind == "text":
         info["columns"] = {"prompt": "text"}
     folder, name = home.root / "llama-factory", str(data.get("id") or path.stem)

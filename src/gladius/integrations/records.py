@@ -1,4 +1,4 @@
-"""Training records: alpaca, chat messages or plain text. Upstream: record_files. Downstream: recipes, catalog."""
+"""Training records: alpaca, chat messages, ShareGPT or plain text. Upstream: record_files. Downstream: recipes, catalog."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from gladius.integrations.record_files import parts, rows
 Message = Dict[str, str]
 """One turn: `role` and `content`."""
 
-FORMATS = ("alpaca", "messages", "text")
+FORMATS = ("alpaca", "messages", "sharegpt", "text")
+SPEAKERS = {
+    "system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant",
+    "function_call": "assistant", "observation": "tool", "tool": "tool",
+}  # fmt: skip
+"""Who speaks in ShareGPT's words, and the role that it is."""
 ROLES = ("system", "developer", "user", "assistant", "tool")
 TEXT = "text"
 """The role of a plain text, which has no turns."""
@@ -41,6 +46,8 @@ def detect(record: Dict[str, Any]) -> Optional[str]:
     """Name the format by the record's keys; None where it is none of them."""
     if "messages" in record:
         return "messages"
+    if "conversations" in record:
+        return "sharegpt"
     if "instruction" in record and "output" in record:
         return "alpaca"
     return "text" if "text" in record else None
@@ -54,14 +61,14 @@ def to_messages(record: Dict[str, Any], format: str, path: Union[str, Path], lin
     found = detect(record) if format == "auto" else format
     if found is None:
         keys = ", ".join(sorted(map(str, record))[:20]) or "none"
-        problem = "neither alpaca nor messages nor text (its keys: {})".format(keys)
+        problem = "neither alpaca nor messages nor conversations nor text (its keys: {})".format(keys)
         raise BadRecord(path, line, problem, _FORMAT_HINT, "missing_key" if record else "empty")
     kind, problem = _PROBLEMS[found](record) or ("", "")
     if problem:
         raise BadRecord(path, line, problem, _FORMAT_HINT, kind)
     if found == "text":
         return [{"role": TEXT, "content": record["text"]}]
-    return _from_alpaca(record) if found == "alpaca" else _from_messages(record)
+    return _TURNS[found](record)
 
 
 _FORMAT_HINT = 'Use {"instruction", "input", "output"}, {"messages": [{"role", "content"}]} or {"text"}.'
@@ -107,8 +114,25 @@ def _messages_problem(record: Dict[str, Any]) -> _Problem:
     return None
 
 
+def _sharegpt_problem(record: Dict[str, Any]) -> _Problem:
+    turns = record.get("conversations")
+    if not isinstance(turns, list) or not turns:
+        return "empty" if turns in (None, []) else "wrong_kind", "'conversations' must be a list that is not empty"
+    for index, turn in enumerate(turns):
+        if not isinstance(turn, dict) or turn.get("from") not in SPEAKERS:
+            return "wrong_kind", "conversations[{}] needs a 'from' out of {}".format(index, ", ".join(SPEAKERS))
+        if not isinstance(turn.get("value"), str):
+            return "wrong_kind", "conversations[{}] needs a 'value' that is a text".format(index)
+    if not isinstance(record.get("system", ""), (str, type(None))):
+        return "wrong_kind", "'system' must be a text"
+    if all(SPEAKERS[turn["from"]] != "assistant" for turn in turns):
+        return "no_answer", "no answer of gpt, so there is nothing to learn"
+    return None
+
+
 _PROBLEMS: Dict[str, Callable[[Dict[str, Any]], _Problem]] = {
-    "alpaca": _alpaca_problem, "messages": _messages_problem, "text": _text_problem,
+    "alpaca": _alpaca_problem, "messages": _messages_problem, "sharegpt": _sharegpt_problem,
+    "text": _text_problem,
 }  # fmt: skip
 
 
@@ -123,3 +147,14 @@ def _from_messages(record: Dict[str, Any]) -> List[Message]:
     while turns[-1]["role"] != "assistant":
         turns.pop()  # what follows the last answer is never answered: nothing to learn from it
     return turns
+
+
+def _from_sharegpt(record: Dict[str, Any]) -> List[Message]:
+    turns = [{"role": SPEAKERS[turn["from"]], "content": turn["value"]} for turn in record["conversations"]]
+    system = [{"role": "system", "content": record["system"]}] if record.get("system") else []
+    return _from_messages({"messages": system + turns})
+
+
+_TURNS: Dict[str, Callable[[Dict[str, Any]], List[Message]]] = {
+    "alpaca": _from_alpaca, "messages": _from_messages, "sharegpt": _from_sharegpt,
+}  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gladius.catalog.profile_rules import PLACE
+from gladius.catalog.profile_rules import PLACE, SCRIPTS
 from gladius.catalog.profiles import Profile
 from gladius.catalog.settings import flatten
 from gladius.errors import ConfigError
@@ -38,7 +38,7 @@ def check_script(profile: Profile, config: Mapping[str, Any]) -> None:
     """Say before anything is created that a script is not there; raises ConfigError."""
     flat = flatten(config)
     named = flat.get(_SCRIPT)
-    if profile.engine != "script":
+    if profile.engine not in SCRIPTS:
         return
     if isinstance(named, str):
         path = Path(named).expanduser()

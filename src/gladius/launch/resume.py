@@ -252,8 +252,7 @@ def _must_be_resumable(view: RunView) -> None:
 def _child_of(view: RunView, origin: Origin, source: str, launcher: str) -> dict[str, Any]:
     """The run.json of a fork: what its parent was, and whence it comes."""
     kept = {key: view.run.get(key) for key in ("profile", "dataset", "engine", "resources", "tags", "total_epochs")}
-    if "command" in view.run:
-        kept["command"] = view.run["command"]
+    kept.update({key: view.run[key] for key in ("command", "bounds") if key in view.run})
     config_source = CONFIG_FILE if isinstance(view.run.get("profile"), str) else None
     parent = {"run_id": view.run_id, "checkpoint": str(origin.path), "kind": "fork"}
     return {**kept, "source": source, "config_source": config_source, "launcher": launcher, "parent": parent}

@@ -10,6 +10,7 @@ from typing import Any
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.effective import effective_config
 from gladius.catalog.presets import Presets
+from gladius.catalog.profile_rules import SCRIPTS
 from gladius.catalog.profiles import Profile, Profiles
 from gladius.errors import LaunchError
 from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, reserved, write_config
@@ -51,7 +52,7 @@ class Starter:
                 "source": source, "profile": profile.id, "dataset": chosen, "engine": profile.engine,
                 "config_source": CONFIG_FILE, "launcher": self._launcher.name, "parent": None,
                 "resources": profile.resources.model_dump(exclude_none=True), "tags": list(request.tags),
-                "total_epochs": epochs, **_command(profile),
+                "total_epochs": epochs, **_command(profile), **_bounds(profile),
             },
         )  # fmt: skip
         # The file that a person may edit while it trains; what was launched stays beside it.
@@ -98,8 +99,14 @@ def _command(profile: Profile) -> dict[str, Any]:
     return {"command": [word.replace("{python}", python) for word in profile.argv]} if profile.argv else {}
 
 
+def _bounds(profile: Profile) -> dict[str, Any]:
+    """What may be changed while it trains, as the profile says it now: another profile later binds no run of today."""
+    bounds = {key: one.model_dump(exclude_none=True) for key, one in profile.adjustable.items()}
+    return {"bounds": bounds} if bounds else {}
+
+
 def _argv(profile: Profile, run: RunDir, config: Mapping[str, Any]) -> list[str]:
-    if profile.engine == "script":
+    if profile.engine in SCRIPTS:
         return filled(profile.argv, run, 1, config, profile.python)
     if profile.engine not in _RECIPES:
         raise LaunchError(f"Profile '{profile.id}' has the engine '{profile.engine}', which nothing here can start.")

@@ -47,7 +47,7 @@ class DataConfig:
     id: Optional[str] = None
     builtin: Optional[str] = _bounded(None, choices=("stdlib-docs",))
     path: Optional[str] = None
-    format: str = _bounded("auto", choices=("auto", "alpaca", "messages", "text"))
+    format: str = _bounded("auto", choices=("auto", "alpaca", "messages", "sharegpt", "text"))
     cache: Optional[str] = None
     max_length: int = _bounded(512, 8, 1_000_000)
     max_samples: Optional[int] = _bounded(None, 2)

@@ -1,6 +1,6 @@
 """Count tokens as the recipe would train on them. Upstream: a request on stdin. Downstream: one line of JSON on stdout.
 
-`python -m gladius.recipes.token_lengths` with {"path", "tokenizer", "records", "sample"}.
+`python -m gladius.recipes.token_lengths` with {"path", "tokenizer", "records", "sample", "limit"}.
 """
 
 from __future__ import annotations
@@ -42,7 +42,16 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
     if not chosen:
         return {"error": "There is no record to count.", "hint": "Look at what is wrong with the dataset first."}
     lengths = [len(one["input_ids"]) for one in encode(chosen, tokenizer)]
-    return {"tokenizer": request["tokenizer"], "records": seen, **histogram(lengths)}
+    return {
+        "tokenizer": request["tokenizer"],
+        "records": seen,
+        **histogram(lengths),
+        **_above(lengths, request.get("limit")),
+    }
+
+
+def _above(lengths: list[int], limit: int | None) -> dict[str, Any]:
+    return {} if limit is None else {"limit": limit, "above": sum(length > limit for length in lengths)}
 
 
 def _chosen(path: Path, records: int | None, sample: int) -> tuple[int, list[list[Message]]]:
@@ -77,7 +86,7 @@ def histogram(lengths: list[int]) -> dict[str, Any]:
     return {
         "counted": len(ordered), "total": sum(ordered), "min": ordered[0], "max": ordered[-1],
         "mean": round(statistics.fmean(ordered), 2), "median": int(statistics.median_low(ordered)),
-        "p95": ordered[max(0, math.ceil(0.95 * len(ordered)) - 1)],
+        **{f"p{share}": ordered[max(0, math.ceil(share / 100 * len(ordered)) - 1)] for share in (25, 75, 95, 99)},
         "edges": [(first + bar) * width for bar in range(len(counts) + 1)], "counts": counts,
     }  # fmt: skip
 

@@ -36,6 +36,8 @@ STATUS_OF: dict[str, int] = {
     "profile_not_found": 404,
     "dataset_not_found": 404,
     "dataset_exists": 409,
+    "dataset_busy": 409,
+    "dataset_fixed": 409,
     "dataset_too_large": 413,
     "disk_full": 507,
     "config_error": 422,

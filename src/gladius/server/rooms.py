@@ -9,6 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from gladius.alerts.watch import Watch
+from gladius.catalog.dataset_shelf import DatasetShelf
 from gladius.catalog.datasets import Datasets
 from gladius.catalog.presets import Presets
 from gladius.catalog.profile_shelf import ProfileShelf
@@ -35,6 +36,7 @@ class Rooms:
     profiles: Profiles
     shelf: ProfileShelf
     datasets: Datasets
+    dataset_shelf: DatasetShelf
     presets: Presets
     queue: Queue
     resumer: Resumer

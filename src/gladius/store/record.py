@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from gladius.errors import ConfigError
 from gladius.store.commands import command_records
 from gladius.store.resumable import checkpoint_here, resumable
+from gladius.store.series import number
 from gladius.store.suggestions import suggestions
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
@@ -78,12 +79,21 @@ def record(view: RunView, steering: Steering, children: Sequence[str] = ()) -> R
 def adjustables(view: RunView) -> dict[str, Adjustable]:
     """What the trainer of the newest attempt announced, each with the value that it has now."""
     found: dict[str, Adjustable] = {}
-    now = live_values(view)
+    now, bounds = live_values(view), view.run.get("bounds")
     for name, raw in (view.hello.get("adjustable") or {}).items():
         one = _parse(Adjustable, raw)
         if one is not None:
-            found[name] = one.model_copy(update={"value": now.get(name, one.value)})
+            narrowed = _narrowed(one, bounds.get(one.key or name) if isinstance(bounds, dict) else None)
+            found[name] = one.model_copy(update={"value": now.get(name, one.value), **narrowed})
     return found
+
+
+def _narrowed(one: Adjustable, bounds: Any) -> dict[str, float]:
+    """The trainer's bounds within those of the run's profile."""
+    said = bounds if isinstance(bounds, dict) else {}
+    low = [value for value in (one.min, number(said.get("min"))) if value is not None]
+    high = [value for value in (one.max, number(said.get("max"))) if value is not None]
+    return {**({"min": max(low)} if low else {}), **({"max": min(high)} if high else {})}
 
 
 def live_values(view: RunView) -> dict[str, Any]:

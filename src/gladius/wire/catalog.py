@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -65,6 +65,7 @@ class ProfileInfo(Wire):
     adjustable: dict[str, Bounds] = Field(default_factory=dict)
     resources: Resources = Resources()
     launcher: str = "local"
+    max_length: int | None = Field(default=None, description="Tokens at which it cuts a record, where that is known")
     file: str | None = None
     version: str | None = None
     problem: str | None = None
@@ -119,7 +120,12 @@ class TrashedProfile(Wire):
 
 
 class DatasetInfo(Wire):
-    """A dataset that a run can use; counts are None until it is built or counted."""
+    """A dataset that a run can use; counts are None until it is built or counted.
+
+    `kind` is how its file is read, `findings` how many things are wrong with it, warnings among them. `origin` says who put
+    it there: `home` is the home's own folder (it can be deleted), `added` a path that was added (it can be forgotten). While
+    it is `counting`, only its first records were looked at; one that is `lost` was moved or deleted.
+    """
 
     id: str
     name: str
@@ -130,6 +136,11 @@ class DatasetInfo(Wire):
     path: str | None = None
     builtin: bool = False
     problem: str | None = None
+    findings: int | None = None
+    kind: str | None = None
+    origin: Literal["builtin", "home", "folder", "index", "added"] = "folder"
+    counting: bool = False
+    lost: bool = False
 
 
 class StartRequest(Wire):

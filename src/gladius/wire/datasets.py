@@ -26,7 +26,8 @@ class Finding(Wire):
 class DatasetReport(Wire):
     """A dataset read through: `records` good ones. `findings` are the first ones, `counts` holds all by their kind.
 
-    An error keeps a run from starting, a warning does not; `problem` is the first error in one sentence.
+    An error keeps a run from starting, a warning does not; `problem` is the first error in one sentence. While it is
+    `counting`, it tells of the first records alone.
     """
 
     path: str
@@ -37,6 +38,7 @@ class DatasetReport(Wire):
     counts: dict[str, int] = Field(default_factory=dict)
     total: int = 0
     errors: int = 0
+    counting: bool = False
 
 
 class PreviewRecord(Wire):
@@ -58,7 +60,7 @@ class TokenLengths(Wire):
     """How long records are in tokens of one tokenizer, rendered and tokenized as the built-in recipe does.
 
     `counted` records out of `records`, spread evenly. Bar i of `counts` holds lengths from `edges[i]` up to, not including,
-    `edges[i + 1]`.
+    `edges[i + 1]`. `above` of the counted ones are longer than `limit`, where one was named.
     """
 
     tokenizer: str
@@ -66,12 +68,17 @@ class TokenLengths(Wire):
     records: int
     total: int
     min: int
+    p25: int
     median: int
+    p75: int
     p95: int
+    p99: int
     max: int
     mean: float
     edges: list[int]
     counts: list[int]
+    limit: int | None = None
+    above: int | None = None
 
 
 class AddDataset(Wire):
@@ -80,3 +87,37 @@ class AddDataset(Wire):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, max_length=4096)
+
+
+class DatasetUpdate(Wire):
+    """The body of `PUT /datasets/{id}`: its words for people. None leaves one, an empty one takes it back."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(default=None, max_length=200)
+    description: str | None = Field(default=None, max_length=2000)
+
+
+class RemovedDataset(Wire):
+    """A dataset that was taken from the list. `entry` names it in the trash; None where only its path was forgotten."""
+
+    id: str
+    entry: str | None = None
+    filename: str
+    deleted_at: float
+
+
+class DatasetFolder(Wire):
+    """A folder that datasets may lie in; the home's own takes what is added."""
+
+    path: str
+    home: bool = False
+    there: bool = True
+
+
+class DatasetRules(Wire):
+    """Where datasets may lie, which endings are read, and how many bytes an upload may have."""
+
+    folders: list[DatasetFolder]
+    endings: list[str]
+    upload_limit: int

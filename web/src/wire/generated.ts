@@ -846,6 +846,10 @@ export interface ConsoleMessage {
 /**
  * A dataset that a run can use; counts are None until it is built or counted.
  *
+ * `kind` is how its file is read, `findings` how many things are wrong with it, warnings among them. `origin` says who put
+ * it there: `home` is the home's own folder (it can be deleted), `added` a path that was added (it can be forgotten). While
+ * it is `counting`, only its first records were looked at; one that is `lost` was moved or deleted.
+ *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DatasetInfo".
  */
@@ -859,6 +863,11 @@ export interface DatasetInfo {
   path: string | null;
   builtin: boolean;
   problem: string | null;
+  findings: number | null;
+  kind: string | null;
+  origin: 'builtin' | 'home' | 'folder' | 'index' | 'added';
+  counting: boolean;
+  lost: boolean;
 }
 /**
  * Some records of a dataset; `next` is the offset of those that follow, None at the end.
@@ -886,7 +895,8 @@ export interface PreviewRecord {
 /**
  * A dataset read through: `records` good ones. `findings` are the first ones, `counts` holds all by their kind.
  *
- * An error keeps a run from starting, a warning does not; `problem` is the first error in one sentence.
+ * An error keeps a run from starting, a warning does not; `problem` is the first error in one sentence. While it is
+ * `counting`, it tells of the first records alone.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "DatasetReport".
@@ -902,6 +912,7 @@ export interface DatasetReport {
   };
   total?: number;
   errors?: number;
+  counting?: boolean;
 }
 /**
  * Something wrong with one record. `line` counts from 1 (in a Parquet file the row), None is the whole file.
@@ -1668,6 +1679,10 @@ export interface ProfileInfo {
   };
   resources: Resources;
   launcher: string;
+  /**
+   * Tokens at which it cuts a record, where that is known
+   */
+  max_length: number | null;
   file: string | null;
   version: string | null;
   problem: string | null;
@@ -2289,7 +2304,7 @@ export interface TensorBoardAnswer {
  * How long records are in tokens of one tokenizer, rendered and tokenized as the built-in recipe does.
  *
  * `counted` records out of `records`, spread evenly. Bar i of `counts` holds lengths from `edges[i]` up to, not including,
- * `edges[i + 1]`.
+ * `edges[i + 1]`. `above` of the counted ones are longer than `limit`, where one was named.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "TokenLengths".
@@ -2300,12 +2315,17 @@ export interface TokenLengths {
   records: number;
   total: number;
   min: number;
+  p25: number;
   median: number;
+  p75: number;
   p95: number;
+  p99: number;
   max: number;
   mean: number;
   edges: number[];
   counts: number[];
+  limit?: number | null;
+  above?: number | null;
 }
 /**
  * A profile that was deleted; `entry` names it for putting it back.

@@ -1,4 +1,4 @@
-"""Datasets that a run can use: look at them, check them, add one. Upstream: catalog. Downstream: start form, client."""
+"""Datasets that a run can use: look at them, check them, add one, take one away. Upstream: catalog. Downstream: start form, client."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from starlette.responses import Response
 from gladius.catalog.dataset_adding import Upload
 from gladius.catalog.dataset_preview import preview
 from gladius.catalog.token_lengths import token_lengths
-from gladius.errors import ConfigError
+from gladius.errors import ConfigError, DatasetBusy
 from gladius.server.answers import answer, answer_list
 from gladius.server.rooms import Rooms, TheRooms
+from gladius.store.summary import reference
 from gladius.wire.catalog import DatasetInfo
-from gladius.wire.datasets import AddDataset, DatasetPreview, DatasetReport, TokenLengths
+from gladius.wire.datasets import (
+    AddDataset,
+    DatasetPreview,
+    DatasetReport,
+    DatasetRules,
+    DatasetUpdate,
+    RemovedDataset,
+    TokenLengths,
+)
 
 router = APIRouter(tags=["catalog"])
 
@@ -70,9 +79,13 @@ async def get_dataset(dataset_id: str, rooms: TheRooms) -> Response:
 
 
 @router.get("/datasets/{dataset_id}/check", response_model=DatasetReport)
-async def check_dataset(dataset_id: str, rooms: TheRooms) -> Response:
+async def check_dataset(
+    dataset_id: str,
+    rooms: TheRooms,
+    wait: Annotated[bool, Query(description="Until a large one is read through; else what is known by now")] = True,
+) -> Response:
     """All that is wrong with it, by line; what did not change is not read again."""
-    return answer(await asyncio.to_thread(rooms.datasets.report, dataset_id))
+    return answer(await asyncio.to_thread(rooms.datasets.report, dataset_id, wait))
 
 
 @router.get("/datasets/{dataset_id}/preview", response_model=DatasetPreview)
@@ -101,7 +114,47 @@ async def dataset_tokens(
     rooms: TheRooms,
     tokenizer: Annotated[str, Query(min_length=1, max_length=4096, description="A local model's folder")],
     sample: Annotated[int, Query(ge=1, le=20_000)] = 2_000,
+    limit: Annotated[int | None, Query(ge=1, le=2**31, description="How many are longer than so many tokens")] = None,
 ) -> Response:
     """How long its records are in tokens: a histogram of a sample, counted by a process of its own."""
     dataset = await asyncio.to_thread(rooms.datasets.readable, dataset_id)
-    return answer(await asyncio.to_thread(token_lengths, dataset, tokenizer, sample))
+    return answer(await asyncio.to_thread(token_lengths, dataset, tokenizer, sample, limit))
+
+
+@router.put("/datasets/{dataset_id}", response_model=DatasetInfo)
+async def put_dataset(dataset_id: str, body: DatasetUpdate, rooms: TheRooms) -> Response:
+    """Give it another name or description for people; its id and its file stay."""
+    told = await asyncio.to_thread(rooms.datasets.describe, dataset_id, body.name, body.description)
+    return answer(told.info())
+
+
+@router.delete("/datasets/{dataset_id}", response_model=RemovedDataset)
+async def delete_dataset(dataset_id: str, rooms: TheRooms) -> Response:
+    """Put a file of the home's into the trash, or forget a path that was added; 409 while a run needs it."""
+    users = [run_id for run_id in rooms.store.live_ids() if await _uses(rooms, run_id, dataset_id)]
+    if users:
+        raise DatasetBusy(dataset_id, users)
+    return answer(await asyncio.to_thread(rooms.dataset_shelf.remove, dataset_id))
+
+
+async def _uses(rooms: Rooms, run_id: str, dataset_id: str) -> bool:
+    view = await rooms.store.view(run_id)
+    return not view.ended and reference(view.run.get("dataset")) == dataset_id
+
+
+@router.get("/dataset_rules", response_model=DatasetRules)
+async def dataset_rules(rooms: TheRooms) -> Response:
+    """The folders that datasets may lie in, the endings that are read, how large an upload may be."""
+    return answer(await asyncio.to_thread(rooms.dataset_shelf.rules))
+
+
+@router.get("/trash/datasets", response_model=list[RemovedDataset])
+async def list_deleted_datasets(rooms: TheRooms) -> Response:
+    """The datasets that were deleted, newest first."""
+    return answer_list(await asyncio.to_thread(rooms.dataset_shelf.trash))
+
+
+@router.post("/trash/datasets/{entry}/restore", response_model=DatasetInfo)
+async def restore_dataset(entry: str, rooms: TheRooms) -> Response:
+    """Put a deleted dataset back where it lay; 409 when its name is taken."""
+    return answer(await asyncio.to_thread(lambda: rooms.dataset_shelf.restore(entry).info()))
