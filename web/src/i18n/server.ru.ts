@@ -322,6 +322,7 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['not readable ({1})', 'не читается ({1})'],
   ['Use {1}, {"messages": [{2}]} or {3}.', 'Используйте {1}, {"messages": [{2}]} или {3}.'],
   ["'conversations' must be a list that is not empty", '«conversations» должен быть непустым списком'],
+  ["'system' must be a text", '«system» должен быть текстом'],
   ['no answer of gpt, so there is nothing to learn', 'нет ни одного ответа gpt — учиться не на чем'],
   ["conversations[{1}] needs a 'from' out of {2}", 'в conversations[{1}] нужен «from» из: {2}'],
   ["conversations[{1}] needs a 'value' that is a text", 'в conversations[{1}] нужен «value» — текст'],

@@ -20,6 +20,7 @@ const profile = (changes: Partial<ProfileInfo> = {}): ProfileInfo => ({
   adjustable: {},
   resources: { gpus: null, gpu_memory_gb: null, memory_gb: null, disk_gb: null },
   launcher: 'local',
+  max_length: null,
   file: null,
   version: null,
   problem: null,
