@@ -11,11 +11,12 @@ from websockets.sync.client import connect
 
 from gladius.client.transport import Transport
 from gladius.errors import RequestRejected, ServerUnreachable
+from gladius.wire.base import LATER
 from gladius.wire.messages import ServerMessage, Subscribe, Topic
 from gladius.wire.runs import Cursors
 
 ServerFrame = ServerMessage
-_parse: TypeAdapter[Any] = TypeAdapter(Annotated[ServerMessage, Field()])
+_parse: TypeAdapter[Any] = TypeAdapter(Annotated[ServerMessage, Field()], config=LATER)
 _MAX_FRAME = 64 << 20
 
 

@@ -22,7 +22,11 @@ TERMINAL_STATES: frozenset[str] = frozenset(
 )
 
 
+LATER = ConfigDict(defer_build=True)
+"""Validators are built when they are first used: a verb of the command line uses a few of two hundred."""
+
+
 class Wire(BaseModel):
     """A message part. Unknown keys are skipped, so that old readers survive new writers."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings", defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings", **LATER)

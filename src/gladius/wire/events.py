@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from gladius.wire.base import Number, Wire
+from gladius.wire.base import LATER, Number, Wire
 
 TrainerState = Literal[
     "preparing",
@@ -304,4 +304,4 @@ EVENT_TYPES: dict[str, type[EventBase]] = {
     "process": Process, "system": System, "stall": Stall, "restart": Restart,
 }  # fmt: skip
 
-parse_event: TypeAdapter[Event] = TypeAdapter(Event)
+parse_event: TypeAdapter[Event] = TypeAdapter(Event, config=LATER)

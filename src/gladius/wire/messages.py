@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from gladius.wire.alerts import AlertRecord
-from gladius.wire.base import State, Wire
+from gladius.wire.base import LATER, State, Wire
 from gladius.wire.runs import CommandState, Cursors, RunSummary, Status, SystemSample
 
 Topic = Literal["status", "metrics", "events", "console", "system", "runs", "alerts"]
@@ -42,7 +42,7 @@ class CommandFrame(Wire):
 
 
 ClientMessage = Annotated[Subscribe | Ping | CommandFrame, Field(discriminator="type")]
-parse_client_message: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+parse_client_message: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage, config=LATER)
 
 
 class HelloMessage(Wire):
