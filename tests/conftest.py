@@ -17,6 +17,9 @@ from gladius.pulse.rundir import Home
 
 Found = TypeVar("Found")
 
+# Tests start runs side by side; those of the queue say how many may.
+os.environ.setdefault("GLADIUS_SLOTS", "100")
+
 
 def until(condition: Callable[[], Found], timeout: float = 20.0, every: float = 0.02) -> Found:
     """Return the first true value of `condition`; fail after `timeout` seconds."""

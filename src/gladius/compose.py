@@ -19,6 +19,7 @@ from gladius.hub.hub import Hub
 from gladius.launch.local import LocalLauncher
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
+from gladius.launch.slots import Slots
 from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
 from gladius.server.rooms import Rooms
@@ -26,26 +27,33 @@ from gladius.server.serve import DEFAULT_PORT, Address, serve
 from gladius.store.store import Store
 
 
-def build(home: Home, tensorboard_idle_s: float = IDLE_S, datasets_in: Sequence[Path] = ()) -> Rooms:
-    """Build every room of a home; nothing is opened or started yet. `datasets_in`: more folders that datasets lie in."""
+def build(
+    home: Home, tensorboard_idle_s: float = IDLE_S, datasets_in: Sequence[Path] = (), slots: int | None = None
+) -> Rooms:
+    """Build every room of a home; nothing is opened or started yet. `datasets_in`: more folders that datasets lie in.
+
+    `slots`: how many runs without a GPU train at once, else GLADIUS_SLOTS, else 1. Raises ConfigError.
+    """
     launcher = LocalLauncher(home)
     store = Store(home, attach=launcher.adopt)
     alerts = Watch(home, store)
     profiles = Profiles(home.profiles, Environments.of(home))
     presets = Presets(home.presets)
     datasets = Datasets(home.state, Roots.of(home.datasets, datasets_in))
+    starter = Starter(home, profiles, datasets, presets, launcher)
+    queue = Queue(home, starter, store, Slots.of_this_machine(slots))
     return Rooms(
         home=home,
         store=store,
         alerts=alerts,
         hub=Hub(store, alerts),
-        desk=Desk(store),
+        desk=Desk(store, queue.withdraw),
         profiles=profiles,
         shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,
         dataset_shelf=DatasetShelf(datasets, home.trash / "datasets"),
         presets=presets,
-        queue=Queue(Starter(home, profiles, datasets, presets, launcher)),
+        queue=queue,
         resumer=Resumer(home, profiles, launcher),
         boards=TensorBoards(home, tensorboard_idle_s),
     )
@@ -60,10 +68,11 @@ def up(
     on_ready: Callable[[Address], None] | None = None,
     tensorboard_idle_s: float = IDLE_S,
     datasets_in: Sequence[Path] = (),
+    slots: int | None = None,
 ) -> None:
     """Serve a home until SIGINT or SIGTERM, on the default port or `port`; see `server.serve.serve` for the errors."""
     serve(
-        build(Home(home), tensorboard_idle_s, datasets_in),
+        build(Home(home), tensorboard_idle_s, datasets_in, slots),
         host,
         DEFAULT_PORT if port is None else port,
         base_path,

@@ -14,6 +14,7 @@ GladiusError                 code, hint: what happened and what to do next
 │ └ AlertNotFound
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
+├ NotWaiting                 a run that is not in the queue
 ├ RunNotLive                 nobody reads that run's mailbox any more
 ├ NotResumable               a run that no new attempt can go on
 ├ CheckpointNotFound         no checkpoint by that step or path
@@ -115,6 +116,16 @@ class RunBusy(GladiusError):
     """What was asked needs a run without a living process."""
 
     code = "run_busy"
+
+
+class NotWaiting(GladiusError):
+    """The run is not in the queue, or on its way out of it at this moment."""
+
+    code = "not_waiting"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"Run '{run_id}' does not wait.", "'gladius queue' lists those that do.")
+        self.run_id = run_id
 
 
 class RunNotLive(GladiusError):

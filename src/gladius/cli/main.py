@@ -24,6 +24,7 @@ from gladius.cli import (
     presets,
     profiles,
     pulse,
+    queue,
     run,
     serve,
     steer,
@@ -45,6 +46,7 @@ for room in (serve, demo, run, watch, look, compare, exports, steer, attempts, a
 app.add_typer(profiles.app, name="profile")
 app.add_typer(datasets.datasets, name="dataset")
 app.add_typer(presets.app, name="preset")
+app.add_typer(queue.app, name="queue")
 app.add_typer(env.app, name="env")
 app.add_typer(pulse.app, name="pulse")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gladius.cli.connect import lasting_client
-from gladius.cli.follow import follow
+from gladius.cli.follow import follow, place_of
 from gladius.cli.output import Json, print_json
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import LockHeld
@@ -45,6 +45,12 @@ def up(
         list[Path] | None,
         typer.Option(file_okay=False, exists=True, help="One more folder of datasets, beside the home's; repeatable."),
     ] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="So many runs without a GPU train at once; the others wait. Else GLADIUS_SLOTS, else 1."
+        ),
+    ] = None,
 ) -> int:
     """Start the console server; print its URL when it is ready."""
     # The server is half of what there is to import; the other verbs need none of it.
@@ -56,7 +62,7 @@ def up(
 
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            compose.up(home, host, port, base_path, public_url, ready, 60 * tensorboard_idle, datasets or ())
+            compose.up(home, host, port, base_path, public_url, ready, 60 * tensorboard_idle, datasets or (), slots)
     except LockHeld:
         address = living_address(Home(home))
         if address is None:
@@ -82,16 +88,31 @@ def train(
         str | None, typer.Option(metavar="ID", help="See 'gladius preset ls'; --set counts more.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name.")] = None,
-    follow_run: Annotated[bool, typer.Option("--follow", help="Show its progress until it has ended.")] = False,
+    follow_run: Annotated[
+        bool, typer.Option("--follow", help="Show its progress, and its place in the queue, until it has ended.")
+    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Start at once, whatever else runs; else it may wait.")] = False,
+    priority: Annotated[int, typer.Option(min=-1000, max=1000, help="In the queue the higher one goes first.")] = 0,
     as_json: Json = False,
 ) -> int:
     """Start a run through the server (starts one if none runs) and print its id."""
     with lasting_client() as client:
-        run = client.start(profile, dataset, epochs, pairs(settings), name, preset=preset)
+        run = client.start(
+            profile,
+            dataset,
+            epochs,
+            pairs(settings),
+            name,
+            preset=preset,
+            queue=False if now else None,
+            priority=priority,
+        )
         if as_json:
             print_json({"run_id": run.name})
         else:
             typer.echo(run.name)
         if not follow_run:
+            if waits := place_of(client, run.name):
+                typer.echo(f"gladius: it {waits}; 'gladius queue' shows it.", err=True)
             return 0
-        return 0 if follow(run).state == "done" else 1
+        return 0 if follow(run, client).state == "done" else 1

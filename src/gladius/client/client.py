@@ -21,6 +21,7 @@ from gladius.wire.compare import Comparison
 from gladius.wire.datasets import DatasetPreview, DatasetReport, RemovedDataset, TokenLengths
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
+from gladius.wire.queue import QueueAnswer
 from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
 from gladius.wire.server import HealthAnswer
 from gladius.wire.settings import Settings
@@ -106,13 +107,28 @@ class Client:
         name: str | None = None,
         tags: Sequence[str] = (),
         preset: str | None = None,
+        queue: bool | None = None,
+        priority: int = 0,
     ) -> RunHandle:
-        """Start a run and return its handle."""
+        """Start a run and return its handle; while the machine is full it waits, unless `queue` is False."""
         body = {
             "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
-            "name": name, "tags": list(tags), "preset_id": preset,
+            "name": name, "tags": list(tags), "preset_id": preset, "queue": queue, "priority": priority,
         }  # fmt: skip
         return self.run(self._transport.post("/runs", body)["run_id"])
+
+    def queue(self) -> QueueAnswer:
+        """What the machine can hold, what runs, and who waits, the next one first."""
+        return QueueAnswer.model_validate(self._transport.get("/queue"))
+
+    def change_queue(self, run_id: str, priority: int | None = None, position: int | None = None) -> QueueAnswer:
+        """Give a waiting run another priority or place (1 is next); rejected when it does not wait."""
+        body = {"priority": priority, "position": position}
+        return QueueAnswer.model_validate(self._transport.request("PATCH", _waiting(run_id), json=body).json())
+
+    def cancel_waiting(self, run_id: str) -> QueueAnswer:
+        """Cancel a run that waits; rejected when it does not wait."""
+        return QueueAnswer.model_validate(self._transport.request("DELETE", _waiting(run_id)).json())
 
     def history(self, limit: int = 10) -> list[HistoryEntry]:
         """Ended trainings, newest first."""
@@ -285,6 +301,10 @@ class Client:
     ) -> Iterator[ServerFrame]:
         """Yield the socket's messages as they come; ends when the server closes, raises ServerUnreachable when it is gone."""
         return open_stream(self._transport, runs, topics, cursors or {})
+
+
+def _waiting(run_id: str) -> str:
+    return f"/queue/{quote(run_id, safe='')}"
 
 
 def _of_profile(profile_id: str) -> str:

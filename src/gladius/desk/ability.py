@@ -29,6 +29,7 @@ _NOT_GIVEN = {
 _NO_RELEASE = "it saves no checkpoint from which it could go on; run.on('checkpoint', save) enables this."
 _NO_SPLIT = "this trainer has no such records."
 _WATCHED = "it was started elsewhere, and is only watched here."
+_WAITS = "it waits to start."
 _ENDED = "the run has ended."
 _RESUMABLE = "the run has ended; resuming it starts a new attempt."
 
@@ -109,6 +110,9 @@ def disabled_commands(view: RunView) -> dict[str, str]:
         if lingers(view):
             del found["terminate"]
         return found
+    if view.attempt == 0:
+        waits_on = (*TRAINER_COMMANDS, *SUPERVISOR_COMMANDS)
+        return {name: _WAITS for name in waits_on if name not in ("stop", "terminate")}
     if not speaks_pulse(view):
         found = {name: _NOT_BY_SIGNAL for name in TRAINER_COMMANDS if name not in _BY_SIGNAL}
         return {**found, "pause:release": _NO_RELEASE_BY_SIGNAL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from gladius.catalog.profile_rules import outside
@@ -16,12 +16,16 @@ from gladius.store.store import Store
 from gladius.store.view import RunView
 from gladius.wire.runs import CommandRecord
 
+Withdraw = Callable[[str, str, Command], Awaitable[bool]]
+"""Take a run that waits out of the queue: its id, who asked, and the command to post and answer; False: it does not wait."""
+
 
 class Desk:
     """Where commands are handed in. Only an `applied` ack makes one true; this desk only promises that it was posted."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, withdraw: Withdraw | None = None) -> None:
         self._store = store
+        self._withdraw = withdraw
 
     async def send(
         self, run_id: str, name: str, args: Mapping[str, Any], issued_by: str, command_id: str | None = None
@@ -49,6 +53,11 @@ class Desk:
         check_command(route.command, route.args, route.known)
         if name == "set":
             _keep_to_the_profile(view, args)
+        if view.attempt == 0 and name in ("stop", "terminate") and self._withdraw is not None:
+            given = Command(command_id or new_command_id(), name, 1, dict(args), time.time(), issued_by)
+            if await self._withdraw(run_id, issued_by, given):
+                await self._store.caught_up(run_id)
+                return given.id
         folder = view.directory.supervisor_control if route.to_supervisor else view.directory.control
         command = Command(
             id=command_id or new_command_id(),

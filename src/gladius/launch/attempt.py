@@ -16,9 +16,10 @@ from ruamel.yaml import YAML
 from gladius.errors import LaunchError, LockHeld, RunBusy
 from gladius.launch.base import Launcher
 from gladius.launch.trainer_path import trainer_path
+from gladius.launch.unstarted import close_unstarted
 from gladius.pulse.lock import FileLock, is_held
 from gladius.pulse.rundir import Home, RunDir
-from pulse_wrapper import read_training_status, write_error_status, write_training_status
+from pulse_wrapper import read_training_status, write_training_status
 
 _LOCK = "launch.lock"
 CONFIG_FILE = "config.yaml"
@@ -35,6 +36,8 @@ class Attempt:
     overrides: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] | None = None
     asked_by: str | None = None
+    gpus: tuple[int, ...] | None = None
+    """What it may use, as `nvidia-smi` counts them; None is whatever its environment says."""
 
 
 @contextlib.contextmanager
@@ -59,6 +62,21 @@ def launch(home: Home, launcher: Launcher, run: RunDir, number: int, attempt: At
 
     An attempt that could not be handed over is taken back, unless it was the first; raises LaunchError.
     """
+    before = read_training_status(run.status)
+    record(home, launcher, run, number, attempt)
+    try:
+        launcher.start(run, number)
+    except LaunchError as error:
+        if not is_held(run.supervisor_lock):
+            if number == 1:
+                close_unstarted(home, run, "error", error.message, attempt.total_epochs)
+            else:
+                _take_back(run, number, before)
+        raise
+
+
+def record(home: Home, launcher: Launcher, run: RunDir, number: int, attempt: Attempt) -> None:
+    """Write down how an attempt is launched, before it is."""
     if attempt.config is not None:
         write_config(run.attempt_config(number), attempt.config)
     extra_path = trainer_path(home, attempt.argv[0])
@@ -66,18 +84,9 @@ def launch(home: Home, launcher: Launcher, run: RunDir, number: int, attempt: At
         "argv": attempt.argv, "cwd": attempt.cwd, "env": sorted(os.environ), "launcher": launcher.name,
         "checkpoint": attempt.checkpoint, "overrides": attempt.overrides, "total_epochs": attempt.total_epochs,
         "pythonpath": str(extra_path) if extra_path else None, "asked_by": attempt.asked_by,
-        "asked_at": time.time(),
+        "asked_at": time.time(), **({"gpus": list(attempt.gpus)} if attempt.gpus is not None else {}),
     }  # fmt: skip
     run.write_attempt(number, facts)
-    before = read_training_status(run.status)
-    try:
-        launcher.start(run, number)
-    except LaunchError as error:
-        if number == 1:
-            write_error_status(run.status, 0.0, attempt.total_epochs or 0.0, 0.0, error.message)
-        elif not is_held(run.supervisor_lock):
-            _take_back(run, number, before)
-        raise
 
 
 def _take_back(run: RunDir, number: int, status: dict[str, Any] | None) -> None:

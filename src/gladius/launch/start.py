@@ -1,9 +1,11 @@
-"""Turn a request into a run: directory, configuration, first attempt. Upstream: server, `gladius run`. Downstream: attempt."""
+"""Turn a request into a run: directory, configuration, first attempt. Upstream: queue, `gladius run`. Downstream: attempt."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,32 @@ from gladius.catalog.effective import effective_config
 from gladius.catalog.presets import Presets
 from gladius.catalog.profile_rules import SCRIPTS
 from gladius.catalog.profiles import Profile, Profiles
-from gladius.errors import LaunchError
-from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, reserved, write_config
+from gladius.errors import ConfigError, GladiusError, LaunchError
+from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, record, reserved, write_config
 from gladius.launch.base import Launcher
 from gladius.launch.command import check_script, filled
+from gladius.launch.queue_book import Entry
+from gladius.launch.unstarted import close_unstarted, has_begun
 from gladius.pulse.rundir import Home, RunDir
+from gladius.store.record import load_yaml
 from gladius.wire.catalog import StartRequest
 
 _RECIPES = {"transformers": "gladius.recipes.finetune", "llama_factory": "gladius.integrations.llama_factory"}
 
 
+@dataclass(frozen=True)
+class Order:
+    """A request as it was found to be right: what will be started, once there is room."""
+
+    profile: Profile
+    dataset: str | None
+    config: dict[str, Any]
+    overrides: dict[str, Any]
+    epochs: float
+
+
 class Starter:
-    """Starts runs of profiles from the catalog."""
+    """Starts runs of profiles from the catalog: `order` checks, `create` makes the directory, `launch` hands it over."""
 
     def __init__(
         self, home: Home, profiles: Profiles, datasets: Datasets, presets: Presets, launcher: Launcher
@@ -34,36 +50,73 @@ class Starter:
         self._presets = presets
         self._launcher = launcher
 
-    def start(self, request: StartRequest, source: str, asked_by: str | None = None) -> RunDir:
-        """Start a run and return its directory.
-
-        Raises ProfileNotFound, DatasetNotFound, PresetNotFound or ConfigError before anything is created, LaunchError after.
-        """
+    def order(self, request: StartRequest) -> Order:
+        """Check a request; raises ProfileNotFound, DatasetNotFound, PresetNotFound or ConfigError. Nothing is created."""
         profile = self._profiles.get(request.profile_id)
         chosen = request.dataset_id or profile.default_dataset
         dataset = self._datasets.get(chosen) if chosen is not None else None
         overrides = self._overrides(request, profile)
         config = effective_config(profile, dataset, request.epochs, overrides)
         check_script(profile, config)
-        epochs = float(config["train"]["epochs"])
-        run = self._home.new_run(
-            request.name or profile.id,
+        return Order(profile, chosen, config, overrides, float(config["train"]["epochs"]))
+
+    def create(self, entry: Entry, order: Order) -> RunDir:
+        """Make the run's directory with its configuration; done twice, what is there stays."""
+        run, profile = self._home.run(entry.run_id), order.profile
+        run.create(
             {
-                "source": source, "profile": profile.id, "dataset": chosen, "engine": profile.engine,
+                "name": entry.request.name or profile.id, "created_at": entry.asked_at,
+                "source": entry.source, "profile": profile.id, "dataset": order.dataset, "engine": profile.engine,
                 "config_source": CONFIG_FILE, "launcher": self._launcher.name, "parent": None,
-                "resources": profile.resources.model_dump(exclude_none=True), "tags": list(request.tags),
-                "total_epochs": epochs, **_command(profile), **_bounds(profile),
+                "resources": profile.resources.model_dump(exclude_none=True), "tags": list(entry.request.tags),
+                "total_epochs": order.epochs, **_command(profile), **_bounds(profile),
             },
         )  # fmt: skip
         # The file that a person may edit while it trains; what was launched stays beside it.
-        write_config(run.root / CONFIG_FILE, config)
-        with reserved(run):
-            attempt = Attempt(
-                argv=_argv(profile, run, config), cwd=str(run.root), total_epochs=epochs, overrides=overrides,
-                config=config, asked_by=asked_by,
-            )  # fmt: skip
-            launch(self._home, self._launcher, run, 1, attempt)
+        for path in (run.root / CONFIG_FILE, run.attempt_config(1)):
+            if not path.exists():
+                write_config(path, order.config)
         return run
+
+    def launch(self, entry: Entry, gpus: tuple[int, ...] | None = None) -> RunDir:
+        """Start the run that `create` made, with the configuration of that time, on the profile as it is now.
+
+        One that has begun already is left alone. Raises ProfileNotFound, DatasetNotFound, ConfigError, LaunchError; see `fail`.
+        """
+        run = self._home.run(entry.run_id)
+        with reserved(run):
+            if run.attempt_numbers() and has_begun(run):
+                return run
+            launch(self._home, self._launcher, run, 1, self._attempt(run, entry, gpus))
+        return run
+
+    def fail(self, entry: Entry, why: str) -> None:
+        """Record why it could not be started, unless that is on record."""
+        run = self._home.run(entry.run_id)
+        if not has_begun(run):
+            close_unstarted(self._home, run, "error", why, entry.request.epochs)
+
+    def cancel(self, entry: Entry, why: str) -> None:
+        """Record that it will not start; what it would have been stays on record, so that it can be resumed after all."""
+        run = self._home.run(entry.run_id)
+        # Where its profile or dataset is gone, there is nothing that could be resumed.
+        with contextlib.suppress(GladiusError):
+            record(self._home, self._launcher, run, 1, self._attempt(run, entry, None))
+        close_unstarted(self._home, run, "cancelled", why, entry.request.epochs)
+
+    def _attempt(self, run: RunDir, entry: Entry, gpus: tuple[int, ...] | None) -> Attempt:
+        profile = self._profiles.get(entry.request.profile_id)
+        if profile.problem:
+            raise ConfigError(f"Profile '{profile.id}' cannot be used: {profile.problem}", field="profile_id")
+        chosen = entry.request.dataset_id or profile.default_dataset
+        if chosen is not None and (problem := self._datasets.get(chosen).problem):
+            raise ConfigError(f"Dataset '{chosen}' cannot be used: {problem}", field="dataset_id")
+        config = load_yaml(run.attempt_config(1))
+        check_script(profile, config)
+        return Attempt(
+            argv=_argv(profile, run, config), cwd=str(run.root), total_epochs=float(config["train"]["epochs"]),
+            overrides=self._overrides(entry.request, profile), config=config, asked_by=entry.asked_by, gpus=gpus,
+        )  # fmt: skip
 
     def _overrides(self, request: StartRequest, profile: Profile) -> dict[str, Any]:
         """What the preset says, then what was asked for, which counts more; epochs may be said in a place of their own."""

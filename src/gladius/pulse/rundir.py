@@ -98,6 +98,7 @@ class Home:
         self.flows = self.root / "flows"
         self.trash = self.root / "trash"
         self.state = self.root / "state"
+        self.queue = self.state / "queue"
         self.logs = self.root / "logs"
         self.supervisor_logs = self.logs / "supervisors"
         self.server_log = self.logs / "server.log"
@@ -114,6 +115,7 @@ class Home:
             self.presets,
             self.datasets,
             self.state,
+            self.queue,
             self.logs,
             self.supervisor_logs,
             self.history.parent,

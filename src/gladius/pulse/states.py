@@ -28,6 +28,7 @@ VERDICT_STATES: Dict[str, str] = {
     "failed": "error",
     "killed": "killed",
     "out_of_memory": "out_of_memory",
+    "cancelled": "cancelled",
     "unknown": "unknown",
 }
 """What an exit verdict makes of a run whose trainer wrote no terminal state."""

@@ -41,11 +41,13 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         rooms.alerts.open()
         await rooms.store.open()
+        await rooms.queue.open()
         catching_up = asyncio.create_task(rooms.alerts.catch_up())
         try:
             yield
         finally:
             catching_up.cancel()
+            await rooms.queue.close()
             await _close(rooms)
 
     app = FastAPI(

@@ -25,6 +25,7 @@ STATUS_OF: dict[str, int] = {
     "ambiguous_run": 409,
     "run_busy": 409,
     "run_not_live": 409,
+    "not_waiting": 409,
     "not_resumable": 409,
     "checkpoint_not_found": 404,
     "checkpoint_damaged": 409,

@@ -27,8 +27,6 @@ def check_start(body: dict[str, Any], profiles: Profiles, datasets: Datasets, pr
         errors += field_errors(error.errors())
     if isinstance(body.get("launcher"), str) and body["launcher"] != "local":
         errors.append({"field": "launcher", "message": "This server starts runs by 'local' only."})
-    if body.get("queue") is True:
-        errors.append({"field": "queue", "message": "There is no queue yet: a run starts at once."})
     profile = _found(body, "profile_id", profiles.get, errors)
     dataset = _found(body, "dataset_id", datasets.get, errors)
     preset = _found(body, "preset_id", presets.get, errors)

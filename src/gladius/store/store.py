@@ -69,6 +69,11 @@ class Store:
         self._copies.open(self.home.run(run_id) for run_id in self.ids())
         self._ticker = asyncio.create_task(self._tick_for_ever())
 
+    async def settled(self) -> None:
+        """Wait until every run that may live has been looked at once."""
+        while self._loading:
+            await asyncio.gather(*map(asyncio.shield, self._loading.values()), return_exceptions=True)
+
     async def close(self) -> None:
         """Follow nothing any more."""
         for task in (self._ticker, *self._loading.values()):

@@ -13,6 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
+from gladius.errors import RunBusy
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home, RunDir
 
@@ -57,6 +58,8 @@ def _supervise(directory: RunDir, home: Home, attempt: int, adopt: bool, answer:
         supervisor = Supervisor(directory, home, attempt)
         if adopt:
             supervisor.adopt()
+        elif supervisor.has_started:
+            raise RunBusy(f"Attempt {attempt} was started already.", "Look at it: 'gladius show' tells.")
         else:
             supervisor.start()
     except Exception as error:  # noqa: BLE001

@@ -113,7 +113,9 @@ class _Findings:
             self.started = event["time"]
         elif type_ == "process":
             self.exit = event
-        self.started = event["time"] if self.started is None else self.started
+        if self.started is None and type_ not in ("process", "ack"):
+            # What was closed without a process never started.
+            self.started = event["time"]
 
     def _take_metrics(self, event: dict[str, Any]) -> None:
         values, step = event.get("values"), number(event.get("step"))

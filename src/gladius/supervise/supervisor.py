@@ -100,6 +100,12 @@ class Supervisor:
             return
         self._process_started(self.trainer.identity, console_offset=offset)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether this attempt had a process before: who asked for it twice gets it once."""
+        events = EventReader(self.directory.supervisor_events)
+        return any(event["type"] == "process" and event["attempt"] == self.attempt for event in events)
+
     def _trainer_env(self) -> dict[str, str]:
         """Return this process's environment, and what every trainer that Gladius starts is told."""
         # Where the Hugging Face Trainer writes its event files, when it is told to report to TensorBoard.
@@ -109,6 +115,10 @@ class Supervisor:
             GLADIUS_HOME=str(self.home.root),
             GLADIUS_ATTEMPT=str(self.attempt),
         )
+        if self.facts.get("gpus") is not None:
+            # Counted as nvidia-smi does, not fastest first as CUDA would.
+            chosen = ",".join(str(index) for index in self.facts["gpus"])
+            env.update(CUDA_DEVICE_ORDER="PCI_BUS_ID", CUDA_VISIBLE_DEVICES=chosen)
         if self.facts.get("pythonpath"):
             env["PYTHONPATH"] = os.pathsep.join(filter(None, [self.facts["pythonpath"], env.get("PYTHONPATH")]))
         return env

@@ -23,6 +23,7 @@ from gladius.wire import (
     exports,
     messages,
     presets,
+    queue,
     runs,
     server,
     settings,
@@ -46,14 +47,14 @@ ANSWERS: list[type[Wire]] = [
     steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
     datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths,
-    compare.Comparison,
+    compare.Comparison, queue.QueueAnswer,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
 BODIES: list[type[Wire]] = [
     catalog.StartRequest, catalog.ProfileNew, catalog.ProfileUpdate, catalog.ProfileDraft,
     steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
-    steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset,
+    steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset, queue.QueueChange,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
 

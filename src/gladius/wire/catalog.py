@@ -156,7 +156,11 @@ class StartRequest(Wire):
     name: str | None = Field(default=None, max_length=200)
     tags: list[str] = Field(default_factory=list)
     launcher: str | None = None
-    queue: bool | None = None
+    queue: bool | None = Field(
+        default=None,
+        description="false: it starts at once, whatever else runs; else it waits while the machine is full",
+    )
+    priority: int = Field(default=0, ge=-1000, le=1000, description="In the queue the higher one goes first")
 
 
 class StartAnswer(Wire):

@@ -24,7 +24,7 @@ Command = Literal["pause", "resume", "stop", "checkpoint", "validate", "set", "r
 AckState = Literal["accepted", "applied", "rejected"]
 PauseMode = Literal["hold", "release"]
 Split = Literal["eval", "test"]
-ProcessVerdict = Literal["finished", "failed", "killed", "out_of_memory", "unknown"]
+ProcessVerdict = Literal["finished", "failed", "killed", "out_of_memory", "cancelled", "unknown"]
 
 
 class EventBase(Wire):

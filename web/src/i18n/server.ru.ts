@@ -812,8 +812,22 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ],
   ["Profile '{1}' trains {2} to {3} epochs.", 'Профиль «{1}» обучает от {2} до {3} эпох.'],
   ["This server starts runs by 'local' only.", 'Этот сервер начинает запуски только как «local».'],
-  ['There is no queue yet: a run starts at once.', 'Очереди ещё нет: запуск начинается сразу.'],
   ["'{1}' cannot be used: {2}", '«{1}» использовать нельзя: {2}'],
+  // the queue
+  ["Profile '{1}' cannot run on this machine: {2}", 'Профиль «{1}» не может работать на этой машине: {2}'],
+  ['It cannot run on this machine: {1}', 'Он не может работать на этой машине: {1}'],
+  ['Cancelled by {1} while it waited', 'Отменён во время ожидания: {1}'],
+  ['It needs {1} GPUs, and this machine has {2}.', 'Нужно GPU: {1}, а на этой машине их {2}.'],
+  [
+    'It reserves {1} GB of GPU memory, and no GPU here has that.',
+    'Он занимает {1} ГБ памяти GPU, а столько здесь нет ни у одного.',
+  ],
+  ["{1} is '{2}'.", '{1} имеет значение «{2}».'],
+  ['It is how many runs train at once, from 1.', 'Это число запусков, обучающихся одновременно, от 1.'],
+  ['the run never started', 'запуск так и не начался'],
+  ['it waits to start.', 'он ждёт запуска.'],
+  ["Run '{1}' does not wait.", 'Запуск «{1}» не стоит в очереди.'],
+  ["'gladius queue' lists those that do.", '«gladius queue» показывает тех, кто в ней.'],
   // store
   ['Waiting to start', 'Ждёт запуска'],
   ['Paused, memory kept', 'Пауза, память занята'],

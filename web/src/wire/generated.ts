@@ -1232,7 +1232,7 @@ export interface Process {
   console_offset?: number | null;
   code?: number | null;
   signal?: string | null;
-  verdict?: ('finished' | 'failed' | 'killed' | 'out_of_memory' | 'unknown') | null;
+  verdict?: ('finished' | 'failed' | 'killed' | 'out_of_memory' | 'cancelled' | 'unknown') | null;
   evidence?: string | null;
 }
 /**
@@ -1425,6 +1425,21 @@ export interface Gap {
   };
 }
 /**
+ * One GPU of the machine: how much of its memory runs have reserved. Bytes; None is unknown.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "GpuSlot".
+ */
+export interface GpuSlot {
+  index: number;
+  name: string;
+  memory?: number | null;
+  /**
+   * By runs; None: one of them has it whole
+   */
+  reserved?: number | null;
+}
+/**
  * Is it well? `code` names the sentence and `data` holds its parameters, for translation; `message` is it in English.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -1555,6 +1570,25 @@ export interface SupersededColumn {
   max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
   log_offset: (number | null)[];
   attempt: number;
+}
+/**
+ * A run that takes room now. `gpus` None: it takes a place without a GPU.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Occupant".
+ */
+export interface Occupant {
+  run_id: string;
+  name: string;
+  gpus?: number[] | null;
+  /**
+   * Bytes reserved on each of its GPUs; None: whole GPUs
+   */
+  gpu_memory?: number | null;
+  /**
+   * Unix seconds by its own pace; None: not known
+   */
+  ends_at?: number | null;
 }
 /**
  * The answer to ping.
@@ -1735,6 +1769,67 @@ export interface ProfileNew {
 export interface ProfileUpdate {
   text: string;
   version?: string | null;
+}
+/**
+ * The answer of `GET /queue`: who runs, who waits, the next one first.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "QueueAnswer".
+ */
+export interface QueueAnswer {
+  slots: Slots;
+  running?: Occupant[];
+  waiting?: Waiting[];
+}
+/**
+ * What the machine can hold at once: `cpu` runs without a GPU, and on each GPU what its memory allows.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Slots".
+ */
+export interface Slots {
+  cpu: number;
+  cpu_used?: number;
+  gpus?: GpuSlot[];
+}
+/**
+ * A run that waits. `position` counts from 1; `starts_at` None: nobody can know.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Waiting".
+ */
+export interface Waiting {
+  run_id: string;
+  name: string;
+  profile_id: string;
+  dataset_id?: string | null;
+  epochs?: number | null;
+  priority?: number;
+  position: number;
+  asked_at: number;
+  asked_by?: string | null;
+  source: string;
+  state?: 'waiting' | 'starting';
+  /**
+   * Unix seconds, from the pace of what runs and earlier runs of the same profile and dataset
+   */
+  starts_at?: number | null;
+  /**
+   * Seconds that earlier runs of the same kind took
+   */
+  duration?: number | null;
+}
+/**
+ * The body of `PATCH /queue/{run_id}`.
+ *
+ * A `position` (1 is next) between runs of another priority takes on the nearest priority that allows it.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "QueueChange".
+ */
+export interface QueueChange {
+  priority?: number | null;
+  position?: number | null;
 }
 /**
  * The learning rate of optimizer step `step`, the first on the new course: as it would have gone on, and as it will be.
@@ -2276,7 +2371,14 @@ export interface StartRequest {
   name?: string | null;
   tags?: string[];
   launcher?: string | null;
+  /**
+   * false: it starts at once, whatever else runs; else it waits while the machine is full
+   */
   queue?: boolean | null;
+  /**
+   * In the queue the higher one goes first
+   */
+  priority?: number;
 }
 /**
  * Machine samples, oldest first.

@@ -65,7 +65,7 @@ async def start_run(rooms: TheRooms, request: Request) -> Response:
     wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets, rooms.presets)
     directory = await asyncio.to_thread(rooms.queue.submit, wanted, "api", caller(request), wanted.queue)
     rooms.store.adopt(directory.run_id)
-    view = await rooms.store.view(directory.run_id)
+    view = await rooms.store.caught_up(directory.run_id)
     location = f"{request.scope.get('root_path', '')}/api/v1/runs/{directory.run_id}"
     return answer(StartAnswer(run_id=directory.run_id, state=view.state), 201, {"location": location})
 
