@@ -8,6 +8,8 @@ import pytest
 
 from gladius.errors import ConfigError
 from gladius.launch.slots import Claim, Gpu, Slots
+from gladius.pulse.rundir import Home
+from gladius.supervise.trainer_env import trainer_env
 from gladius.wire.catalog import Resources
 
 GB = 1_000_000_000
@@ -76,3 +78,11 @@ def test_the_machine_is_read_once_and_what_the_server_may_not_see_is_left_out(mo
     monkeypatch.setenv("GLADIUS_SLOTS", "many")
     with pytest.raises(ConfigError, match="from 1"):
         Slots.of_this_machine(reader=Nvml())
+
+
+def test_a_trainer_sees_the_gpus_that_it_was_given_and_no_others(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    run = home.new_run("one", {})
+    assert trainer_env(run, home, 1, {})["CUDA_VISIBLE_DEVICES"] == "7", "who was given none has what its caller said"
+    given = trainer_env(run, home, 1, {"gpus": [1, 3]})
+    assert (given["CUDA_VISIBLE_DEVICES"], given["CUDA_DEVICE_ORDER"]) == ("1,3", "PCI_BUS_ID")

@@ -30,6 +30,7 @@ from gladius.supervise.observe import Observed
 from gladius.supervise.process import Trainer
 from gladius.supervise.rollback import prepare_rollback
 from gladius.supervise.scrape import Reading, Scraper
+from gladius.supervise.trainer_env import trainer_env
 from gladius.supervise.verdict import Verdict, judge_exit, judge_not_started, judge_unobserved, name_rank
 from pulse_wrapper import read_training_status, safe_read_json, write_training_status
 
@@ -41,16 +42,6 @@ PREPARING_S = 10.0
 SILENT_START_S = 30.0
 SCRAPE_BYTES = 1 << 20
 DEFAULT_GRACE_S = 20.0
-TRAINER_DEFAULTS = {
-    "PYTHONUNBUFFERED": "1",
-    "FORCE_COLOR": "1",
-    "CLICOLOR_FORCE": "1",
-    "TERM": "xterm-256color",
-    "COLUMNS": "120",
-    # The default spin-wait of OpenMP makes torch collapse on a machine that does anything else.
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-"""Environment of a trainer, unless the user set it otherwise."""
 
 
 class Supervisor:
@@ -94,7 +85,9 @@ class Supervisor:
         self._scraper = Scraper(offset)
         cwd = Path(self.facts.get("cwd") or self.directory.root)
         try:
-            self.trainer = Trainer.spawn(self.facts["argv"], self._trainer_env(), cwd, console)
+            self.trainer = Trainer.spawn(
+                self.facts["argv"], trainer_env(self.directory, self.home, self.attempt, self.facts), cwd, console
+            )
         except OSError as error:
             self._exited(judge_not_started(error))
             return
@@ -105,23 +98,6 @@ class Supervisor:
         """Whether this attempt had a process before: who asked for it twice gets it once."""
         events = EventReader(self.directory.supervisor_events)
         return any(event["type"] == "process" and event["attempt"] == self.attempt for event in events)
-
-    def _trainer_env(self) -> dict[str, str]:
-        """Return this process's environment, and what every trainer that Gladius starts is told."""
-        # Where the Hugging Face Trainer writes its event files, when it is told to report to TensorBoard.
-        env = {**TRAINER_DEFAULTS, "TENSORBOARD_LOGGING_DIR": str(self.directory.tensorboard), **os.environ}
-        env.update(
-            GLADIUS_RUN_DIR=str(self.directory.root),
-            GLADIUS_HOME=str(self.home.root),
-            GLADIUS_ATTEMPT=str(self.attempt),
-        )
-        if self.facts.get("gpus") is not None:
-            # Counted as nvidia-smi does, not fastest first as CUDA would.
-            chosen = ",".join(str(index) for index in self.facts["gpus"])
-            env.update(CUDA_DEVICE_ORDER="PCI_BUS_ID", CUDA_VISIBLE_DEVICES=chosen)
-        if self.facts.get("pythonpath"):
-            env["PYTHONPATH"] = os.pathsep.join(filter(None, [self.facts["pythonpath"], env.get("PYTHONPATH")]))
-        return env
 
     def adopt(self) -> None:
         """Take over an attempt whose supervisor is gone, or that never had one."""
