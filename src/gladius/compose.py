@@ -16,6 +16,7 @@ from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import IDLE_S, TensorBoards
 from gladius.hub.hub import Hub
+from gladius.knowledge.indexer import Indexer
 from gladius.launch.local import LocalLauncher
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
@@ -52,6 +53,7 @@ def build(
         shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,
         dataset_shelf=DatasetShelf(datasets, home.trash / "datasets"),
+        indexer=Indexer(home, datasets),
         presets=presets,
         queue=queue,
         resumer=Resumer(home, profiles, launcher),

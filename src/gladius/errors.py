@@ -11,6 +11,7 @@ GladiusError                 code, hint: what happened and what to do next
 │ ├ PresetNotFound
 │ ├ EnvironmentNotFound
 │ ├ TrashNotFound
+│ ├ IndexNotFound
 │ └ AlertNotFound
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
@@ -28,6 +29,10 @@ GladiusError                 code, hint: what happened and what to do next
 ├ ProfileBuiltin             a profile that came with Gladius
 ├ DatasetExists              a dataset's file of that name is there already
 ├ DatasetTooLarge            an upload beyond what a server takes
+├ IndexExists                an index of that name is made of another folder
+├ IndexBusy                  that folder is being indexed
+├ IndexNotBuilt              an index that cannot be searched yet
+├ IndexFailed                an indexing that could not be started
 ├ DiskFull                   no room for what is to be kept
 ├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
@@ -335,6 +340,55 @@ class DatasetTooLarge(GladiusError):
             f"An upload holds at most {limit / 2**20:,.0f} MiB.", f"Put the file into {folder} on the server's machine."
         )
         self.limit = limit
+
+
+class IndexNotFound(NotFound):
+    """No index has that id."""
+
+    code = "index_not_found"
+    says = "No index '{}'."
+    where = "'gladius index ls' lists the indexes."
+
+
+class IndexExists(GladiusError):
+    """An index of that name is made of another folder; its dataset is not written over."""
+
+    code = "index_exists"
+
+    def __init__(self, index_id: str, path: str) -> None:
+        super().__init__(f"'{index_id}' is the index of {path}.", "Give this one another name.")
+        self.index_id = index_id
+        self.field = "name"
+
+
+class IndexBusy(GladiusError):
+    """A process makes that index now; there is never a second one."""
+
+    code = "index_busy"
+
+    def __init__(self, index_id: str) -> None:
+        super().__init__(f"'{index_id}' is being made.", "Wait for its end, or cancel it.")
+        self.index_id = index_id
+
+
+class IndexNotBuilt(GladiusError):
+    """No indexing of that folder has come to its end yet."""
+
+    code = "index_not_built"
+
+    def __init__(self, index_id: str) -> None:
+        super().__init__(f"'{index_id}' cannot be searched yet.", "Index it to its end first.")
+        self.index_id = index_id
+
+
+class IndexFailed(GladiusError):
+    """The process that makes an index could not be started."""
+
+    code = "index_failed"
+
+    def __init__(self, index_id: str, reason: str, log: str) -> None:
+        super().__init__(f"The indexing of '{index_id}' did not start: {reason.rstrip('.')}.", f"Its log: {log}")
+        self.log = log
 
 
 class DiskFull(GladiusError):

@@ -15,7 +15,7 @@ WEB = REPOSITORY / "web" / "src"
 RUSSIAN = WEB / "i18n" / "server.ru.ts"
 
 # Who speaks to people through the page. Alerts have codes, and are translated by those.
-ROOMS = ("errors.py", "desk", "launch", "store", "catalog", "server", "exchange")
+ROOMS = ("errors.py", "desk", "launch", "store", "catalog", "server", "exchange", "knowledge")
 MODULES = (
     "pulse/adjust.py", "pulse/checkpoints.py", "pulse/control.py", "pulse/reporter.py", "pulse/saving.py",
     "pulse/steering.py", "integrations/config_file.py", "integrations/records.py", "integrations/record_rows.py",
@@ -26,7 +26,7 @@ MODULES = (
 SILENT = (
     "server/login.py", "server/login_page.py", "server/pages.py", "server/serve.py", "exchange/archive.py", "launch/schedule.py",
     "launch/environment.py",
-    "store/blocks.py", "store/errorlog.py", "store/columns.py", "store/grep.py", "store/stream.py",
+    "knowledge/__main__.py", "knowledge/search.py", "knowledge/shelf.py", "store/blocks.py", "store/errorlog.py", "store/columns.py", "store/grep.py", "store/stream.py",
 )  # fmt: skip
 LOG_CALLS = frozenset({"debug", "info", "warning", "warn", "error", "exception"})
 SIGNATURES = frozenset({"Query", "Path", "Body", "Header", "Field", "cast", "compile"})

@@ -9,6 +9,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -30,12 +31,12 @@ def upload_limit() -> int:
     return int(told) * 2**20 if told.isdecimal() else LIMIT
 
 
-def safe_name(filename: str) -> str:
+def safe_name(filename: str, kinds: Iterable[str] = KINDS) -> str:
     """The last part of a name, without what a path, a terminal or a URL takes for more. Raises ConfigError."""
     last = PurePosixPath(filename.replace("\\", "/"))
-    if last.suffix.lower() not in KINDS:
+    if last.suffix.lower() not in kinds:
         raise ConfigError(
-            f"'{last.name[:80]}' is of no kind that is read.", f"Read are {', '.join(KINDS)}.", "filename"
+            f"'{last.name[:80]}' is of no kind that is read.", f"Read are {', '.join(kinds)}.", "filename"
         )
     stem = re.sub(r"[^\w.-]+", "-", last.stem).strip("-.")
     while len(stem.encode()) > _LONGEST_NAME:
@@ -50,10 +51,17 @@ class Upload:
     DatasetTooLarge, DiskFull.
     """
 
-    def __init__(self, folder: Path, filename: str, expected: int | None, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        filename: str,
+        expected: int | None,
+        limit: int | None = None,
+        kinds: Iterable[str] = KINDS,
+    ) -> None:
         self._limit = upload_limit() if limit is None else limit
         self._folder = folder
-        self.target = folder / safe_name(filename)
+        self.target = folder / safe_name(filename, kinds)
         if self.target.exists() or self.target.is_symlink():
             raise DatasetExists(self.target.name)
         self._check_size(expected or 0)

@@ -169,6 +169,10 @@ class Datasets:
                 return self._from_place(id_, place)
         raise DatasetNotFound(path.name)
 
+    def ids(self) -> dict[Path, str]:
+        """The id of every path; nothing is read but the names."""
+        return {place.path: id_ for id_, place in self._places()}
+
     def _may_read(self, path: Path) -> bool:
         try:
             self.roots.readable(path)

@@ -20,6 +20,7 @@ from gladius.cli import (
     doctor,
     env,
     exports,
+    index,
     look,
     presets,
     profiles,
@@ -45,6 +46,7 @@ for room in (serve, demo, run, watch, look, compare, exports, steer, attempts, a
     room.add_to(app)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(datasets.datasets, name="dataset")
+app.add_typer(index.app, name="index")
 app.add_typer(presets.app, name="preset")
 app.add_typer(queue.app, name="queue")
 app.add_typer(env.app, name="env")

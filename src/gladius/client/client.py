@@ -19,6 +19,14 @@ from gladius.wire.alerts import AlertRecord, AlertsAnswer
 from gladius.wire.catalog import DatasetInfo, ProfileFile, ProfileInfo, TrashedProfile
 from gladius.wire.compare import Comparison
 from gladius.wire.datasets import DatasetPreview, DatasetReport, RemovedDataset, TokenLengths
+from gladius.wire.knowledge import (
+    DocumentFolders,
+    DocumentSearch,
+    IndexDetail,
+    IndexInfo,
+    IndexOptions,
+    UploadedDocument,
+)
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.queue import QueueAnswer
@@ -293,6 +301,48 @@ class Client:
             raise ConfigError(f"{file}: {error.strerror}.", hint, "path") from error
         return DatasetInfo.model_validate(told)
 
+    def index(self, path: Path | str, name: str | None = None, options: IndexOptions | None = None) -> str:
+        """Begin to make a dataset of a folder of documents on the server's machine; return the index's id."""
+        body = {"path": str(path), "name": name, "options": options.model_dump() if options else None}
+        return str(self._transport.post("/knowledge", body)["index_id"])
+
+    def indexes(self) -> list[IndexInfo]:
+        """Every index, with how far it is."""
+        return [IndexInfo.model_validate(one) for one in self._transport.get("/knowledge")]
+
+    def index_info(self, index_id: str, offset: int = 0, limit: int = 100, reason: str | None = None) -> IndexDetail:
+        """One index, and some of the files that gave nothing."""
+        asked = {"offset": offset, "limit": limit, "reason": reason}
+        return IndexDetail.model_validate(self._transport.get(_index(index_id), asked))
+
+    def cancel_index(self, index_id: str) -> IndexInfo:
+        """Tell an indexing to end; its dataset stays as it was."""
+        return IndexInfo.model_validate(self._transport.post(f"{_index(index_id)}/cancel", {}))
+
+    def remove_index(self, index_id: str) -> None:
+        """Put an index and its dataset into the trash; the documents stay."""
+        self._transport.request("DELETE", _index(index_id))
+
+    def search_documents(self, index_id: str, query: str, limit: int = 20, offset: int = 0) -> DocumentSearch:
+        """What an index's documents say: every word, and every phrase in quotes."""
+        asked = {"q": query, "limit": limit, "offset": offset}
+        return DocumentSearch.model_validate(self._transport.get(f"{_index(index_id)}/search", asked))
+
+    def document_folders(self, path: Path | str | None = None) -> DocumentFolders:
+        """What can be indexed on the server's machine."""
+        told = self._transport.get("/knowledge/folders", {"path": None if path is None else str(path)})
+        return DocumentFolders.model_validate(told)
+
+    def upload_document(self, file: Path, folder: str, name: str | None = None) -> UploadedDocument:
+        """Send a copy of a document here to a folder of the server's documents. Raises ConfigError where it cannot be read."""
+        try:
+            with file.open("rb") as body:
+                asked = {"folder": folder, "filename": name or file.name}
+                told = self._transport.send("/knowledge/documents", body, asked)
+        except OSError as error:
+            raise ConfigError(f"{file}: {error.strerror}.", "Give a file.", "path") from error
+        return UploadedDocument.model_validate(told)
+
     def stream(
         self,
         runs: Sequence[str] = ("*",),
@@ -313,3 +363,7 @@ def _of_profile(profile_id: str) -> str:
 
 def _dataset(dataset_id: str) -> str:
     return f"/datasets/{quote(dataset_id, safe='')}"
+
+
+def _index(index_id: str) -> str:
+    return f"/knowledge/{quote(index_id, safe='')}"

@@ -16,13 +16,18 @@ _PIECE = 2**20
 
 def jsonl(path: Path) -> Iterator[Row]:
     """One object a line."""
-    decoder = _Objects()
     with path.open("rb") as file:
-        for number, raw, text, flaw in lines(file):
-            if flaw is not None:
-                yield Row(number, None, flaw)
-            elif text.strip():
-                yield decoder.row(number, text, raw)
+        yield from jsonl_of(file)
+
+
+def jsonl_of(file: BinaryIO) -> Iterator[Row]:
+    """One object a line, out of a file that is open."""
+    decoder = _Objects()
+    for number, raw, text, flaw in lines(file):
+        if flaw is not None:
+            yield Row(number, None, flaw)
+        elif text.strip():
+            yield decoder.row(number, text, raw)
 
 
 class _Objects:

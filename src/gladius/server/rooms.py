@@ -18,6 +18,7 @@ from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
 from gladius.hub.hub import Hub
 from gladius.launch.queue import Queue
+from gladius.knowledge.indexer import Indexer
 from gladius.launch.resume import Resumer
 from gladius.pulse.rundir import Home
 from gladius.store.store import Store
@@ -37,6 +38,7 @@ class Rooms:
     shelf: ProfileShelf
     datasets: Datasets
     dataset_shelf: DatasetShelf
+    indexer: Indexer
     presets: Presets
     queue: Queue
     resumer: Resumer

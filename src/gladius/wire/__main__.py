@@ -21,6 +21,7 @@ from gladius.wire import (
     datasets,
     events,
     exports,
+    knowledge,
     messages,
     presets,
     queue,
@@ -48,6 +49,8 @@ ANSWERS: list[type[Wire]] = [
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
     datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths,
     compare.Comparison, queue.QueueAnswer,
+    knowledge.IndexStarted, knowledge.IndexInfo, knowledge.IndexDetail, knowledge.DocumentSearch, knowledge.DocumentFolders,
+    knowledge.UploadedDocument,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
@@ -55,6 +58,7 @@ BODIES: list[type[Wire]] = [
     catalog.StartRequest, catalog.ProfileNew, catalog.ProfileUpdate, catalog.ProfileDraft,
     steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
     steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset, queue.QueueChange,
+    knowledge.IndexRequest,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
 
@@ -109,11 +113,11 @@ def _sent_whole() -> list[str]:
     """Models that a server always sends with every field. Events are passed on as their writer wrote them."""
     parts = [
         model
-        for module in (runs, catalog, config, presets, steering, alerts, settings, exports, server, compare)
+        for module in (runs, catalog, config, presets, steering, alerts, settings, exports, server, compare, knowledge)
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, Wire) and model.__module__ == module.__name__
     ]
-    accepted = {*CLIENT_FRAMES, *BODIES, runs.Cursors}
+    accepted = {*CLIENT_FRAMES, *BODIES, runs.Cursors, knowledge.IndexOptions}
     return sorted({model.__name__ for model in [*FRAMES, *parts] if model not in accepted})
 
 

@@ -931,6 +931,67 @@ export interface Finding {
   hint?: string;
 }
 /**
+ * A folder that can be indexed; `documents` counts the files in it by kind, those of its own folders not among them.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DocumentFolder".
+ */
+export interface DocumentFolder {
+  path: string;
+  name: string;
+}
+/**
+ * What lies in a folder: folders to go into, and how many documents of each kind. Without a path: where to begin.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DocumentFolders".
+ */
+export interface DocumentFolders {
+  path: string | null;
+  parent: string | null;
+  folders: DocumentFolder[];
+  documents: {
+    [k: string]: number;
+  };
+  /**
+   * There are more folders than are told
+   */
+  more: boolean;
+}
+/**
+ * A record that fits: `chunk` counts from 0 within its source, `place` is a page or a line where that is known.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DocumentHit".
+ */
+export interface DocumentHit {
+  source: string;
+  chunk: number;
+  place: string | null;
+  parts: SnippetPart[];
+}
+/**
+ * A piece of a text around what was found; `hit` is what was searched for.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SnippetPart".
+ */
+export interface SnippetPart {
+  text: string;
+  hit: boolean;
+}
+/**
+ * The best hits first; `total` counts all.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DocumentSearch".
+ */
+export interface DocumentSearch {
+  query: string;
+  total: number;
+  hits: DocumentHit[];
+}
+/**
  * What a profile allows for `epochs`.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -1494,6 +1555,189 @@ export interface HistoryEntry {
   source: string | null;
   name: string | null;
   checkpoint: string | null;
+}
+/**
+ * What the last indexing that came to its end found.
+ *
+ * `files` were looked at: `read`, or `unchanged` since the last time, and of these `skipped` gave nothing. `vanished`
+ * were there the last time. `duplicates`, `short` and `garbled` count the records that were dropped, `bad_records` lines of
+ * JSONL that hold none.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "IndexCounts".
+ */
+export interface IndexCounts {
+  files: number;
+  read: number;
+  unchanged: number;
+  skipped: number;
+  vanished: number;
+  records: number;
+  characters: number;
+  duplicates: number;
+  short: number;
+  garbled: number;
+  bad_records: number;
+}
+/**
+ * One index with a page of the files that gave nothing, by their paths; `reasons` counts all of them.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "IndexDetail".
+ */
+export interface IndexDetail {
+  id: string;
+  name: string;
+  path: string;
+  state: 'running' | 'done' | 'error' | 'cancelled';
+  message: string;
+  started_at: number | null;
+  ended_at: number | null;
+  progress: IndexProgress;
+  counts: IndexCounts | null;
+  built_at: number | null;
+  dataset_id: string | null;
+  dataset_path: string | null;
+  dataset_bytes: number | null;
+  options: IndexOptions;
+  skipped: SkippedFile[];
+  skipped_total: number;
+  reasons: {
+    [k: string]: number;
+  };
+}
+/**
+ * How far an indexing is. Totals are None until the folder has been looked through.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "IndexProgress".
+ */
+export interface IndexProgress {
+  phase: 'looking' | 'reading' | 'building';
+  files_total: number | null;
+  files_done: number;
+  bytes_total: number | null;
+  bytes_done: number;
+  current: string | null;
+  skipped: number;
+}
+/**
+ * How documents become records. Lengths are characters; a token of English text is about four of them, of Russian three.
+ *
+ * `encoding` is that of text files which are not Unicode; without it they are skipped, never guessed.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "IndexOptions".
+ */
+export interface IndexOptions {
+  /**
+   * A record holds at most so many
+   */
+  chunk_chars?: number;
+  /**
+   * So many of a record's end begin the next one
+   */
+  overlap?: number;
+  /**
+   * Shorter records are dropped
+   */
+  min_chars?: number;
+  max_file_mib?: number;
+  seconds_per_file?: number;
+  /**
+   * What reading one file may take
+   */
+  memory_mib?: number;
+  encoding?: string | null;
+}
+/**
+ * A file that gave no record, and why; `detail` is what the reason alone does not say.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SkippedFile".
+ */
+export interface SkippedFile {
+  path: string;
+  reason:
+    | 'kind'
+    | 'link'
+    | 'outside'
+    | 'special'
+    | 'name'
+    | 'too_deep'
+    | 'too_many'
+    | 'own_dataset'
+    | 'unreadable'
+    | 'vanished'
+    | 'too_large'
+    | 'empty'
+    | 'binary'
+    | 'encoding'
+    | 'encrypted'
+    | 'damaged'
+    | 'archive_bomb'
+    | 'no_text'
+    | 'garbled'
+    | 'no_records'
+    | 'too_much_text'
+    | 'timeout'
+    | 'memory'
+    | 'crashed'
+    | 'missing_package'
+    | 'short'
+    | 'duplicate';
+  detail: string;
+  bytes: number | null;
+}
+/**
+ * A folder of documents as a dataset. `counts` and `dataset_id` are those of the last indexing that came to its end.
+ *
+ * A later one that runs, fails or is cancelled leaves that dataset as it is.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "IndexInfo".
+ */
+export interface IndexInfo {
+  id: string;
+  name: string;
+  path: string;
+  state: 'running' | 'done' | 'error' | 'cancelled';
+  message: string;
+  started_at: number | null;
+  ended_at: number | null;
+  progress: IndexProgress;
+  counts: IndexCounts | null;
+  built_at: number | null;
+  dataset_id: string | null;
+  dataset_path: string | null;
+  dataset_bytes: number | null;
+  options: IndexOptions;
+}
+/**
+ * The body of `POST /knowledge`: a folder on the server's machine, within the folders of documents or of datasets.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "IndexRequest".
+ */
+export interface IndexRequest {
+  path: string;
+  /**
+   * Else the folder's
+   */
+  name?: string | null;
+  /**
+   * Else those of the last time, else the defaults
+   */
+  options?: IndexOptions | null;
+}
+/**
+ * The answer of `POST /knowledge`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "IndexStarted".
+ */
+export interface IndexStarted {
+  index_id: string;
 }
 /**
  * The newest value of every metric; `cursor` and `supervisor` are the last event seqs that it knows.
@@ -2439,4 +2683,16 @@ export interface TrashedProfile {
   entry: string;
   id: string;
   deleted_at: number;
+}
+/**
+ * A document that was sent to the server: its folder can be indexed.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "UploadedDocument".
+ */
+export interface UploadedDocument {
+  path: string;
+  folder: string;
+  name: string;
+  bytes: number;
 }

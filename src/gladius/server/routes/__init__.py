@@ -17,6 +17,7 @@ from gladius.server.routes import (
     exports,
     health,
     history,
+    knowledge,
     metrics,
     presets,
     profiles,
@@ -52,6 +53,7 @@ ROUTERS: list[APIRouter] = [
     profiles.router,
     presets.router,
     datasets.router,
+    knowledge.router,
     alerts.router,
     settings.router,
 ]
