@@ -17,8 +17,8 @@ from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
 from gladius.hub.hub import Hub
-from gladius.launch.queue import Queue
 from gladius.knowledge.indexer import Indexer
+from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.pulse.rundir import Home
 from gladius.store.store import Store
