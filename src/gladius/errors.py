@@ -16,6 +16,9 @@ GladiusError                 code, hint: what happened and what to do next
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
 ├ NotWaiting                 a run that is not in the queue
+├ RunExists                  a run of that id is there already
+├ TrashElsewhere             a trash on another disk than the runs
+├ NotesChanged               notes that somebody else has changed meanwhile
 ├ RunNotLive                 nobody reads that run's mailbox any more
 ├ NotResumable               a run that no new attempt can go on
 ├ CheckpointNotFound         no checkpoint by that step or path
@@ -130,6 +133,38 @@ class NotWaiting(GladiusError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"Run '{run_id}' does not wait.", "'gladius queue' lists those that do.")
+
+
+class RunExists(GladiusError):
+    """A deleted run cannot come back: its id is taken."""
+
+    code = "run_exists"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"There is a run '{run_id}' already.", "Delete that one first, or rename its folder.")
+        self.run_id = run_id
+
+
+class TrashElsewhere(GladiusError):
+    """A run cannot be moved to the trash, or back, in one step."""
+
+    code = "trash_elsewhere"
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(
+            f"{source} and {target} lie on different disks, so that nothing was moved.",
+            "Have the home's 'runs' and 'trash' on one disk.",
+        )
+        self.source, self.target = source, target
+
+
+class NotesChanged(GladiusError):
+    """The notes are others than the ones that were edited; nothing was written."""
+
+    code = "notes_changed"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"The notes of '{run_id}' were changed meanwhile.", "Look at them again, then save once more.")
         self.run_id = run_id
 
 
@@ -292,7 +327,7 @@ class TrashNotFound(NotFound):
 
     code = "trash_not_found"
     says = "Nothing called '{}' is in the trash."
-    where = "'gladius profile trash' and 'gladius dataset trash' list what is."
+    where = "'gladius trash ls' lists the runs that are, 'profile trash' and 'dataset trash' the others."
 
 
 class DatasetExists(GladiusError):

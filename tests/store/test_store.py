@@ -228,22 +228,3 @@ def test_an_attach_that_fails_is_tried_again_later_and_harms_nobody(
         assert (await store.view(run.run_id)).state == "running"
 
     with_store(home, work, attach)
-
-
-def test_summaries_are_kept_between_servers_and_made_anew_when_a_run_changed(home: Home) -> None:
-    run = ended(home, "kept")
-    loaded: list[bool] = []
-
-    async def work(store: Store) -> None:
-        summary = await store.summary(run.run_id)
-        loaded.append(store.loaded(run.run_id) is not None)
-        assert (summary.state, summary.step, summary.name) == ("done", 2, run.read_run()["name"])
-
-    with_store(home, work)
-    with_store(home, work)
-    run.run_json.write_text(run.run_json.read_text().replace('"kept"', '"renamed"'))
-    with_store(home, work)
-    for kept in (home.state / "summaries").iterdir():
-        kept.write_text("{")
-    with_store(home, work)
-    assert loaded == [True, False, True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -79,16 +80,21 @@ class Watch:
 
     async def catch_up(self) -> None:
         """Read the runs that ended while no server ran, so that what they had to tell is in the book; the newest 24."""
-        since, missed = self._last_watched, []
+        since = self._last_watched
         if since is None:
             return
-        for run_id in self._store.ids():
-            with contextlib.suppress(OSError):
-                if self._home.run(run_id).report_json.stat().st_mtime >= since - TOUCH_S:
-                    missed.append(run_id)
-        for run_id in missed[:ENDED_IN_MEMORY]:
+        for run_id in await asyncio.to_thread(self._missed, self._store.ids(), since - TOUCH_S):
             with contextlib.suppress(GladiusError):
                 await self._store.view(run_id)
+
+    def _missed(self, run_ids: list[str], since: float) -> list[str]:
+        """The newest of these runs whose reports were written since then."""
+        missed: list[str] = []
+        for run_id in run_ids:
+            with contextlib.suppress(OSError):
+                if self._home.run(run_id).report_json.stat().st_mtime >= since:
+                    missed.append(run_id)
+        return missed[:ENDED_IN_MEMORY]
 
     def _notice(self, run_id: str, changed: frozenset[str]) -> None:
         if "gone" in changed:

@@ -31,6 +31,7 @@ from gladius.wire.runs import Best, Cursors, RunRecord, RunSummary
 
 _ENDED = ("done", "error", "cancelled", "killed", "out_of_memory", "lost", "unknown", "released")
 _MOST_HITS = 1000
+_SORTS = ("created", "ended", "name", "profile", "dataset", "status", "loss", "eval_loss", "best", "duration")
 _NOTHING_YET = (
     "You have not trained anything yet. 'gladius demo' trains a small model; 'gladius run -- COMMAND' watches yours."
 )
@@ -44,23 +45,38 @@ def add_to(app: typer.Typer) -> None:
 
 def ls(
     status: Annotated[str | None, typer.Option(help="Only runs in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    profile: Annotated[str | None, typer.Option(help="Only runs of this profile.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only runs on this dataset.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only runs with this tag; may be repeated.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only runs that have these words in name, tags or notes.")] = None,
+    sort: Annotated[
+        str, typer.Option(help=f"{', '.join(_SORTS)}; a '-' before it turns the order round.")
+    ] = "-created",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List the runs, newest first."""
+    """List the runs, newest first unless sorted otherwise."""
     if status is not None and status.replace(" ", "_") not in get_args(State):
         raise ConfigError(f"'{status}' is no state.", f"States: {', '.join(get_args(State))}.")
+    if sort.removeprefix("-") not in _SORTS:
+        raise ConfigError(f"Runs are not sorted by '{sort}'.", f"They are by {', '.join(_SORTS)}.")
     with connected() as client:
-        runs = client.runs(status=status.replace(" ", "_") if status else None, limit=limit)
-    columns = ("run", "name", "state", "epoch", "loss", "best", "progress", "started")
-    print_list(runs, as_json, columns, _row, empty=f"No run is {status}." if status else _NOTHING_YET)
+        runs = client.runs(
+            status=status.replace(" ", "_") if status else None, profile=profile, dataset=dataset,
+            tag=",".join(tag) if tag else None, q=search, sort=sort.removeprefix("-"),
+            order="desc" if sort.startswith("-") else "asc", limit=limit,
+        )  # fmt: skip
+    chosen = any((profile, dataset, tag, search))
+    empty = "No run fits." if chosen else f"No run is {status}." if status else _NOTHING_YET
+    columns = ("run", "name", "state", "epoch", "loss", "best", "progress", "started", "tags")
+    print_list(runs, as_json, columns, _row, empty=empty)
 
 
 def _row(run: RunSummary) -> tuple[object, ...]:
     best = number(run.best.value) if run.best else None
     return (
         run.run_id, run.name, state(run.state), epoch_of(run.epoch, run.total_epochs), number(run.loss), best,
-        progress_of(run), local_time(run.started_at),
+        progress_of(run), local_time(run.started_at), ", ".join(run.tags) or None,
     )  # fmt: skip
 
 
@@ -104,10 +120,22 @@ def _facts(record: RunRecord) -> list[tuple[str, object]]:
         ("attempts", "; ".join(f"{a.attempt}: {a.evidence or a.verdict or 'runs'}" for a in record.attempts) or None),
         ("obeys", ", ".join(record.capabilities) or None),
         ("can be changed", ", ".join(f"{name} {one.value}" for name, one in record.adjustable.items()) or None),
-        ("forked from", f"{record.parent.run_id}, {record.parent.checkpoint}" if record.parent else None),
-        ("forks", ", ".join(record.children) or None),
+        ("forked from", _parent_of(record)),
+        (
+            "forks",
+            ", ".join([*record.children, *(f"{one} (in the trash)" for one in record.children_in_trash)]) or None,
+        ),
+        ("tags", ", ".join(run.tags) or None),
+        ("notes", record.notes or None),
         ("can be resumed", "yes" if record.resumable.possible else record.resumable.reason),
     ]
+
+
+def _parent_of(record: RunRecord) -> str | None:
+    if record.parent is None:
+        return None
+    place = {"here": "", "trash": " (in the trash)", "gone": " (removed)"}[record.parent.place]
+    return f"{record.parent.run_id}{place}, {record.parent.checkpoint}"
 
 
 def _best_of(best: Best) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gladius.client.download import save
+from gladius.client.history import History
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover
@@ -30,7 +31,7 @@ from gladius.wire.knowledge import (
 from gladius.wire.messages import Topic
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.queue import QueueAnswer
-from gladius.wire.runs import Cursors, HistoryEntry, RunList, RunSummary
+from gladius.wire.runs import Cursors, RunList, RunSummary
 from gladius.wire.server import HealthAnswer
 from gladius.wire.settings import Settings
 
@@ -38,7 +39,7 @@ _PAGE = 200
 _ALL_TOPICS: tuple[Topic, ...] = ("status", "metrics", "events", "console", "system", "runs", "alerts")
 
 
-class Client:
+class Client(History):
     """A console server, found by itself on the same machine.
 
     Args:
@@ -89,13 +90,24 @@ class Client:
         tag: str | None = None,
         q: str | None = None,
         limit: int | None = None,
+        dataset: str | None = None,
+        source: str | None = None,
+        sort: str | None = None,
+        order: str | None = None,
     ) -> list[RunSummary]:
-        """Summaries of the runs that fit, newest first; all of them, or `limit`."""
+        """Summaries of the runs that fit, newest first unless sorted otherwise; all of them, or `limit`.
+
+        `sort`: created, ended, name, profile, dataset, status, loss, eval_loss, best or duration; `order`: asc or desc.
+        """
+        wanted = {
+            "status": status, "profile": profile, "dataset": dataset, "tag": tag, "source": source, "q": q, "sort": sort,
+            "order": order,
+        }  # fmt: skip
         found: list[RunSummary] = []
         cursor: str | None = None
         while True:
             size = _PAGE if limit is None else min(_PAGE, limit - len(found))
-            params = {"status": status, "profile": profile, "tag": tag, "q": q, "limit": size, "cursor": cursor}
+            params = {**wanted, "limit": size, "cursor": cursor}
             page = RunList.model_validate(self._transport.get("/runs", params))
             found += page.runs
             cursor = page.cursor
@@ -137,10 +149,6 @@ class Client:
     def cancel_waiting(self, run_id: str) -> QueueAnswer:
         """Cancel a run that waits; rejected when it does not wait."""
         return QueueAnswer.model_validate(self._transport.request("DELETE", _waiting(run_id)).json())
-
-    def history(self, limit: int = 10) -> list[HistoryEntry]:
-        """Ended trainings, newest first."""
-        return [HistoryEntry.model_validate(entry) for entry in self._transport.get("/history", {"limit": limit})]
 
     def compare(self, runs: Sequence[str], metrics: Sequence[str] = ()) -> Comparison:
         """Up to 20 runs beside each other: results, and which settings differ; `missing` names those that are not there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from gladius.wire.runs import (
     SearchHit,
     Status,
     SystemSample,
+    TrashedRun,
 )
 
 _LATEST_POLL_S = 1.0
@@ -51,6 +52,27 @@ class RunHandle(Steering):
     def id(self) -> str:
         """The run's exact id; asks the server when the handle was made from another name."""
         return self.summary().run_id
+
+    # Saying
+
+    def rename(self, name: str) -> RunSummary:
+        """Give it another name; "" is the one it was started with. Its id stays."""
+        return self._annotate(name=name)
+
+    def tag(self, *tags: str, remove: Sequence[str] = ()) -> RunSummary:
+        """Add tags, and take some away."""
+        return self._annotate(add_tags=list(tags), remove_tags=list(remove))
+
+    def describe(self, notes: str, before: str | None = None) -> RunSummary:
+        """Write its notes; given what stood there `before`, RequestRejected when somebody has changed them since."""
+        return self._annotate(notes=notes, **({} if before is None else {"notes_before": before}))
+
+    def delete(self) -> TrashedRun:
+        """Put it into the trash; RequestRejected while it lives."""
+        return TrashedRun.model_validate(self._transport.request("DELETE", self._path).json())
+
+    def _annotate(self, **patch: Any) -> RunSummary:
+        return RunSummary.model_validate(self._transport.patch(self._path, patch))
 
     # Looking
 

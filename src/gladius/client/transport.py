@@ -70,6 +70,10 @@ class Transport:
         """The parsed JSON answer to a JSON body that replaces what is there."""
         return self.request("PUT", path, json=dict(body)).json()
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The parsed JSON answer to a JSON body that changes what it names."""
+        return self.request("PATCH", path, json=dict(body)).json()
+
     def count(self, path: str, params: Mapping[str, Any]) -> Any:
         """The parsed JSON at a path where the answer has to be worked out first."""
         return self.request("GET", path, params=_known(params), timeout=_STREAM_TIMEOUT).json()

@@ -11,6 +11,7 @@ from gladius.desk.ability import disabled_commands, forms_of, lingers, route_of,
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
 from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
 from gladius.store.commands import command_record, command_records, forks
+from gladius.store.family import family_of
 from gladius.store.resumable import resumable
 from gladius.store.store import Store
 from gladius.store.view import RunView
@@ -103,7 +104,7 @@ class Desk:
     async def commands(self, run_id: str) -> list[CommandRecord]:
         """Every command of a run, oldest first."""
         view = await self._store.caught_up(run_id)
-        return command_records(view, children=await self._store.children(run_id))
+        return command_records(view, children=(await family_of(self._store, view)).children)
 
     async def command(self, run_id: str, command_id: str) -> CommandRecord:
         """One command and its acks; raises CommandNotFound."""
@@ -113,7 +114,7 @@ class Desk:
             # Who is gone may have left an answer that the kernel has not told of yet.
             found = command_record(await self._store.caught_up(run_id), command_id)
         if found is None:
-            children = await self._store.children(run_id)
+            children = (await family_of(self._store, view)).children
             found = next((one for one in forks(view, children) if one.command_id == command_id), None)
         if found is None:
             raise CommandNotFound(f"No command '{command_id}'.", f"'/runs/{run_id}/commands' lists them.")

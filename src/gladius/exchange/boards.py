@@ -85,6 +85,12 @@ class TensorBoards:
             return None
         return board if hmac.compare_digest(board.key.encode(), found[2].encode()) else None
 
+    async def end(self, run_id: str) -> None:
+        """End the one of a run that is no more, if there is one."""
+        board = self._boards.get(run_id)
+        if board is not None:
+            await self._end(board)
+
     async def close(self) -> None:
         """End all of them."""
         if self._keeper is not None:

@@ -166,7 +166,10 @@ class Subscription:
         if run_id not in self._known:
             return Feed(run_id, Cursors(), named=False)
         view = self._store.loaded(run_id)
-        return None if view is None or view.ended else Feed(run_id, _end_of(view), named=False)
+        if view is None:
+            return None
+        # An ended run has nothing to tell, unless people say something else of it now.
+        return Feed(run_id, _end_of(view), named=False) if not view.ended or "facts" in changed else None
 
 
 def _end_of(view: RunView) -> Cursors:

@@ -21,7 +21,6 @@ from gladius.pulse.lock import FileLock, is_held
 from gladius.pulse.rundir import Home, RunDir
 from pulse_wrapper import read_training_status, write_training_status
 
-_LOCK = "launch.lock"
 CONFIG_FILE = "config.yaml"
 
 
@@ -44,7 +43,7 @@ class Attempt:
 def reserved(run: RunDir) -> Iterator[None]:
     """Be the only one that launches an attempt of this run; raises RunBusy when somebody else is at it."""
     run.attempts.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(run.attempts / _LOCK)
+    lock = FileLock(run.launch_lock)
     try:
         lock.acquire(patience=0.0)
     except LockHeld as error:

@@ -18,26 +18,43 @@ RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}\Z")
 _SLUG_LENGTH = 40
 
 
+class _Part:
+    """A path inside a run's directory, made when it is asked for: a list of 10,000 runs needs two of them each, not twenty."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: Any, owner: Optional[type] = None) -> Path:
+        path: Path = run.root.joinpath(*self._names)
+        run.__dict__[self._name] = path
+        return path
+
+
 class RunDir:
     """One run's directory. Paths are names only: nothing is created until a writer asks for it."""
 
+    run_json = _Part("run.json")
+    status = _Part("training_status.json")
+    events = _Part("events.jsonl")
+    supervisor_events = _Part("supervisor.jsonl")
+    console_log = _Part("console.log")
+    control = _Part("control")
+    supervisor_control = _Part("control", "supervisor")
+    checkpoints = _Part("checkpoints")
+    tensorboard = _Part("tensorboard")
+    report_json = _Part("report.json")
+    report_md = _Part("report.md")
+    annotations = _Part("annotations.json")
+    supervisor_lock = _Part("supervisor.lock")
+    trainer_lock = _Part("trainer.lock")
+    attempts = _Part("attempts")
+    launch_lock = _Part("attempts", "launch.lock")
+
     def __init__(self, root: Union[str, "os.PathLike[str]"]) -> None:
         self.root = Path(root)
-        self.run_json = self.root / "run.json"
-        self.status = self.root / "training_status.json"
-        self.events = self.root / "events.jsonl"
-        self.supervisor_events = self.root / "supervisor.jsonl"
-        self.console_log = self.root / "console.log"
-        self.control = self.root / "control"
-        self.supervisor_control = self.control / "supervisor"
-        self.checkpoints = self.root / "checkpoints"
-        self.tensorboard = self.root / "tensorboard"
-        self.report_json = self.root / "report.json"
-        self.report_md = self.root / "report.md"
-        self.annotations = self.root / "annotations.json"
-        self.supervisor_lock = self.root / "supervisor.lock"
-        self.trainer_lock = self.root / "trainer.lock"
-        self.attempts = self.root / "attempts"
 
     def __repr__(self) -> str:
         return f"RunDir({str(self.root)!r})"
@@ -98,9 +115,11 @@ class Home:
         self.documents = self.root / "documents"
         self.flows = self.root / "flows"
         self.trash = self.root / "trash"
+        self.trashed_runs = self.trash / "runs"
         self.state = self.root / "state"
         self.queue = self.state / "queue"
         self.knowledge = self.state / "knowledge"
+        self.run_index = self.state / "index.sqlite"
         self.logs = self.root / "logs"
         self.supervisor_logs = self.logs / "supervisors"
         self.server_log = self.logs / "server.log"

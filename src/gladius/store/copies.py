@@ -65,8 +65,8 @@ class Copies:
                 (self._folder / f"{run_id}.{suffix}").unlink()
 
     async def _work(self, known: list[RunDir]) -> None:
-        self._seen = await asyncio.to_thread(self._covered, known)
-        for directory in known:
+        long, self._seen = await asyncio.to_thread(self._covered, known)
+        for directory in long:
             self.consider(directory)
         while True:
             try:
@@ -74,10 +74,10 @@ class Copies:
             except OSError as error:
                 _log.warning("no columnar copy could be made: %s", error)
 
-    def _covered(self, known: list[RunDir]) -> dict[str, int]:
-        """Bytes of each long stream that its copy holds."""
+    def _covered(self, known: list[RunDir]) -> tuple[list[RunDir], dict[str, int]]:
+        """The runs with long streams, and how many bytes of each its copy holds."""
         long = [directory for directory in known if _size(directory.events) >= WORTH_BYTES]
-        return {directory.run_id: self.of(directory).covered() for directory in long}
+        return long, {directory.run_id: self.of(directory).covered() for directory in long}
 
     async def _extend(self, directory: RunDir) -> None:
         copy = self.of(directory)

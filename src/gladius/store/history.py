@@ -1,11 +1,24 @@
-"""Read the history of ended attempts. Upstream: training_runs.jsonl, written by supervisors. Downstream: server."""
+"""Read the history of ended attempts. Upstream: training_runs.jsonl, written by supervisors. Downstream: server, scripts."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from gladius.pulse.rundir import Home
 from gladius.store.stream import decode_event
 from gladius.wire.runs import HistoryEntry
+
+
+def get_training_history(
+    limit: int | None = None, home: str | os.PathLike[str] | Home | None = None
+) -> list[HistoryEntry]:
+    """Return how each training ended, newest first, at most `limit`; [] when nothing was trained yet.
+
+    It needs no server. `home` is GLADIUS_HOME, or the platform's own, unless given.
+    """
+    house = home if isinstance(home, Home) else Home(home)
+    return read_history(house.history, limit)
 
 
 def read_history(path: Path, limit: int | None = None) -> list[HistoryEntry]:
@@ -16,11 +29,11 @@ def read_history(path: Path, limit: int | None = None) -> list[HistoryEntry]:
         return []
     newest: dict[str, HistoryEntry] = {}
     for line in reversed(lines):
-        if not line.strip():
-            continue
+        if limit is not None and len(newest) >= limit:
+            break
         try:
             entry = HistoryEntry.model_validate(decode_event(line))
         except ValueError:
             continue
         newest.setdefault(entry.training_id, entry)
-    return list(newest.values())[:limit]
+    return list(newest.values())

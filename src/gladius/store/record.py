@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from gladius.errors import ConfigError
 from gladius.store.commands import command_records
+from gladius.store.family import Family, Place
 from gladius.store.resumable import checkpoint_here, resumable
 from gladius.store.series import number
 from gladius.store.suggestions import suggestions
@@ -35,8 +36,9 @@ class Steering:
     splits: Sequence[Split] = ()
 
 
-def record(view: RunView, steering: Steering, children: Sequence[str] = ()) -> RunRecord:
-    """Build the record; `children` are the runs that were forked from this one."""
+def record(view: RunView, steering: Steering, family: Family | None = None) -> RunRecord:
+    """Build the record."""
+    family = family or Family()
     hello, facts = view.hello, view.current
     error = facts.error or {}
     settings = config(view, view.attempt)
@@ -63,7 +65,7 @@ def record(view: RunView, steering: Steering, children: Sequence[str] = ()) -> R
         run=view.run,
         attempts=attempts(view),
         checkpoints=[found for found in map(checkpoint_here, view.checkpoints) if found is not None],
-        commands=command_records(view, children=children),
+        commands=command_records(view, children=family.children),
         hyperparameters=[change for change in changes if change is not None],
         error=None if went_well else error.get("message") or (facts.exited or {}).get("evidence"),
         error_code=None if went_well else error.get("code"),
@@ -71,9 +73,16 @@ def record(view: RunView, steering: Steering, children: Sequence[str] = ()) -> R
         traceback=error.get("traceback"),
         suggestions=suggestions(view, settings, adjustable),
         resumable=resumable(view),
-        parent=_parse(ParentLink, view.run.get("parent")),
-        children=list(children),
+        parent=_parent(view.run.get("parent"), family.parent),
+        children=list(family.children),
+        children_in_trash=list(family.in_trash),
+        notes=notes if isinstance(notes := view.annotations.get("notes"), str) else "",
     )
+
+
+def _parent(raw: Any, place: Place) -> ParentLink | None:
+    link = _parse(ParentLink, raw)
+    return None if link is None else link.model_copy(update={"place": place})
 
 
 def adjustables(view: RunView) -> dict[str, Adjustable]:

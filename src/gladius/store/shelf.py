@@ -1,70 +1,85 @@
-"""Summaries of ended runs, kept between servers. Upstream: store. Downstream: lists of runs.
+"""What is known of runs that have ended, without having them in memory: a row each, and their summaries in the index.
 
-Only an index: each entry is valid as long as the files that it was made from are the same, and deleting the folder loses
-nothing but time.
+Upstream: views that ended. Downstream: store.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from pathlib import Path
+from collections.abc import Iterable
 
-from pydantic import ValidationError
-
-from gladius import __version__
-from gladius.pulse.rundir import RunDir
+from gladius.pulse.rundir import Home
+from gladius.store.index import Entry, RunIndex, signature
+from gladius.store.summary import annotated, summarize
+from gladius.store.table import Row, row_of
+from gladius.store.view import RunView
 from gladius.wire.runs import RunSummary
 from pulse_wrapper import safe_read_json
 
 
-class SummaryShelf:
-    """One small file per ended run."""
+class Shelf:
+    """Rows by id. It lives in the store's event loop, but for `open`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._index = RunIndex(home.run_index)
+        self.rows: dict[str, Row] = {}
 
-    def get(self, directory: RunDir) -> RunSummary | None:
-        """The summary, if it was kept and its run has not changed since."""
-        kept = safe_read_json(self._path(directory))
-        if kept is None or kept.get("made_from") != _signature(directory):
-            return None
-        try:
-            return RunSummary.model_validate(kept.get("summary"))
-        except ValidationError:
-            return None
+    def open(self, names: Iterable[str]) -> list[str]:
+        """Take what the index knows of these folders, where that is still so; returns the others, which have to be read."""
+        kept = self._index.read()
+        unread: list[str] = []
+        for run_id in names:
+            entry = kept.pop(run_id, None)
+            if entry is not None and entry.signature == signature(self._home.run(run_id)):
+                self.rows[run_id] = entry.row
+            else:
+                unread.append(run_id)
+        for run_id in kept:
+            self._index.drop(run_id)
+        return unread
 
-    def put(self, directory: RunDir, summary: RunSummary) -> None:
-        """Keep a summary; a disk that is full only costs time later, so nothing waits for the disk either."""
-        content = f'{{"made_from":"{_signature(directory)}","summary":{summary.model_dump_json()}}}'
-        temporary = self._folder / f".{directory.run_id}.tmp"
-        with contextlib.suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            temporary.write_text(content, encoding="utf-8")
-            temporary.replace(self._path(directory))
+    def close(self) -> None:
+        """Write nothing any more."""
+        self._index.close()
+
+    def put(self, view: RunView) -> None:
+        """Take in what a run came to."""
+        self._put(view, summarize(view))
+
+    def take(self, run_id: str) -> None:
+        """It goes on, or is gone: what was known of it holds no longer."""
+        self.rows.pop(run_id, None)
 
     def drop(self, run_id: str) -> None:
         """Forget a run that is gone."""
-        with contextlib.suppress(OSError):
-            (self._folder / f"{run_id}.json").unlink()
+        self.take(run_id)
+        self._index.drop(run_id)
 
-    def _path(self, directory: RunDir) -> Path:
-        return self._folder / f"{directory.run_id}.json"
+    def told(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """The summaries of these runs as JSON, as far as they are kept."""
+        return self._index.summaries([run_id for run_id in run_ids if run_id in self.rows])
 
+    def annotate(self, run_id: str) -> bool:
+        """Take in what people say of it now, nothing else of it has to be read; False when it has to be after all."""
+        kept = self.told([run_id]).get(run_id)
+        if kept is None:
+            return False
+        directory = self._home.run(run_id)
+        run, annotations = safe_read_json(directory.run_json) or {}, safe_read_json(directory.annotations) or {}
+        summary = RunSummary.model_validate_json(kept).model_copy(update=annotated(run_id, run, annotations))
+        row = self.rows[run_id] = row_of(summary, run, annotations)
+        self._index.put(run_id, Entry(signature(directory), row), summary.model_dump_json())
+        return True
 
-def _signature(directory: RunDir) -> str:
-    """Sizes and times of all files that a summary is made from, and the version that made it."""
-    parts: list[object] = [__version__, *_SHAPE]
-    for path in (
-        directory.run_json, directory.annotations, directory.status, directory.events, directory.supervisor_events,
-        directory.attempts,
-    ):  # fmt: skip
-        try:
-            info = path.stat()
-            parts += [info.st_size, info.st_mtime_ns]
-        except OSError:
-            parts.append(None)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    def renew(self) -> bool:
+        """Begin with an empty file where the old one is lost; True means that every run has to be put again."""
+        lost = self._index.lost
+        if lost:
+            self._index.renew()
+        return lost
 
-
-_SHAPE = sorted(RunSummary.model_fields)
+    def _put(self, view: RunView, summary: RunSummary) -> None:
+        row = self.rows[view.run_id] = row_of(summary, view.run, view.annotations)
+        if view.current.exited is not None and not view.trainer.behind and not view.supervisor.behind:
+            # Only the last word is kept: a view that is behind its files would be taken for one that is not.
+            self._index.put(view.run_id, Entry(signature(view.directory), row), summary.model_dump_json())

@@ -1,25 +1,32 @@
-"""All runs of a home: found, followed while they live, loaded when asked for. Upstream: watch, view. Downstream: hub, desk, server."""
+"""All runs of a home: found, followed while they live, loaded when asked for. Upstream: watch, view. Downstream: hub, desk, server.
+
+Past 400 lines because who follows a run, who lets it go and who may change it are one set of rules over the same books.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunNotFound
+from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunBusy, RunNotFound
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.adoption import Adoption, Attach
+from gladius.store.annotations import annotate
 from gladius.store.copies import Copies
-from gladius.store.shelf import SummaryShelf
+from gladius.store.shelf import Shelf
 from gladius.store.summary import summarize
+from gladius.store.table import Row, parent_of, row_of
+from gladius.store.trash import Trash
 from gladius.store.view import RunView
 from gladius.store.watch import Watcher, open_watcher
-from gladius.wire.runs import RunSummary
+from gladius.wire.runs import RunPatch, RunSummary, TrashedRun
 from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.store")
@@ -29,6 +36,7 @@ RESCAN_S = 5.0
 READ_INTERVAL_S = 0.005
 """A burst of appends is read this often; the first of it at once."""
 ENDED_IN_MEMORY = 24
+_LOOK_S = 0.01
 _MAX_WATCHED = 4096
 _LOCKS = frozenset({"supervisor.lock", "trainer.lock"})
 
@@ -45,13 +53,13 @@ class Store:
     def __init__(self, home: Home, attach: Attach | None = None) -> None:
         self.home = home
         self._adoption = Adoption(attach)
-        self._shelf = SummaryShelf(home.state / "summaries")
+        self._shelf = Shelf(home)
+        self.trash = Trash(home)
         self._copies = Copies(home.state / "columns")
         self._ids: set[str] = set()
         self._live: dict[str, RunView] = {}
         self._ended: OrderedDict[str, RunView] = OrderedDict()
-        self._summaries: dict[str, RunSummary] = {}
-        self._parents: dict[str, str | None] = {}
+        self._reading: asyncio.Task[None] | None = None
         self._loading: dict[str, asyncio.Task[RunView]] = {}
         self._dirty: dict[str, set[str]] = {}
         self._watcher: Watcher | None = None
@@ -59,13 +67,21 @@ class Store:
         self._pump_due: asyncio.TimerHandle | None = None
         self._pumped = 0.0
         self._listeners: list[OnChange] = []
+        self._changing = asyncio.Lock()
 
     async def open(self) -> None:
         """List the runs and begin to follow those that live."""
         self.home.create()
         self._watcher = open_watcher(self.home.runs, self._on_change)
         self._watcher.add(self.home.runs)
-        self._rescan()
+        names = sorted(self._names(), reverse=True)
+        for name in names[:_MAX_WATCHED]:
+            self._watch(name)
+        unread, living = await asyncio.to_thread(self._look_at_all, names)
+        self._ids.update(self._shelf.rows, unread)
+        for run_id in living:
+            self._load(run_id)
+        self._reading = asyncio.create_task(self._read_all(unread))
         self._copies.open(self.home.run(run_id) for run_id in self.ids())
         self._ticker = asyncio.create_task(self._tick_for_ever())
 
@@ -76,7 +92,7 @@ class Store:
 
     async def close(self) -> None:
         """Follow nothing any more."""
-        for task in (self._ticker, *self._loading.values()):
+        for task in (self._ticker, self._reading, *self._loading.values()):
             if task is not None:
                 task.cancel()
         if self._pump_due is not None:
@@ -84,6 +100,7 @@ class Store:
         if self._watcher is not None:
             self._watcher.close()
         await self._copies.close()
+        self._shelf.close()
 
     def listen(self, listener: OnChange) -> None:
         """Have `listener` called after every change that was taken in."""
@@ -136,17 +153,31 @@ class Store:
 
     async def summary(self, run_id: str) -> RunSummary:
         """Return a run's summary as of now; raises RunNotFound."""
-        if run_id in self._live:
-            return summarize(self._live[run_id])
-        known = self._summaries.get(run_id)
-        if known is None and run_id in self._ids and run_id not in self._loading:
-            known = self._shelf.get(self.home.run(run_id))
-        if known is None:
-            view = await self.view(run_id)
-            known = summarize(view) if run_id in self._live else self._summaries.get(run_id) or summarize(view)
-        if run_id not in self._live:
-            self._summaries[run_id] = known
-        return known
+        kept = None if run_id in self._live else self._shelf.told([run_id]).get(run_id)
+        return RunSummary.model_validate_json(kept) if kept is not None else summarize(await self.view(run_id))
+
+    async def told(self, run_ids: list[str]) -> dict[str, str]:
+        """The summaries of these runs as JSON, in this order; one that has gone meanwhile is left out."""
+        kept = self._shelf.told(one for one in run_ids if one not in self._live)
+        found: dict[str, str] = {}
+        for run_id in run_ids:
+            text = kept.get(run_id)
+            with contextlib.suppress(RunNotFound):
+                found[run_id] = text if text is not None else summarize(await self.view(run_id)).model_dump_json()
+        return found
+
+    @property
+    def unread(self) -> int:
+        """How many runs nothing is known of yet but that they are there."""
+        return len(self._ids) - len(self._ids & (self._shelf.rows.keys() | self._live.keys()))
+
+    async def rows(self, patience: float) -> tuple[list[Row], int]:
+        """Every run as a row, as of now, and how many are missing because reading them takes longer than `patience` seconds."""
+        deadline = time.monotonic() + patience
+        while (unread := self.unread) and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_S)
+        live = [row_of(summarize(view), view.run, view.annotations) for view in self._live.values()]
+        return [*(row for run_id, row in self._shelf.rows.items() if run_id not in self._live), *live], unread
 
     async def caught_up(self, run_id: str) -> RunView:
         """Return a run's view after reading what its files hold now; raises RunNotFound."""
@@ -154,12 +185,46 @@ class Store:
         self._refresh(view, None)
         return view
 
-    async def children(self, run_id: str) -> list[str]:
-        """The runs that were forked from this one, oldest first."""
-        unread = [one for one in self._ids if one not in self._parents]
-        if unread:
-            self._parents.update(await asyncio.to_thread(lambda: {one: _parent(self.home.run(one)) for one in unread}))
-        return sorted(child for child, parent in self._parents.items() if parent == run_id and child in self._ids)
+    def parents(self) -> dict[str, str | None]:
+        """The run that each was forked from, of the runs that are read."""
+        known = {run_id: row.parent for run_id, row in self._shelf.rows.items()}
+        return {**known, **{run_id: parent_of(view.run) for run_id, view in self._live.items()}}
+
+    # Changing
+
+    async def annotate(self, run_id: str, patch: RunPatch) -> RunSummary:
+        """Change a run's name, tags or notes; raises RunNotFound, FieldErrors, NotesChanged, OSError."""
+        if run_id not in self._ids:
+            raise RunNotFound(run_id)
+        async with self._changing:
+            await asyncio.to_thread(annotate, self.home.run(run_id), patch)
+        if run_id in self._live:
+            self._refresh(self._live[run_id], {"annotations.json"})
+        else:
+            self._annotated(run_id)
+        return await self.summary(run_id)
+
+    async def delete(self, run_id: str) -> TrashedRun:
+        """Put a run that has ended into the trash; raises RunNotFound, RunBusy while it lives, TrashElsewhere, OSError."""
+        view = await self.caught_up(run_id)
+        view.judge_process()
+        if not view.ended:
+            raise RunBusy(f"Run '{run_id}' lives ({view.state}).", "Stop it first: 'gladius stop RUN'.")
+        if self._adoption.incomplete(view):
+            raise RunBusy(f"The record of '{run_id}' is being completed.", "Try again in a minute.")
+        async with self._changing:
+            thrown = await asyncio.to_thread(self.trash.put, view.directory)
+        self._forget(run_id)
+        return thrown
+
+    async def restore(self, entry: str) -> str:
+        """Take a run out of the trash and return its id; raises TrashNotFound, RunExists, TrashElsewhere, OSError."""
+        async with self._changing:
+            run_id = await asyncio.to_thread(self.trash.restore, entry)
+        self.adopt(run_id)
+        await self.view(run_id)
+        self._tell(run_id, frozenset({"facts"}))
+        return run_id
 
     def adopt(self, run_id: str) -> None:
         """Take notice of a run now, without waiting for the kernel to tell of it."""
@@ -191,16 +256,17 @@ class Store:
 
     def _rescan(self) -> None:
         """Compare with what is on the disk; run directories that are new are looked at once."""
-        names = {path.name for path in self.home.runs.iterdir() if not path.name.startswith(".")}
+        names = self._names()
         for run_id in self._ids - names:
             self._forget(run_id)
-        new = sorted((name for name in names - self._ids if self.home.run(name).run_json.exists()), reverse=True)
-        self._ids.update(new)
-        for place, run_id in enumerate(new):
-            if place < _MAX_WATCHED:
-                self._watch(run_id)
-            if _may_live(self.home.run(run_id)):
-                self._load(run_id)
+        for run_id in sorted(names - self._ids, reverse=True):
+            if self.home.run(run_id).run_json.exists():
+                self.adopt(run_id)
+        if self._reading is not None and self._reading.done() and self._shelf.renew():
+            self._reading = asyncio.create_task(self._read_all(self.ids()))
+
+    def _names(self) -> set[str]:
+        return {entry.name for entry in os.scandir(self.home.runs) if not entry.name.startswith(".")}
 
     def _watch(self, run_id: str) -> None:
         if self._watcher is None:
@@ -217,6 +283,8 @@ class Store:
             if name in ("run.json", ""):
                 self._noticed(run_id)
             return
+        if name.startswith("."):
+            return  # somebody's unfinished file
         self._dirty.setdefault(run_id, set()).add(name)
         if self._pump_due is None:
             loop = asyncio.get_running_loop()
@@ -238,14 +306,27 @@ class Store:
         """A run thought to have ended changed: follow it again; the next tick lets it go if nothing came of it."""
         if names <= _LOCKS:
             return
+        if names <= _LOCKS | {"annotations.json"} and run_id in self._shelf.rows:
+            self._annotated(run_id)
+            return
         view = self._ended.pop(run_id, None)
-        self._summaries.pop(run_id, None)
+        self._shelf.take(run_id)
         if view is None:
             self._load(run_id)
             return
         self._live[run_id] = view
         self._watch(run_id)
         self._refresh(view, None)
+
+    def _annotated(self, run_id: str) -> None:
+        """People said something of a run that has ended."""
+        if (view := self._ended.get(run_id)) is not None:
+            view.refresh({"annotations.json"})
+        if self._shelf.annotate(run_id):
+            self._tell(run_id, frozenset({"facts"}))
+        else:
+            self._shelf.take(run_id)
+            self._load(run_id)
 
     def _refresh(self, view: RunView, names: set[str] | None) -> None:
         changed = view.refresh(names)
@@ -271,13 +352,12 @@ class Store:
 
     async def _load_in_thread(self, run_id: str) -> RunView:
         try:
-            directory = self.home.run(run_id)
-            view = await asyncio.to_thread(lambda: RunView(directory).load(self._copies.of(directory).pieces()))
+            view = await asyncio.to_thread(self._read, run_id)
         finally:
             del self._loading[run_id]
         if run_id not in self._ids:
             raise RunNotFound(run_id)
-        if view.ended and not view.supervised and not self._adoption.incomplete(view):
+        if self._is_over(view):
             self._keep_ended(view)
             self._tell(run_id, frozenset({"loaded"}))
         else:
@@ -288,23 +368,53 @@ class Store:
             self._tell(run_id, frozenset({"loaded", "status"}))
         return view
 
+    def _is_over(self, view: RunView) -> bool:
+        return view.ended and not view.supervised and not self._adoption.incomplete(view)
+
     def _keep_ended(self, view: RunView) -> None:
         self._live.pop(view.run_id, None)
         self._ended[view.run_id] = view
         self._copies.consider(view.directory)
-        self._summaries[view.run_id] = summarize(view)
-        if view.current.exited is not None and not view.trainer.behind and not view.supervisor.behind:
-            # Only the last word is kept: a view that is behind its files would be taken for one that is not.
-            self._shelf.put(view.directory, self._summaries[view.run_id])
+        self._shelf.put(view)
         while len(self._ended) > ENDED_IN_MEMORY:
             self._ended.popitem(last=False)
+
+    def _look_at_all(self, names: list[str]) -> tuple[list[str], list[str]]:
+        """The runs that have to be read, and those of them that may live."""
+        self.trash.sweep()
+        unread = [name for name in self._shelf.open(names) if self.home.run(name).run_json.exists()]
+        return unread, [run_id for run_id in unread if _may_live(self.home.run(run_id))]
+
+    async def _read_all(self, unread: list[str]) -> None:
+        """Read ended runs for their rows, newest first; none of them stays in memory."""
+        for run_id in unread:
+            if run_id in self._live or run_id in self._loading or run_id not in self._ids:
+                continue
+            try:
+                view = await asyncio.to_thread(self._read, run_id)
+            except InvalidRun:
+                self._forget(run_id)
+                continue
+            except Exception:  # noqa: BLE001
+                # An edge: one run that cannot be read must not keep the others from being listed.
+                _log.exception("%s could not be read", run_id)
+                continue
+            if run_id in self._live or run_id in self._loading or run_id not in self._ids:
+                continue
+            if self._is_over(view):
+                self._shelf.put(view)
+            else:
+                self._load(run_id)
+
+    def _read(self, run_id: str) -> RunView:
+        directory = self.home.run(run_id)
+        return RunView(directory).load(self._copies.of(directory).pieces())
 
     def _forget(self, run_id: str) -> None:
         self._live.pop(run_id, None)
         self._ended.pop(run_id, None)
-        self._summaries.pop(run_id, None)
+        self._shelf.take(run_id)
         self._dirty.pop(run_id, None)
-        self._parents.pop(run_id, None)
         if run_id in self._ids:
             self._ids.discard(run_id)
             self._shelf.drop(run_id)
@@ -338,7 +448,7 @@ class Store:
             changed.add("status")
         if "more" in changed:
             self._mark(view.run_id, "")
-        if view.ended and not view.supervised and not self._adoption.incomplete(view):
+        if self._is_over(view):
             self._keep_ended(view)
             changed.add("status")
         else:
@@ -346,27 +456,27 @@ class Store:
         self._tell(view.run_id, frozenset(changed))
 
     def _named(self, name: str) -> list[str]:
-        """The runs that carry this name."""
-        found = []
-        for run_id in self._ids:
-            view = self.loaded(run_id)
-            run = view.run if view is not None else safe_read_json(self.home.run(run_id).run_json) or {}
-            if name and run.get("name") == name:
-                found.append(run_id)
-        return sorted(found)
+        """The runs that carry this name; where none does, those that were started with it."""
+        now: list[str] = []
+        began: list[str] = []
+        for run_id in self._ids if name else ():
+            row, view = self._shelf.rows.get(run_id), self._live.get(run_id)
+            run = view.run if view is not None else {}
+            if row is None and view is None:
+                run = safe_read_json(self.home.run(run_id).run_json) or {}
+            first = row.first_name if row is not None else run.get("name")
+            shown = (
+                row.name if row is not None else (view.annotations.get("name") if view is not None else None) or first
+            )
+            now += [run_id] if name == shown else []
+            began += [run_id] if name == first else []
+        return sorted(now or began)
 
 
 def _seen_to(task: asyncio.Task[RunView]) -> None:
     """A load that nobody waits for must not complain at exit; its error is logged here."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.warning("a run could not be loaded: %s", error)
-
-
-def _parent(directory: RunDir) -> str | None:
-    """The run that this one was forked from; run.json never changes."""
-    parent = (safe_read_json(directory.run_json) or {}).get("parent")
-    found = parent.get("run_id") if isinstance(parent, dict) else None
-    return found if isinstance(found, str) else None
 
 
 def _may_live(directory: RunDir) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from gladius.store.facts import EVAL_LOSS, LOSS
@@ -15,6 +16,7 @@ from gladius.wire.events import CheckpointEvent
 from gladius.wire.runs import Best, RunSummary
 
 _SPARK_POINTS = 60
+_NOTE_LENGTH = 200
 
 
 def summarize(view: RunView, now: float | None = None) -> RunSummary:
@@ -27,7 +29,7 @@ def summarize(view: RunView, now: float | None = None) -> RunSummary:
     end = finished if finished is not None else (facts.last_time if ended else now)
     return RunSummary.model_construct(
         run_id=view.run_id,
-        name=_text(view.annotations.get("name")) or _text(view.run.get("name")) or view.run_id,
+        **annotated(view.run_id, view.run, view.annotations),
         created_at=_float(view.run.get("created_at")) or 0.0,
         source=_text(view.run.get("source")) or "manual",
         profile_id=reference(view.run.get("profile")),
@@ -60,6 +62,17 @@ def summarize(view: RunView, now: float | None = None) -> RunSummary:
         host=facts.host,
         spark=view.table.spark(LOSS, _SPARK_POINTS),
     )
+
+
+def annotated(run_id: str, run: Mapping[str, Any], annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """What people say of a run: its name, tags and the beginning of its notes. run.json has what it began with."""
+    notes = _text(annotations.get("notes"))
+    tags = annotations.get("tags", run.get("tags"))
+    return {
+        "name": _text(annotations.get("name")) or _text(run.get("name")) or run_id,
+        "tags": [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else [],
+        "note": notes[:_NOTE_LENGTH] if notes else None,
+    }
 
 
 def checkpoint(event: dict[str, Any]) -> CheckpointEvent | None:

@@ -55,6 +55,7 @@ def _supervise(directory: RunDir, home: Home, attempt: int, adopt: bool, answer:
     lock = FileLock(directory.supervisor_lock)
     try:
         lock.acquire()
+        _settle(directory, home, attempt)
         supervisor = Supervisor(directory, home, attempt)
         if adopt:
             supervisor.adopt()
@@ -74,6 +75,16 @@ def _supervise(directory: RunDir, home: Home, attempt: int, adopt: bool, answer:
         supervisor.start(reason="the loss policy goes on from the last good checkpoint")
         supervisor.watch()
     return 0
+
+
+def _settle(directory: RunDir, home: Home, attempt: int) -> None:
+    """What is owed to the past must not keep a training from starting."""
+    from gladius.supervise.closing import close_earlier_attempts
+
+    try:
+        close_earlier_attempts(directory, home, attempt)
+    except Exception:  # noqa: BLE001
+        _log.exception("the record of an earlier attempt could not be completed")
 
 
 def _redirect(log: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
+from gladius.errors import LockHeld
+from gladius.pulse.events import EventReader, EventWriter
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import effective_state
 from gladius.supervise.findings import summarize
 from gladius.supervise.observe import Observed
 from gladius.supervise.record import append_history, history_entry
 from gladius.supervise.report import write_report
-from gladius.supervise.verdict import Verdict
+from gladius.supervise.verdict import Verdict, judge_unobserved
 from pulse_wrapper import read_training_status, write_training_status
 
 _log = logging.getLogger("gladius.supervise")
@@ -29,13 +32,47 @@ def close_attempt(
         # The history is elsewhere and may still have room.
         _log.warning("%s", error)
     report = summarize(directory, attempt, state, read_training_status(directory.status), home.state / "alerts.jsonl")
+    # The report comes last: it is what tells that the record is complete, so nobody who finds it has to look for the rest.
+    kept = state == "released" or _keep_in_history(directory, home, report)
     try:
         write_report(directory, report)
+        if not kept:
+            # People may read it; whoever looks for a complete record sees one that is older than its attempt, and tries again.
+            os.utime(directory.report_json, (0, 0))
     except OSError as error:
         _log.warning("no report: %s", error)
-    if state != "released":
-        status = state if state in ("done", "cancelled") else "error"
+
+
+def close_earlier_attempts(directory: RunDir, home: Home, attempt: int) -> None:
+    """Record the ends of attempts before this one whose supervisors did not live to do so: what ended has its line.
+
+    To be called before anybody writes for this attempt. Status and report stay: they are the newest attempt's.
+    """
+    seen = {event["attempt"] for event in EventReader(directory.supervisor_events) if event.get("event") == "exited"}
+    for number in directory.attempt_numbers():
+        if number >= attempt or number in seen:
+            continue
+        observed = Observed(directory, number)
+        observed.read()
+        verdict = judge_unobserved(observed.state)
+        stream = EventWriter(directory.supervisor_events, number)
+        fields = {"event": "exited", "verdict": verdict.verdict, "evidence": verdict.evidence}
+        stream.write("process", fields, durable=True)
+        stream.close()
+        state = effective_state(number, observed.state, verdict.verdict, alive=False)
+        if state != "released":
+            _keep_in_history(directory, home, summarize(directory, number, state, None))
+
+
+def _keep_in_history(directory: RunDir, home: Home, report: dict[str, Any]) -> bool:
+    """Whether the line of an ended attempt is in the history now."""
+    status = report["state"] if report["state"] in ("done", "cancelled") else "error"
+    try:
         append_history(home.history, history_entry(directory, report, status))
+    except (OSError, LockHeld) as error:
+        _log.warning("not in the history yet: %s", error)
+        return False
+    return True
 
 
 def _write_last_status(

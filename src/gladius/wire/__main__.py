@@ -43,7 +43,7 @@ ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.LatestAnswer, runs.SystemAnswer,
     runs.SearchHit, runs.SearchPage, runs.LogPlace, runs.EventsAnswer, runs.ConfigAnswer, config.ConfigSchema,
     presets.PresetInfo,
-    runs.HistoryEntry, runs.CommandRecord, catalog.ProfileInfo, catalog.ProfileFile,
+    runs.HistoryEntry, runs.TrashedRun, runs.CommandRecord, catalog.ProfileInfo, catalog.ProfileFile,
     catalog.TrashedProfile, catalog.DatasetInfo, catalog.StartAnswer,
     steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
@@ -59,6 +59,7 @@ BODIES: list[type[Wire]] = [
     steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
     steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset, queue.QueueChange,
     knowledge.IndexRequest,
+    runs.RunPatch,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
 

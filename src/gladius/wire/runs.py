@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gladius.wire.base import Number, State, Wire
 from gladius.wire.config import ConfigSnapshot
@@ -91,6 +91,8 @@ class RunSummary(Wire):
         default=None, description="Unix seconds of the last change of the config file"
     )
     host: str | None = None
+    tags: list[str] = Field(default_factory=list)
+    note: str | None = Field(default=None, description="The beginning of its notes; all of them are in the record")
     spark: list[float] = Field(default_factory=list, description="At most 60 training losses, oldest first")
 
 
@@ -177,13 +179,53 @@ class RunRecord(Wire):
     resumable: Resumable
     parent: ParentLink | None = None
     children: list[str] = Field(default_factory=list, description="Runs that were forked from this one")
+    children_in_trash: list[str] = Field(default_factory=list, description="Those of them that were deleted")
+    notes: str = Field(default="", description="What people wrote about it: plain text")
+
+
+class Facets(Wire):
+    """Of all runs: how many have each state, profile, dataset, tag and source."""
+
+    status: dict[str, int] = Field(default_factory=dict)
+    profile: dict[str, int] = Field(default_factory=dict)
+    dataset: dict[str, int] = Field(default_factory=dict)
+    tag: dict[str, int] = Field(default_factory=dict)
+    source: dict[str, int] = Field(default_factory=dict)
 
 
 class RunList(Wire):
-    """A page of runs, newest first; `cursor` asks for the next page."""
+    """A page of runs; `cursor` asks for the next page, `total` counts all that fit."""
 
     runs: list[RunSummary]
     cursor: str | None = None
+    total: int = 0
+    unread: int = Field(default=0, description="Runs that are still being read, so that they may be missing here")
+    facets: Facets | None = Field(default=None, description="Only when asked for")
+
+
+class RunPatch(Wire):
+    """The body of `PATCH /runs/{id}`: what is given is changed. run.json stays as it was."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(default=None, max_length=200, description="Empty: the name it was started with")
+    tags: list[str] | None = Field(default=None, description="In place of those that it has")
+    add_tags: list[str] = Field(default_factory=list)
+    remove_tags: list[str] = Field(default_factory=list)
+    notes: str | None = Field(default=None, max_length=1 << 16)
+    notes_before: str | None = Field(default=None, description="The notes that were edited; 409 when others are there")
+
+
+class TrashedRun(Wire):
+    """A deleted run: `entry` is its name in the trash."""
+
+    entry: str
+    run_id: str
+    name: str
+    created_at: float | None = None
+    deleted_at: float
+    profile_id: str | None = None
+    dataset_id: str | None = None
 
 
 class Column(Wire):

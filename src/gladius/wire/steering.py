@@ -33,6 +33,7 @@ class ParentLink(Wire):
     run_id: str
     checkpoint: str | None = None
     kind: Literal["fork"] = "fork"
+    place: Literal["here", "trash", "gone"] = Field(default="here", description="Where that run is now")
 
 
 class Resumable(Wire):

@@ -576,6 +576,10 @@ export interface ParentLink {
   run_id: string;
   checkpoint: string | null;
   kind: 'fork';
+  /**
+   * Where that run is now
+   */
+  place: 'here' | 'trash' | 'gone';
 }
 /**
  * What a metric came to, over the points that no resume rewound. `lowest` and `highest` are of finite values alone.
@@ -1450,6 +1454,29 @@ export interface EventsMessage {
   }[];
 }
 /**
+ * Of all runs: how many have each state, profile, dataset, tag and source.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Facets".
+ */
+export interface Facets {
+  status: {
+    [k: string]: number;
+  };
+  profile: {
+    [k: string]: number;
+  };
+  dataset: {
+    [k: string]: number;
+  };
+  tag: {
+    [k: string]: number;
+  };
+  source: {
+    [k: string]: number;
+  };
+}
+/**
  * The body of `POST /runs/{id}/fork`.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -2161,7 +2188,7 @@ export interface RevertRequest {
   id?: string | null;
 }
 /**
- * A page of runs, newest first; `cursor` asks for the next page.
+ * A page of runs; `cursor` asks for the next page, `total` counts all that fit.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "RunList".
@@ -2169,6 +2196,15 @@ export interface RevertRequest {
 export interface RunList {
   runs: RunSummary[];
   cursor: string | null;
+  total: number;
+  /**
+   * Runs that are still being read, so that they may be missing here
+   */
+  unread: number;
+  /**
+   * Only when asked for
+   */
+  facets: Facets | null;
 }
 /**
  * One run, as a card or a table row shows it. None is unknown and shown as a dash.
@@ -2248,6 +2284,11 @@ export interface RunSummary {
    */
   config_modified: number | null;
   host: string | null;
+  tags: string[];
+  /**
+   * The beginning of its notes; all of them are in the record
+   */
+  note: string | null;
   /**
    * At most 60 training losses, oldest first
    */
@@ -2263,6 +2304,29 @@ export interface RunMessage {
   type: 'run';
   run_id: string;
   summary: RunSummary;
+}
+/**
+ * The body of `PATCH /runs/{id}`: what is given is changed. run.json stays as it was.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RunPatch".
+ */
+export interface RunPatch {
+  /**
+   * Empty: the name it was started with
+   */
+  name?: string | null;
+  /**
+   * In place of those that it has
+   */
+  tags?: string[] | null;
+  add_tags?: string[];
+  remove_tags?: string[];
+  notes?: string | null;
+  /**
+   * The notes that were edited; 409 when others are there
+   */
+  notes_before?: string | null;
 }
 /**
  * Everything about one run but its bulk data.
@@ -2331,6 +2395,14 @@ export interface RunRecord {
    * Runs that were forked from this one
    */
   children: string[];
+  /**
+   * Those of them that were deleted
+   */
+  children_in_trash: string[];
+  /**
+   * What people wrote about it: plain text
+   */
+  notes: string;
 }
 /**
  * PULSE v1: exactly six fields.
@@ -2683,6 +2755,21 @@ export interface TrashedProfile {
   entry: string;
   id: string;
   deleted_at: number;
+}
+/**
+ * A deleted run: `entry` is its name in the trash.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TrashedRun".
+ */
+export interface TrashedRun {
+  entry: string;
+  run_id: string;
+  name: string;
+  created_at: number | null;
+  deleted_at: number;
+  profile_id: string | null;
+  dataset_id: string | null;
 }
 /**
  * A document that was sent to the server: its folder can be indexed.

@@ -1,4 +1,4 @@
-"""Runs: list, record, start. Upstream: store, launch. Downstream: browser, client."""
+"""Runs: list, record, start, rename, delete. Upstream: store, launch. Downstream: browser, client."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.desk.ability import disabled_commands, pause_modes, splits
-from gladius.errors import FieldErrors, GladiusError
-from gladius.server.answers import answer
+from gladius.errors import FieldErrors
+from gladius.server.answers import JSON, answer
 from gladius.server.caller import caller
 from gladius.server.rooms import Rooms, TheRooms, TheRun
 from gladius.server.start_check import check_start
+from gladius.store.family import family_of
+from gladius.store.pages import page_of
 from gladius.store.record import Steering, record
+from gladius.store.table import Order, Sort, Wanted
 from gladius.store.view import RunView
-from gladius.wire.base import TERMINAL_STATES
 from gladius.wire.catalog import StartAnswer, StartRequest
-from gladius.wire.runs import RunList, RunRecord, RunSummary
+from gladius.wire.runs import RunList, RunPatch, RunRecord, RunSummary, TrashedRun
 
 router = APIRouter(tags=["runs"])
 
@@ -34,26 +36,20 @@ async def list_runs(
         str | None, Query(description="States, separated by commas; `live` and `ended` are groups")
     ] = None,
     profile: str | None = None,
-    tag: str | None = None,
-    q: Annotated[str | None, Query(description="Part of the name, id, profile or dataset")] = None,
+    dataset: str | None = None,
+    tag: Annotated[str | None, Query(description="Tags, separated by commas; a run has to carry all of them")] = None,
+    source: str | None = None,
+    q: Annotated[str | None, Query(description="Words that occur in name, id, profile, dataset, tags or notes")] = None,
+    sort: Annotated[Sort, Query(description="Unknown values come last in either order")] = "created",
+    order: Order = "desc",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(description="The `cursor` of the page before")] = None,
+    offset: Annotated[int, Query(ge=0, description="Leave out so many")] = 0,
+    facets: Annotated[bool, Query(description="Count what can be filtered by, over all runs")] = False,
 ) -> Response:
-    """Summaries, newest first."""
-    states = frozenset(status.split(",")) if status else None
-    found: list[RunSummary] = []
-    for run_id in rooms.store.ids():
-        if cursor is not None and run_id >= cursor:
-            continue
-        if len(found) == limit:
-            return answer(RunList.model_construct(runs=found, cursor=found[-1].run_id))
-        summary = await _summary(rooms, run_id)
-        if summary is None or not _state_fits(summary, states) or (profile and summary.profile_id != profile):
-            continue
-        if (tag and tag not in await _tags(rooms, run_id)) or (q and not _mentions(summary, q.lower())):
-            continue
-        found.append(summary)
-    return answer(RunList.model_construct(runs=found, cursor=None))
+    """Summaries, newest first unless told otherwise."""
+    wanted = Wanted(_words(status), profile or None, dataset or None, source or None, _words(tag), q or "", sort, order)
+    return Response(await page_of(rooms.store, wanted, limit, cursor, offset, facets), media_type=JSON)
 
 
 @router.post("/runs", status_code=201, response_model=StartAnswer, openapi_extra={
@@ -76,13 +72,28 @@ async def get_run(run: TheRun, rooms: TheRooms) -> Response:
     return answer(await record_of(run, rooms))
 
 
+@router.patch("/runs/{run_id}", response_model=RunSummary)
+async def annotate_run(run_id: str, body: RunPatch, rooms: TheRooms) -> Response:
+    """Change its name, tags or notes; 409 when the notes are others than `notes_before`."""
+    return answer(await rooms.store.annotate(rooms.store.resolve(run_id), body))
+
+
+@router.delete("/runs/{run_id}", response_model=TrashedRun)
+async def delete_run(run_id: str, rooms: TheRooms) -> Response:
+    """Put it into the trash, whence it can be restored; 409 while it lives."""
+    exact = rooms.store.resolve(run_id)
+    thrown = await rooms.store.delete(exact)
+    await rooms.boards.end(exact)
+    return answer(thrown)
+
+
 async def record_of(run: RunView, rooms: Rooms) -> RunRecord:
     """The record, with what only the rooms above the store can judge."""
-    children = await rooms.store.children(run.run_id)
+    family = await family_of(rooms.store, run)
     disabled = disabled_commands(run)
     if (reason := rooms.boards.reason()) is not None:
         disabled["tensorboard"] = reason
-    return record(run, Steering(disabled, pause_modes(run), splits(run)), children)
+    return record(run, Steering(disabled, pause_modes(run), splits(run)), family)
 
 
 async def _json_body(request: Request) -> dict[str, Any]:
@@ -100,28 +111,5 @@ async def _json_body(request: Request) -> dict[str, Any]:
     return body
 
 
-async def _summary(rooms: Rooms, run_id: str) -> RunSummary | None:
-    try:
-        return await rooms.store.summary(run_id)
-    except GladiusError:
-        return None
-
-
-async def _tags(rooms: Rooms, run_id: str) -> list[str]:
-    view = await rooms.store.view(run_id)
-    tags = view.annotations.get("tags", view.run.get("tags"))
-    return tags if isinstance(tags, list) else []
-
-
-def _state_fits(summary: RunSummary, states: frozenset[str] | None) -> bool:
-    if states is None or summary.state in states:
-        return True
-    ended = summary.state in TERMINAL_STATES or summary.state == "released"
-    return ("ended" if ended else "live") in states
-
-
-def _mentions(summary: RunSummary, text: str) -> bool:
-    return any(
-        text in (value or "").lower()
-        for value in (summary.name, summary.run_id, summary.profile_id, summary.dataset_id)
-    )
+def _words(text: str | None) -> frozenset[str]:
+    return frozenset(word.strip() for word in (text or "").split(",") if word.strip())

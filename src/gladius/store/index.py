@@ -1,0 +1,167 @@
+"""Summaries of ended runs between servers: `<home>/state/index.sqlite`. Upstream: store. Downstream: table, lists of runs.
+
+Never the truth: an entry counts only while the files that it was made from are the same, and a file that is damaged,
+of another version or gone is made anew. It is read once, when a server starts; from then on only written, but for the
+summaries of the rows that somebody looks at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from gladius import __version__
+from gladius.pulse.rundir import RunDir
+from gladius.store.table import Row
+from gladius.store.watch import on_network
+from gladius.wire.runs import RunSummary
+
+_log = logging.getLogger("gladius.store")
+
+_SHAPE = " ".join([__version__, *sorted(RunSummary.model_fields), *Row.__struct_fields__])
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, signature TEXT, row BLOB, summary TEXT) WITHOUT ROWID"
+)
+_AT_ONCE = 500
+
+
+class Entry(NamedTuple):
+    """What was known of an ended run, and of which files that holds."""
+
+    signature: str
+    row: Row
+
+
+class RunIndex:
+    """One SQLite file. It belongs to the server's event loop, but for `read`, which is called before anybody else asks.
+
+    No method fails: what cannot be kept costs time at the next start, nothing else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+
+    def read(self) -> dict[str, Entry]:
+        """Open the file and return what it holds; {} where it is new, damaged or of another version."""
+        try:
+            return self._read()
+        except (sqlite3.Error, OSError, ValueError) as error:
+            _log.warning("the index of runs is made anew: %s", error)
+            self._begin_anew()
+        return {}
+
+    @property
+    def lost(self) -> bool:
+        """Whether the file has gone from under us, or can no longer be written: what was kept in it has to be put again."""
+        return self._database is None or (not self._in_memory and not self._path.exists())
+
+    def put(self, run_id: str, entry: Entry, summary: str) -> None:
+        """Keep what is known of an ended run; `summary` is it as JSON."""
+        row = msgspec.json.encode(entry.row)
+        self._write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (run_id, entry.signature, row, summary))
+
+    def drop(self, run_id: str) -> None:
+        """Forget a run that is gone."""
+        self._write("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def summaries(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """The summaries of these runs as JSON, as far as they are kept."""
+        found: dict[str, str] = {}
+        with self._guarded() as database:
+            for start in range(0, len(run_ids) if database else 0, _AT_ONCE):
+                some = run_ids[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                assert database is not None
+                found.update(database.execute(f"SELECT run_id, summary FROM runs WHERE run_id IN ({marks})", some))
+        return found
+
+    def renew(self) -> None:
+        """Begin again with an empty file."""
+        self._begin_anew()
+
+    def close(self) -> None:
+        """Write nothing any more."""
+        if self._database is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.close()
+            self._database = None
+
+    @property
+    def _in_memory(self) -> bool:
+        """Where another machine has the file too, SQLite's locks and shared memory cannot be relied on."""
+        return on_network(self._path.parent)
+
+    def _read(self) -> dict[str, Entry]:
+        database = self._connect()
+        known = database.execute("SELECT text FROM shape").fetchone()
+        if known != (_SHAPE,):
+            database.executescript("DELETE FROM shape; DROP TABLE runs;")
+            database.execute(_TABLE)
+            database.execute("INSERT INTO shape VALUES (?)", (_SHAPE,))
+            return {}
+        decode = msgspec.json.Decoder(Row).decode
+        rows = database.execute("SELECT run_id, signature, row FROM runs")
+        return {run_id: Entry(signature, decode(row)) for run_id, signature, row in rows}
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = ":memory:" if self._in_memory else str(self._path)
+        database = self._database = sqlite3.connect(place, isolation_level=None, check_same_thread=False, timeout=1.0)
+        # An entry that a power cut takes is read anew from its run: nothing here waits for the disk.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("CREATE TABLE IF NOT EXISTS shape (text TEXT)")
+        database.execute(_TABLE)
+        if place != ":memory:":
+            self._path.chmod(0o600)
+        return database
+
+    def _begin_anew(self) -> None:
+        self.close()
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._read()
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("there is no index of runs: %s", error)
+            self.close()
+
+    def _write(self, statement: str, values: Iterable[object]) -> None:
+        with self._guarded() as database:
+            if database is not None:
+                database.execute(statement, tuple(values))
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[sqlite3.Connection | None]:
+        """The database; one that turns out to be damaged is closed, which makes it `lost`."""
+        try:
+            yield self._database
+        except sqlite3.Error as error:
+            _log.warning("the index of runs cannot be used: %s", error)
+            self.close()
+
+
+def signature(directory: RunDir) -> str:
+    """Sizes and times of all files that a summary is made from."""
+    root = os.fspath(directory.root)
+    parts = []
+    for name in _MADE_FROM:
+        try:
+            info = os.stat(f"{root}/{name}")  # noqa: PTH116  (a Path for each of 60,000 files takes a second)
+            parts.append(f"{info.st_size}@{info.st_mtime_ns}")
+        except OSError:
+            parts.append("-")
+    return " ".join(parts)
+
+
+_MADE_FROM = (
+    "run.json", "annotations.json", "training_status.json", "events.jsonl", "supervisor.jsonl", "attempts",
+)  # fmt: skip
