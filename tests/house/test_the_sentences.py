@@ -34,7 +34,9 @@ FOR_AUTHORS = frozenset(
     {"ValueError", "TypeError", "RuntimeError", "KeyError", "AssertionError", "NotImplementedError"}
 )
 # Markup, headers and SQL are no sentences.
-NO_SENTENCE = re.compile(r"[<>]|^[a-z-]+-src |^attachment; |^sandbox |max-age|\w\[\w+\] \|")
+NO_SENTENCE = re.compile(
+    r"[<>]|^[a-z-]+-src |^attachment; |^sandbox |max-age|\w\[\w+\] \||^(CREATE|SELECT|INSERT|DELETE|PRAGMA) "
+)
 
 
 def speakers() -> list[Path]:

@@ -186,7 +186,7 @@ def test_an_index_that_is_lost_while_a_server_runs_is_made_anew(
     assert read == []
 
 
-def test_people_rename_tag_and_describe_a_run_and_run_json_stays(zoo: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_people_rename_tag_and_describe_a_run_and_run_json_stays(zoo: Home) -> None:
     run = next(run for run in zoo.all_runs() if run.read_run()["name"] == "Ant")
     before = run.run_json.read_bytes()
 
@@ -194,13 +194,12 @@ def test_people_rename_tag_and_describe_a_run_and_run_json_stays(zoo: Home, monk
         told: list[frozenset[str]] = []
         await listed(store, sort="loss")
         store.listen(lambda run_id, changed: told.append(changed) if run_id == run.run_id else None)
-        read = read_count(monkeypatch)
         patch = RunPatch(name=" Best\nrun ", add_tags=["good", "small"], remove_tags=["fast"], notes="<b>It worked</b>")
         summary = await store.annotate(run.run_id, patch)
         assert (summary.name, summary.tags, summary.note) == ("Best run", ["small", "good"], "<b>It worked</b>")
         assert await names(store, q="worked") == ["Best run"] == await names(store, tags=frozenset({"good"}))
         assert store.resolve("Best run") == store.resolve("Ant") == run.run_id, "its first name leads to it still"
-        assert read == [] and frozenset({"facts"}) in told
+        assert frozenset({"facts"}) in told
         with pytest.raises(NotesChanged):
             await store.annotate(run.run_id, RunPatch(notes="mine", notes_before="what I saw"))
         for wrong in (["a,b"], [""], ["x" * 65], [f"t{i}" for i in range(40)]):

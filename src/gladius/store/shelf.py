@@ -1,7 +1,4 @@
-"""What is known of runs that have ended, without having them in memory: a row each, and their summaries in the index.
-
-Upstream: views that ended. Downstream: store.
-"""
+"""Ended runs without their views: a row of each in memory, its summary in the index. Upstream: view. Downstream: store."""
 
 from __future__ import annotations
 

@@ -194,10 +194,10 @@ class Store:
 
     async def annotate(self, run_id: str, patch: RunPatch) -> RunSummary:
         """Change a run's name, tags or notes; raises RunNotFound, FieldErrors, NotesChanged, OSError."""
-        if run_id not in self._ids:
-            raise RunNotFound(run_id)
+        # In memory, so that who listens to every run can be told at once.
+        directory = (await self.view(run_id)).directory
         async with self._changing:
-            await asyncio.to_thread(annotate, self.home.run(run_id), patch)
+            await asyncio.to_thread(annotate, directory, patch)
         if run_id in self._live:
             self._refresh(self._live[run_id], {"annotations.json"})
         else:

@@ -12,6 +12,7 @@ from gladius.errors import AmbiguousRun, ConfigError, FieldErrors, GladiusError
 from gladius.exchange.comparison import compare, curves_csv, results_csv
 from gladius.server.answers import answer
 from gladius.server.rooms import Rooms, TheRooms
+from gladius.store.family import family_of
 from gladius.store.record import config
 from gladius.store.results import compared
 from gladius.store.view import RunView
@@ -88,7 +89,7 @@ async def _views(rooms: Rooms, wanted: list[str]) -> tuple[list[RunView], list[M
 async def _compared(rooms: Rooms, views: list[RunView], names: list[str]) -> list[ComparedRun]:
     found = []
     for view in views:
-        found.append(compared(view, await rooms.store.children(view.run_id), names))
+        found.append(compared(view, (await family_of(rooms.store, view)).children, names))
         # A million points take milliseconds; sockets are served between one run and the next.
         await asyncio.sleep(0)
     return found
