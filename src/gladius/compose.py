@@ -18,6 +18,7 @@ from gladius.exchange.boards import IDLE_S, TensorBoards
 from gladius.hub.hub import Hub
 from gladius.knowledge.indexer import Indexer
 from gladius.launch.local import LocalLauncher
+from gladius.launch.preflight import Preflight
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.launch.slots import Slots
@@ -44,6 +45,7 @@ def build(
     starter = Starter(home, profiles, datasets, presets, launcher)
     queue = Queue(home, starter, store, Slots.of_this_machine(slots))
     return Rooms(
+        preflight=Preflight(home, starter, datasets, queue),
         home=home,
         store=store,
         alerts=alerts,

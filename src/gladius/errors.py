@@ -31,6 +31,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ ProfileExists              a profile of that id is there already
 ├ ProfileBuiltin             a profile that came with Gladius
 ├ DatasetExists              a dataset's file of that name is there already
+├ DatasetFixed               a dataset that is not the home's own
 ├ DatasetTooLarge            an upload beyond what a server takes
 ├ IndexExists                an index of that name is made of another folder
 ├ IndexBusy                  that folder is being indexed

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
-from gladius.cli.connect import lasting_client
+from gladius.cli.connect import connected, lasting_client
 from gladius.cli.follow import follow, place_of
-from gladius.cli.output import Json, print_json
+from gladius.cli.output import Json, print_json, print_table
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import LockHeld
 from gladius.pulse.rundir import Home
+from gladius.wire.preflight import CheckAnswer
 
 if TYPE_CHECKING:
     from gladius.server.serve import Address
@@ -93,9 +95,13 @@ def train(
     ] = False,
     now: Annotated[bool, typer.Option("--now", help="Start at once, whatever else runs; else it may wait.")] = False,
     priority: Annotated[int, typer.Option(min=-1000, max=1000, help="In the queue the higher one goes first.")] = 0,
+    check: Annotated[bool, typer.Option("--check", help="Only look whether it can start; exit 1 when not.")] = False,
     as_json: Json = False,
 ) -> int:
     """Start a run through the server (starts one if none runs) and print its id."""
+    if check:
+        with connected() as client:
+            return _check(client.check_start(profile, dataset, epochs, pairs(settings), preset), as_json)
     with lasting_client() as client:
         run = client.start(
             profile,
@@ -116,3 +122,16 @@ def train(
                 typer.echo(f"gladius: it {waits}; 'gladius queue' shows it.", err=True)
             return 0
         return 0 if follow(run, client).state == "done" else 1
+
+
+def _check(found: CheckAnswer, as_json: bool) -> int:
+    if as_json:
+        print_json(found)
+    else:
+        colours = {"ok": "green", "warning": "yellow", "error": "red"}
+        rows = [
+            (f"[{colours[one.level]}]{one.level}[/]", one.check, escape(one.message), escape(one.hint))
+            for one in found.findings
+        ]
+        print_table(("", "what", "found", "what to do"), rows, empty="Nothing was looked at.")
+    return 0 if found.possible else 1

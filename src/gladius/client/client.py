@@ -29,6 +29,7 @@ from gladius.wire.knowledge import (
     UploadedDocument,
 )
 from gladius.wire.messages import Topic
+from gladius.wire.preflight import CheckAnswer
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.queue import QueueAnswer
 from gladius.wire.runs import Cursors, RunList, RunSummary
@@ -136,6 +137,21 @@ class Client(History):
             "name": name, "tags": list(tags), "preset_id": preset, "queue": queue, "priority": priority,
         }  # fmt: skip
         return self.run(self._transport.post("/runs", body)["run_id"])
+
+    def check_start(
+        self,
+        profile_id: str,
+        dataset_id: str | None = None,
+        epochs: float | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        preset: str | None = None,
+    ) -> CheckAnswer:
+        """Whether such a run can start, and what would go wrong; nothing is started."""
+        body = {
+            "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
+            "preset_id": preset,
+        }  # fmt: skip
+        return CheckAnswer.model_validate(self._transport.post("/runs/check", body))
 
     def queue(self) -> QueueAnswer:
         """What the machine can hold, what runs, and who waits, the next one first."""

@@ -130,6 +130,16 @@ class Queue:
 
     # Telling
 
+    def place_for(self, resources: Resources, priority: int = 0) -> int:
+        """Where one more run would wait, from 1; 0: it would start at once."""
+        with self._guard:
+            pool = self.slots.pool(resources)
+            before = [one for one in self._ordered() if one.priority >= priority and one.run_id not in self._leaving]
+            same = any(self.slots.pool(one.resources) == pool for one in before)
+            if not same and self.slots.fit(resources, self._claims.values()) is not None:
+                return 0
+            return len(before) + 1
+
     def answer(self) -> QueueAnswer:
         """Everything about the queue, as of now. In the store's loop only."""
         with self._guard:

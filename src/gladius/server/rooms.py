@@ -18,6 +18,7 @@ from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
 from gladius.hub.hub import Hub
 from gladius.knowledge.indexer import Indexer
+from gladius.launch.preflight import Preflight
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.pulse.rundir import Home
@@ -41,6 +42,7 @@ class Rooms:
     indexer: Indexer
     presets: Presets
     queue: Queue
+    preflight: Preflight
     resumer: Resumer
     boards: TensorBoards
 

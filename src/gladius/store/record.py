@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,10 @@ from gladius.wire.steering import ParentLink
 from pulse_wrapper import safe_read_json
 
 T = TypeVar("T", bound=Wire)
+
+_LAST_BYTES = 16_384
+_LAST_LINES = 20
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 
 TOLD = frozenset({"training_arguments", "model_dtype", "adapter", "torch_loop"})
 """Parts of `hello.config` in which a framework says what it trains with; nobody launched it with these words."""
@@ -71,6 +76,7 @@ def record(view: RunView, steering: Steering, family: Family | None = None) -> R
         error_code=None if went_well else error.get("code"),
         retryable=None if went_well else error.get("retryable"),
         traceback=error.get("traceback"),
+        last_words=None if went_well or error.get("traceback") or not view.ended else last_words(view),
         suggestions=suggestions(view, settings, adjustable),
         resumable=resumable(view),
         parent=_parent(view.run.get("parent"), family.parent),
@@ -83,6 +89,19 @@ def record(view: RunView, steering: Steering, family: Family | None = None) -> R
 def _parent(raw: Any, place: Place) -> ParentLink | None:
     link = _parse(ParentLink, raw)
     return None if link is None else link.model_copy(update={"place": place})
+
+
+def last_words(view: RunView) -> str | None:
+    """The last lines of its output, without colours; what a progress bar drew over counts once. None when there are none."""
+    try:
+        with view.directory.console_log.open("rb") as file:
+            file.seek(max(0, view.console_size - _LAST_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    lines = [line.rpartition("\r")[2].rstrip() for line in _COLOURS.sub("", text).replace("\r\n", "\n").split("\n")]
+    kept = [line for line in lines if line][-_LAST_LINES:]
+    return "\n".join(kept) or None
 
 
 def adjustables(view: RunView) -> dict[str, Adjustable]:

@@ -23,6 +23,7 @@ from gladius.wire import (
     exports,
     knowledge,
     messages,
+    preflight,
     presets,
     queue,
     runs,
@@ -48,7 +49,7 @@ ANSWERS: list[type[Wire]] = [
     steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
     datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths,
-    compare.Comparison, queue.QueueAnswer,
+    compare.Comparison, queue.QueueAnswer, preflight.CheckAnswer,
     knowledge.IndexStarted, knowledge.IndexInfo, knowledge.IndexDetail, knowledge.DocumentSearch, knowledge.DocumentFolders,
     knowledge.UploadedDocument,
 ]  # fmt: skip

@@ -175,6 +175,9 @@ class RunRecord(Wire):
     error_code: str | None = None
     retryable: bool | None = Field(default=None, description="Whether the trainer thinks that another try may work")
     traceback: str | None = None
+    last_words: str | None = Field(
+        default=None, description="The last lines that it printed, of a run that failed without a traceback of its own"
+    )
     suggestions: list[Suggestion] = Field(default_factory=list)
     resumable: Resumable
     parent: ParentLink | None = None

@@ -267,6 +267,36 @@ export interface Change {
   effect: string;
 }
 /**
+ * The answer of `POST /runs/check`: in which order things were looked at, and whether the run may start.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CheckAnswer".
+ */
+export interface CheckAnswer {
+  possible: boolean;
+  findings: CheckFinding[];
+  /**
+   * How long looking took
+   */
+  seconds: number;
+}
+/**
+ * One thing that was looked at. An `error` keeps the run from starting; a `warning` is for a person to judge.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "CheckFinding".
+ */
+export interface CheckFinding {
+  check: 'request' | 'model' | 'dataset' | 'trainer' | 'disk' | 'memory' | 'machine';
+  level: 'ok' | 'warning' | 'error';
+  message: string;
+  hint?: string;
+  /**
+   * The field of the request that it is about
+   */
+  field?: string | null;
+}
+/**
  * A checkpoint as it was told, and whether its folder is still there; None where another machine must say.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -2388,6 +2418,10 @@ export interface RunRecord {
    */
   retryable: boolean | null;
   traceback: string | null;
+  /**
+   * The last lines that it printed, of a run that failed without a traceback of its own
+   */
+  last_words: string | null;
   suggestions: Suggestion[];
   resumable: Resumable;
   parent: ParentLink | null;

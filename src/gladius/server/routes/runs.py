@@ -22,11 +22,15 @@ from gladius.store.record import Steering, record
 from gladius.store.table import Order, Sort, Wanted
 from gladius.store.view import RunView
 from gladius.wire.catalog import StartAnswer, StartRequest
+from gladius.wire.preflight import CheckAnswer, CheckFinding
 from gladius.wire.runs import RunList, RunPatch, RunRecord, RunSummary, TrashedRun
 
 router = APIRouter(tags=["runs"])
 
 _MAX_BODY = 1 << 20
+_START_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": StartRequest.model_json_schema()}}}
+}
 
 
 @router.get("/runs", response_model=RunList)
@@ -52,18 +56,33 @@ async def list_runs(
     return Response(await page_of(rooms.store, wanted, limit, cursor, offset, facets), media_type=JSON)
 
 
-@router.post("/runs", status_code=201, response_model=StartAnswer, openapi_extra={
-    "requestBody": {"required": True, "content": {"application/json": {"schema": StartRequest.model_json_schema()}}}
-})  # fmt: skip
+@router.post("/runs", status_code=201, response_model=StartAnswer, openapi_extra=_START_BODY)
 async def start_run(rooms: TheRooms, request: Request) -> Response:
     """Start a run of a profile; 422 names every wrong field."""
     body = await _json_body(request)
     wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets, rooms.presets)
+    if refused := await asyncio.to_thread(rooms.preflight.refuse, wanted):
+        raise FieldErrors(refused)
     directory = await asyncio.to_thread(rooms.queue.submit, wanted, "api", caller(request), wanted.queue)
     rooms.store.adopt(directory.run_id)
     view = await rooms.store.caught_up(directory.run_id)
     location = f"{request.scope.get('root_path', '')}/api/v1/runs/{directory.run_id}"
     return answer(StartAnswer(run_id=directory.run_id, state=view.state), 201, {"location": location})
+
+
+@router.post("/runs/check", response_model=CheckAnswer, openapi_extra=_START_BODY)
+async def check_run(rooms: TheRooms, request: Request) -> Response:
+    """Look whether a run of this body can start, in seconds; nothing is started. 422 only for what is no such body."""
+    body = await _json_body(request)
+    try:
+        wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets, rooms.presets)
+    except FieldErrors as error:
+        found = [
+            CheckFinding(check="request", level="error", message=str(one["message"]), field=str(one["field"]))
+            for one in error.errors
+        ]
+        return answer(CheckAnswer(possible=False, findings=found, seconds=0.0))
+    return answer(await asyncio.to_thread(rooms.preflight.check, wanted))
 
 
 @router.get("/runs/{run_id}", response_model=RunRecord)

@@ -266,6 +266,7 @@ export const steering = {
   'failure.details': 'View details',
   'failure.less': 'Hide details',
   'failure.log': 'Show the place in the log',
+  'failure.last_words': 'The last lines that it printed',
   'failure.no_traceback': 'The trainer left no traceback.',
   'failure.export': 'Export error log',
   'failure.adjust': 'Adjust settings',

@@ -267,6 +267,7 @@ export const steering: Record<keyof typeof english, string> = {
   'failure.details': 'Подробности',
   'failure.less': 'Скрыть подробности',
   'failure.log': 'Показать место в журнале',
+  'failure.last_words': 'Последние напечатанные строки',
   'failure.no_traceback': 'Тренер не оставил трассировки.',
   'failure.export': 'Выгрузить журнал ошибки',
   'failure.adjust': 'Изменить настройки',
