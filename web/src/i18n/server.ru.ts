@@ -924,10 +924,7 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'The disk has {1} free; checkpoints need about {2}.',
     'На диске свободно {1}; контрольным точкам нужно около {2}.',
   ],
-  [
-    'The disk has {1} free, and {2} are needed at least.',
-    'На диске свободно {1}, а нужно хотя бы {2}.',
-  ],
+  ['The disk has {1} free, and {2} are needed at least.', 'На диске свободно {1}, а нужно хотя бы {2}.'],
   [
     'Make room, or keep fewer checkpoints (train.keep_checkpoints).',
     'Освободите место или храните меньше контрольных точек (train.keep_checkpoints).',
