@@ -12,6 +12,8 @@ GladiusError                 code, hint: what happened and what to do next
 │ ├ EnvironmentNotFound
 │ ├ TrashNotFound
 │ ├ IndexNotFound
+│ ├ FlowNotFound
+│ ├ FlowRunNotFound
 │ └ AlertNotFound
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
@@ -50,6 +52,9 @@ GladiusError                 code, hint: what happened and what to do next
 ├ RankFailed                 a process of a job that could not do its part
 ├ RankLost                   a process of a job that is gone
 ├ RanksApart                 processes of a job that are at different steps
+├ FlowRunLives               a flow's run that has not ended yet
+├ FlowRunEnded               a flow's run that has ended, or has nothing left to do
+├ StepFailed                 a flow's step that did not do its work
 ├ SearchInvalid              a pattern that cannot be searched for
 ├ FieldErrors                a request whose fields are wrong
 ├ TensorBoardMissing         a package that is not installed
@@ -532,6 +537,40 @@ class AlertNotFound(NotFound):
     code = "alert_not_found"
     says = "No alert '{}'."
     where = "'gladius alerts' lists them."
+
+
+class FlowNotFound(NotFound):
+    """No flow has that id."""
+
+    code = "flow_not_found"
+    says = "No flow '{}'."
+    where = "'gladius flow ls' lists the flows."
+
+
+class FlowRunNotFound(NotFound):
+    """No run of a flow has that id."""
+
+    code = "flow_run_not_found"
+    says = "No flow run '{}'."
+    where = "'gladius flow runs' lists them."
+
+
+class FlowRunLives(GladiusError):
+    """What was asked needs a flow's run that has ended."""
+
+    code = "flow_run_lives"
+
+
+class FlowRunEnded(GladiusError):
+    """A flow's run has ended, so there is nothing to cancel, or every step was done, so there is nothing to retry."""
+
+    code = "flow_run_ended"
+
+
+class StepFailed(GladiusError):
+    """A step of a flow did not do its work; the sentence is its cause."""
+
+    code = "step_failed"
 
 
 class SearchInvalid(GladiusError):

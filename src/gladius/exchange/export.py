@@ -59,6 +59,12 @@ def check_format(wanted: str) -> ExportFormat:
     raise FieldErrors([{"field": "format", "message": message}])
 
 
+def export_formats() -> tuple[ExportFormat, ...]:
+    """Every format that there is."""
+    known: tuple[ExportFormat, ...] = get_args(ExportFormat)
+    return known
+
+
 def export(directory: RunDir, record: RunRecord, wanted: ExportFormat) -> Export:
     """Prepare an export; nothing is read before its first chunk is asked for."""
     size = size_of(directory.console_log) if wanted == "log" else None

@@ -18,6 +18,7 @@ from gladius.errors import ConfigError, GladiusError, LaunchError
 from gladius.launch.attempt import CONFIG_FILE, Attempt, launch, record, reserved, write_config
 from gladius.launch.base import Launcher
 from gladius.launch.command import check_script, filled
+from gladius.launch.origin import origin
 from gladius.launch.queue_book import Entry
 from gladius.launch.unstarted import close_unstarted, has_begun
 from gladius.pulse.rundir import Home, RunDir
@@ -66,7 +67,7 @@ class Starter:
         run.create(
             {
                 "name": entry.request.name or profile.id, "created_at": entry.asked_at,
-                "source": entry.source, "profile": profile.id, "dataset": order.dataset, "engine": profile.engine,
+                **origin(entry.source), "profile": profile.id, "dataset": order.dataset, "engine": profile.engine,
                 "config_source": CONFIG_FILE, "launcher": self._launcher.name, "parent": None,
                 "resources": profile.resources.model_dump(exclude_none=True), "tags": list(entry.request.tags),
                 "total_epochs": order.epochs, **_command(profile), **_bounds(profile),

@@ -114,6 +114,7 @@ class Home:
         self.datasets = self.root / "datasets"
         self.documents = self.root / "documents"
         self.flows = self.root / "flows"
+        self.exports = self.root / "exports"
         self.trash = self.root / "trash"
         self.trashed_runs = self.trash / "runs"
         self.state = self.root / "state"
@@ -122,6 +123,8 @@ class Home:
         self.run_index = self.state / "index.sqlite"
         self.logs = self.root / "logs"
         self.supervisor_logs = self.logs / "supervisors"
+        self.flow_logs = self.logs / "flows"
+        self.flow_work = self.state / "flows"
         self.server_log = self.logs / "server.log"
         self.history = self.logs / "training" / "training_runs.jsonl"
         self.server_json = self.root / "server.json"
@@ -135,10 +138,12 @@ class Home:
             self.profiles,
             self.presets,
             self.datasets,
+            self.flows,
             self.state,
             self.queue,
             self.logs,
             self.supervisor_logs,
+            self.flow_logs,
             self.history.parent,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,74 @@
+"""The log of one run of a flow: one JSON object a line, on the disk before what it tells is done. Upstream: runner. Downstream: record."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class FlowLog:
+    """Appended by the server alone, which holds the home's lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, type_: str, **fields: Any) -> Event:
+        """Write one event and have it on the disk when this returns. Raises OSError."""
+        event = {"type": type_, "time": round(time.time(), 3), **fields}
+        line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = not self.path.exists()
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            end = os.lseek(descriptor, 0, os.SEEK_END)
+            # A power cut may have left half a line; it is ended, so that ours begins a new one.
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":
+                line = b"\n" + line
+            while line:
+                line = line[os.write(descriptor, line) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if new:
+            _sync_folder(self.path.parent)
+        return event
+
+    def read(self) -> Iterator[Event]:
+        """Every event, oldest first; what is no whole event is left out."""
+        for line in self.path.read_bytes().split(b"\n"):
+            event = _event(line)
+            if event is not None:
+                yield event
+
+    def unfinished(self) -> bool:
+        """Whether there is something left to do, by the last event; read from the end alone."""
+        with self.path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 65_536))
+            lines = file.read().split(b"\n")
+        events = [event for event in map(_event, lines) if event is not None]
+        return bool(events) and events[-1]["type"] != "ended"
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line) if line.strip() else None
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
