@@ -15,6 +15,8 @@ from gladius.catalog.profile_shelf import ProfileShelf
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import IDLE_S, TensorBoards
+from gladius.flows.runner import Runner
+from gladius.flows.shelf import Flows
 from gladius.hub.hub import Hub
 from gladius.knowledge.indexer import Indexer
 from gladius.launch.local import LocalLauncher
@@ -24,6 +26,7 @@ from gladius.launch.resume import Resumer
 from gladius.launch.slots import Slots
 from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
+from gladius.server.flow_services import FlowRooms, FlowServices
 from gladius.server.rooms import Rooms
 from gladius.server.serve import DEFAULT_PORT, Address, serve
 from gladius.store.store import Store
@@ -44,22 +47,27 @@ def build(
     datasets = Datasets(home.state, Roots.of(home.datasets, datasets_in))
     starter = Starter(home, profiles, datasets, presets, launcher)
     queue = Queue(home, starter, store, Slots.of_this_machine(slots))
+    desk = Desk(store, queue.withdraw)
+    indexer = Indexer(home, datasets)
+    flow_rooms = FlowRooms(home, store, desk, profiles, datasets, presets, queue, indexer)
     return Rooms(
         preflight=Preflight(home, starter, datasets, queue),
         home=home,
         store=store,
         alerts=alerts,
         hub=Hub(store, alerts),
-        desk=Desk(store, queue.withdraw),
+        desk=desk,
         profiles=profiles,
         shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,
         dataset_shelf=DatasetShelf(datasets, home.trash / "datasets"),
-        indexer=Indexer(home, datasets),
+        indexer=indexer,
         presets=presets,
         queue=queue,
         resumer=Resumer(home, profiles, launcher),
         boards=TensorBoards(home, tensorboard_idle_s),
+        flow_rooms=flow_rooms,
+        flows=Runner(home, Flows(home.flows), FlowServices(flow_rooms)),
     )
 
 

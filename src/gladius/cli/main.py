@@ -21,6 +21,7 @@ from gladius.cli import (
     doctor,
     env,
     exports,
+    flow,
     index,
     look,
     presets,
@@ -43,13 +44,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, demo, run, watch, look, annotate, compare, exports, steer, attempts, alerts, doctor):
+for room in (serve, demo, run, watch, look, annotate, compare, exports, flow, steer, attempts, alerts, doctor):
     room.add_to(app)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(datasets.datasets, name="dataset")
 app.add_typer(index.app, name="index")
 app.add_typer(presets.app, name="preset")
 app.add_typer(queue.app, name="queue")
+app.add_typer(flow.app, name="flow")
 app.add_typer(env.app, name="env")
 app.add_typer(pulse.app, name="pulse")
 

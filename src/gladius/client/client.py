@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gladius.client.download import save
+from gladius.client.flows import FlowCalls
 from gladius.client.history import History
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
@@ -40,7 +41,7 @@ _PAGE = 200
 _ALL_TOPICS: tuple[Topic, ...] = ("status", "metrics", "events", "console", "system", "runs", "alerts")
 
 
-class Client(History):
+class Client(History, FlowCalls):
     """A console server, found by itself on the same machine.
 
     Args:

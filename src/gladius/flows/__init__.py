@@ -1,1 +1,1 @@
-"""Flows: training and what belongs to it, step by step and unattended. Upstream: flow files, server. Downstream: launch, store, exchange."""
+"""Flows: training and what belongs to it, step by step and unattended. Upstream: flow files, server. Downstream: exchange, pulse."""

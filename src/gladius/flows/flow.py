@@ -72,6 +72,8 @@ class _Reader:
         self._path = path
         self._places = places
         self._problems: list[FlowProblem] = []
+        self._before: dict[str, str | None] = {}
+        """The steps that were read already, and their commands; None is one that nobody knows."""
 
     def say(self, place: Place, problem: str, mend: str) -> None:
         self._problems.append(_problem(self._path, self._places.line(place), problem, mend, _dotted(place)))
@@ -88,9 +90,10 @@ class _Reader:
             id_ = sayable(self._path.stem)
         args = self._args(data.get("args"))
         steps = self._steps(data, {arg.name for arg in args})
+        name, description = self._text((), data, "name") or id_, self._text((), data, "description")
         found = sorted(self._problems, key=lambda one: one.line or 0)
         return Flow(
-            id=id_, name=self._text((), data, "name") or id_, description=self._text((), data, "description"), args=args,
+            id=id_, name=name, description=description, args=args,
             steps=steps, builtin=builtin, file=None if builtin else sayable(str(self._path)),
             problem=found[0].message if found else None, problems=found,
         )  # fmt: skip
@@ -140,12 +143,12 @@ class _Reader:
             raw = raw[:MOST_STEPS]
         steps: list[FlowStep] = []
         for index, one in enumerate(raw):
-            step = self._step(("steps", index), one, steps, args)
+            step = self._step(("steps", index), one, args)
             if step is not None:
                 steps.append(step)
         return steps
 
-    def _step(self, place: Place, raw: Any, before: list[FlowStep], args: set[str]) -> FlowStep | None:
+    def _step(self, place: Place, raw: Any, args: set[str]) -> FlowStep | None:
         if not isinstance(raw, dict):
             self.say(place, "a step must be an object", 'Write it as {"id": "check", "cmd": "STATUS"}.')
             return None
@@ -154,8 +157,8 @@ class _Reader:
         if not _good_id(id_):
             problem = f"{id_!r:.80} is no id of a step" if "id" in raw else "a step has no 'id'"
             self.say((*place, "id"), problem, _ID_MEND)
-            id_ = f"step-{len(before) + 1}"
-        elif any(step.id == id_ for step in before):
+            id_ = f"step-{len(self._before) + 1}"
+        elif id_ in self._before:
             self.say((*place, "id"), f"two steps are called '{id_}'", "Give each its own id.")
         on_failure, retry = self._on_failure(place, raw)
         given = raw.get("args", {})
@@ -167,11 +170,13 @@ class _Reader:
         if not isinstance(cmd, str) or cmd not in COMMANDS:
             problem = f"{cmd!r:.80} is no command" if "cmd" in raw else "a step has no 'cmd'"
             self.say((*place, "cmd"), problem, guess(cmd, COMMANDS))
+            self._before[id_] = None
             return None
         for one in mistakes(cmd, given):
             self.say((*place, "args", one.key) if one.key is not None else (*place, "args"), one.problem, one.mend)
         for where, reference in references(given):
-            self._reference((*place, "args", *where), reference, before, args)
+            self._reference((*place, "args", *where), reference, args)
+        self._before[id_] = cmd
         return FlowStep.model_validate(
             {"id": id_, "cmd": cmd, "args": given, "on_failure": on_failure, "retry": retry}
         )  # fmt: skip
@@ -201,19 +206,19 @@ class _Reader:
             delay = 10.0
         return FlowRetry(times=times, delay_s=float(delay))
 
-    def _reference(self, place: Place, one: Reference, before: list[FlowStep], args: set[str]) -> None:
+    def _reference(self, place: Place, one: Reference, args: set[str]) -> None:
         if one.arg is not None:
             if one.arg not in args:
                 known = guess(one.arg, sorted(args)) if args else "Add it to 'args' of the flow."
                 self.say(place, f"${{{one.text}}}: this flow has no argument '{one.arg}'", known)
         elif one.step is not None:
-            step = next((step for step in before if step.id == one.step), None)
-            if step is None:
-                mend = guess(one.step, [step.id for step in before]) if before else "The first step has none before it."
+            cmd = self._before.get(one.step)
+            if one.step not in self._before:
+                mend = guess(one.step, self._before) if self._before else "The first step has none before it."
                 self.say(place, f"${{{one.text}}}: no step before this one is called '{one.step}'", mend)
-            elif one.result not in COMMANDS[step.cmd].results:
-                known = guess(one.result, COMMANDS[step.cmd].results)
-                self.say(place, f"${{{one.text}}}: {step.cmd} gives no '{one.result}'", known)
+            elif cmd is not None and one.result not in COMMANDS[cmd].results:
+                known = guess(one.result, COMMANDS[cmd].results)
+                self.say(place, f"${{{one.text}}}: {cmd} gives no '{one.result}'", known)
         else:
             mend = "Write ${args.NAME} or ${steps.ID.RESULT}, and $${ for a plain ${."
             self.say(place, f"${{{one.text}}} names nothing", mend)

@@ -16,7 +16,7 @@ from gladius.flows.services import Services, Token
 class Job:
     """What a step is asked, with its references filled in, and what it may use.
 
-    `result` holds what this try has told already: after a server's death the step goes on from there.
+    `again`: a server that is gone has begun this try; `result` holds what it had told, and the step goes on from there.
     `cancelled` is set when somebody wants the flow's run to end; the step then ends its work and raises or returns.
     """
 
@@ -28,6 +28,7 @@ class Job:
     asked_by: str | None
     tell: Callable[..., Awaitable[None]]
     result: dict[str, Any] = field(default_factory=dict)
+    again: bool = False
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -40,5 +41,5 @@ class Job:
         if self.cancelled.is_set():
             await asyncio.sleep(seconds)
             return
-        with contextlib.suppress(asyncio.TimeoutError):
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.cancelled.wait(), seconds)

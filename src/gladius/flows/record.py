@@ -1,7 +1,7 @@
 """What a flow's log says of its run. Upstream: log. Downstream: runner, history.
 
-Events: `begun` (the flow as it was, its args), `step_begun`, `step_told` (results as they come), `step_ended`, `cancel_asked`, `retry_asked`,
-`ended`.
+Events: `begun` (the flow as it was, its args), `step_begun`, `step_told` (results as they come), `step_ended`,
+`cancel_asked`, `retry_asked`, `ended`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Record:
         self.state: FlowState = "running"
         self.cancelling: str | None = None
         self.trouble: str | None = None
-        self.steps = {step.id: FlowStepRun(id=step.id, cmd=step.cmd, on_failure=step.on_failure) for step in self.flow.steps}
+        self.steps = {
+            step.id: FlowStepRun(id=step.id, cmd=step.cmd, on_failure=step.on_failure) for step in self.flow.steps
+        }
         self.used: dict[str, int] = {}
         """Step -> tries since the last retry that a person asked for; the number of a try counts on."""
 

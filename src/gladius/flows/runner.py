@@ -1,4 +1,4 @@
-"""Carry out runs of flows, step by step, for as long as the server lives; go on with them when the next one starts. Upstream: server. Downstream: steps, log.
+"""Carry out runs of flows, step by step, while a server lives. Upstream: server. Downstream: steps, log.
 
 The log is the truth: every event is on the disk before what it tells is done, and what a server that was killed left open
 is read from there. Ending the server ends nothing: programs and trainings go on, and the next server waits for them.
@@ -123,7 +123,10 @@ class Runner:
         return live.record.wire()
 
     async def retry(self, flow_run_id: str, by: str) -> FlowRun:
-        """Go on from the first step that was not done, with the results of those before. Raises FlowRunNotFound, FlowRunLives, FlowRunEnded."""
+        """Go on from the first step that was not done, with the results of those before.
+
+        Raises FlowRunNotFound, FlowRunLives, FlowRunEnded.
+        """
         record = await self._record(flow_run_id)
         if record.id in self._live:
             raise FlowRunLives("The flow's run has not ended yet.", "Wait for its end, or cancel it first.")
@@ -162,7 +165,10 @@ class Runner:
         """Every argument with its value; raises FieldErrors that name each wrong one."""
         known = {arg.name: arg for arg in flow.args}
         errors = [
-            {"field": f"args.{name}", "message": f"The flow has no argument '{name}': it takes {', '.join(known) or 'none'}."}
+            {
+                "field": f"args.{name}",
+                "message": f"The flow has no argument '{name}': it takes {', '.join(known) or 'none'}.",
+            }
             for name in given
             if name not in known
         ]
@@ -189,7 +195,7 @@ class Runner:
         try:
             state = await self._steps(live)
             await live.tell("ended", state=state)
-        except Exception:  # the edge of a background task: nobody else would ever hear of it
+        except Exception:  # noqa: BLE001 - the edge of a background task: nobody else would ever hear of it
             _log.exception("the flow's run %s broke off", record.id)
             await live.tell("ended", state="failed")
         self._live.pop(record.id, None)
@@ -216,17 +222,18 @@ class Runner:
             if live.cancelled.is_set():
                 await live.tell("step_ended", step=step.id, state="cancelled")
                 return
-        if record.steps[step.id].state != "running":
+        again = record.steps[step.id].state == "running"
+        if not again:
             await live.tell("step_begun", step=step.id)
         now = record.steps[step.id]
         try:
-            result = await self._do(live, step, now)
-        except Exception as error:  # whatever a step meets is its failure, and the next step's affair
+            result = await self._do(live, step, now, again)
+        except Exception as error:  # noqa: BLE001 - whatever a step meets is its failure, and the next step's affair
             await self._failed(live, step, error)
         else:
             await live.tell("step_ended", step=step.id, state="done", result=_plain(result))
 
-    async def _do(self, live: _Live, step: FlowStep, now: FlowStepRun) -> dict[str, Any]:
+    async def _do(self, live: _Live, step: FlowStep, now: FlowStepRun, again: bool) -> dict[str, Any]:
         record = live.record
         args = resolve(step.args, record.args, record.results)
         wrong = next(mistakes(step.cmd, args), None)
@@ -239,7 +246,7 @@ class Runner:
         job = Job(
             token=Token(record.id, step.id, now.tries), args=args, services=self._services,
             folder=self._home.flow_work / record.id, home=self._home.root, asked_by=record.asked_by, tell=tell,
-            result=dict(now.result), cancelled=live.cancelled,
+            result=dict(now.result), again=again, cancelled=live.cancelled,
         )  # fmt: skip
         return await STEPS[step.cmd](job)
 
@@ -266,7 +273,7 @@ async def _wait(live: _Live, now: FlowStepRun) -> None:
     if seconds > 0:
         try:
             await asyncio.wait_for(live.cancelled.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
 
@@ -296,7 +303,10 @@ def _problem_of(arg: FlowArg, value: Any) -> str | None:
 
 def _plain(result: dict[str, Any]) -> dict[str, Any]:
     """Results as JSON takes them: a number that is none becomes a word, as everywhere in PULSE."""
-    return {key: _word(value) if isinstance(value, float) and not math.isfinite(value) else value for key, value in result.items()}
+    return {
+        key: _word(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in result.items()
+    }
 
 
 def _word(value: float) -> str:

@@ -76,7 +76,9 @@ def _value(reference: Reference, args: dict[str, Any], results: Callable[[str], 
         found = results(reference.step)
         if reference.result in found:
             return found[reference.result]
-    raise StepFailed(f"Nothing stands behind ${{{reference.text}}}: that step gave no such result.", "Look at that step.")
+    raise StepFailed(
+        f"Nothing stands behind ${{{reference.text}}}: that step gave no such result.", "Look at that step."
+    )
 
 
 def _as_text(value: Any) -> str:

@@ -1,6 +1,6 @@
-"""Beside one program that a COMMAND step runs: starts it, ends it in time, keeps its exit code. Upstream: steps.command.
+"""Beside one program of a COMMAND step: starts it, ends it in time, keeps its exit code. Upstream: steps.command. Downstream: papers.
 
-`python -m gladius.flows.warden FOLDER NAME`. Downstream: the papers that the step reads. It is in a session of its own, so
+`python -m gladius.flows.warden FOLDER NAME`. It is in a session of its own, so
 that a server's death touches neither it nor the program, and it runs a try once: whoever comes second finds `begun` there.
 """
 

@@ -42,6 +42,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
         rooms.alerts.open()
         await rooms.store.open()
         await rooms.queue.open()
+        await rooms.flows.open()
         catching_up = asyncio.create_task(rooms.alerts.catch_up())
         try:
             yield
@@ -72,6 +73,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
 
 async def _close(rooms: Rooms) -> None:
     """Close every room, whatever becomes of another: nothing may keep a server that is told to end."""
+    await rooms.flows.close()
     parts = {"TensorBoard": rooms.boards.close(), "the store": rooms.store.close()}
     ends = (asyncio.wait_for(part, END_S) for part in parts.values())
     for name, answer in zip(parts, await asyncio.gather(*ends, return_exceptions=True), strict=True):

@@ -16,12 +16,14 @@ from gladius.catalog.profile_shelf import ProfileShelf
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
+from gladius.flows.runner import Runner
 from gladius.hub.hub import Hub
 from gladius.knowledge.indexer import Indexer
 from gladius.launch.preflight import Preflight
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.pulse.rundir import Home
+from gladius.server.flow_services import FlowRooms
 from gladius.store.store import Store
 from gladius.store.view import RunView
 
@@ -45,6 +47,8 @@ class Rooms:
     preflight: Preflight
     resumer: Resumer
     boards: TensorBoards
+    flow_rooms: FlowRooms
+    flows: Runner
 
 
 def rooms_of(connection: HTTPConnection) -> Rooms:

@@ -21,6 +21,7 @@ from gladius.wire import (
     datasets,
     events,
     exports,
+    flows,
     knowledge,
     messages,
     preflight,
@@ -52,6 +53,7 @@ ANSWERS: list[type[Wire]] = [
     compare.Comparison, queue.QueueAnswer, preflight.CheckAnswer,
     knowledge.IndexStarted, knowledge.IndexInfo, knowledge.IndexDetail, knowledge.DocumentSearch, knowledge.DocumentFolders,
     knowledge.UploadedDocument,
+    flows.FlowInfo, flows.FlowRun, flows.StepOutput, flows.TextCommandAnswer,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
@@ -61,6 +63,7 @@ BODIES: list[type[Wire]] = [
     steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset, queue.QueueChange,
     knowledge.IndexRequest,
     runs.RunPatch,
+    flows.FlowStart, flows.FlowDraft, flows.TextCommand,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
 

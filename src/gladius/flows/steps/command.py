@@ -117,9 +117,11 @@ async def _judge(job: Job, papers: Papers, end: dict[str, Any]) -> dict[str, Any
         raise StepFailed(f"'{program}' took longer than {job.args['timeout_s']:g} s and was ended.", hint)
     if end.get("stopped"):
         raise StepFailed(f"'{program}' was ended.", hint)
-    how = f"ended by {end['signal']}" if end.get("signal") else f"ended with exit code {end.get('code')}"
     words = _last_words(papers.output)
-    raise StepFailed(f"'{program}' {how}{': ' + words if words else ''}.", hint)
+    said = f": {words}" if words else ""
+    if end.get("signal"):
+        raise StepFailed(f"'{program}' was ended by {end['signal']}{said}.", hint)
+    raise StepFailed(f"'{program}' ended with exit code {end.get('code')}{said}.", hint)
 
 
 def _last_words(output: Path) -> str:

@@ -25,14 +25,24 @@ _ENDS = {
 
 async def run(job: Job) -> dict[str, Any]:
     """Wait for the end of the run that this try asked for; raises StepFailed with the run's own cause."""
-    run_id = job.result.get("training_id") or await job.services.submitted(job.token) or await _submit(job)
+    run_id = job.result.get("training_id")
+    if run_id is None and job.again:
+        run_id = await job.services.submitted(job.token)
+    if run_id is None:
+        run_id = await _submit(job)
     if job.result.get("training_id") is None:
         await job.tell(training_id=run_id)
     while (end := await job.services.training_end(run_id)) is None:
         if job.cancelled.is_set():
             await job.services.stop_training(run_id, job.by)
         await job.nap(_LOOK_S)
-    result = {"training_id": run_id, "state": end.state, "loss": end.loss, "eval_loss": end.eval_loss, "checkpoint": end.checkpoint}
+    result = {
+        "training_id": run_id,
+        "state": end.state,
+        "loss": end.loss,
+        "eval_loss": end.eval_loss,
+        "checkpoint": end.checkpoint,
+    }
     if end.state != "done":
         await job.tell(**result)
         raise StepFailed(*_failure(run_id, end))
@@ -60,5 +70,3 @@ def _failure(run_id: str, end: TrainingEnd) -> tuple[str, str]:
     how = _ENDS.get(end.state, "ended with an error")
     cause = f": {end.cause.rstrip('.')}" if end.cause else ""
     return f"The training {how}{cause}.", f"'gladius show {run_id}' tells more."
-
-

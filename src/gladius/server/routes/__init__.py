@@ -15,6 +15,7 @@ from gladius.server.routes import (
     datasets,
     events,
     exports,
+    flows,
     health,
     history,
     knowledge,
@@ -29,6 +30,7 @@ from gladius.server.routes import (
     settings,
     status,
     system,
+    text_commands,
 )
 
 ROUTERS: list[APIRouter] = [
@@ -56,4 +58,6 @@ ROUTERS: list[APIRouter] = [
     knowledge.router,
     alerts.router,
     settings.router,
+    flows.router,
+    text_commands.router,
 ]
