@@ -153,7 +153,7 @@ class _Reader:
             self.say(place, "a step must be an object", 'Write it as {"id": "check", "cmd": "STATUS"}.')
             return None
         self._unknown(place, raw, _STEP_KEYS)
-        id_ = raw.get("id")
+        id_: Any = raw.get("id")
         if not _good_id(id_):
             problem = f"{id_!r:.80} is no id of a step" if "id" in raw else "a step has no 'id'"
             self.say((*place, "id"), problem, _ID_MEND)
