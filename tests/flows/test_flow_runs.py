@@ -40,6 +40,24 @@ def test_train_default_trains_checks_and_is_on_record_both_ways(flows: FlowHouse
     assert ended.steps[1].result["training_id"] in flows.runs()
 
 
+def test_index_and_train_makes_a_dataset_of_documents_and_trains_on_it(flows: FlowHouse) -> None:
+    folder = flows.home.documents / "manuals"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("A lathe turns wood. " * 20)
+    (folder / "b.md").write_text("# Saws\n\n" + "A saw cuts wood. " * 20)
+    flow_run = flows.run("index_and_train", path=str(folder), profile="quick", epochs=1)
+    assert flows.states(flow_run) == ["done"] * 5, flows.look(flow_run)
+    made = flows.step(flow_run, "index")["result"]
+    assert made["documents"] == 2
+    assert flows.step(flow_run, "check")["result"]["records"] == made["records"] > 0
+    run = flows.server.get(f"/runs/{flows.step(flow_run, 'train')['result']['training_id']}")["run"]
+    assert run["dataset"] == made["dataset_id"]
+    again = flows.post("/commands", command_text=f'INDEX KNOWLEDGE\nPATH="{folder}"')
+    assert again == {"command": "INDEX KNOWLEDGE", "run_id": None, "index_id": made["index_id"], "state": "running"}
+    outside = flows.post("/commands", 422, command_text='INDEX KNOWLEDGE\nPATH="/etc"')
+    assert outside["errors"][0]["message"].startswith("line 2: /etc ")
+
+
 def test_what_cannot_be_begun_says_why(flows: FlowHouse) -> None:
     before = flows.runs()
     assert flows.post("/flows/nothing/runs", 404, args={})["code"] == "flow_not_found"

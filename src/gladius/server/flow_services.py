@@ -16,7 +16,7 @@ from gladius.catalog.datasets import Datasets
 from gladius.catalog.presets import Presets
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
-from gladius.errors import CommandInvalid, ConfigError, GladiusError, NotFound, RunNotLive, StepFailed
+from gladius.errors import CommandInvalid, ConfigError, GladiusError, IndexBusy, NotFound, RunNotLive, StepFailed
 from gladius.exchange.export import check_format, export, file_name
 from gladius.flows.services import Health, Indexing, Token, TrainingEnd
 from gladius.launch.checkpoints import told
@@ -150,7 +150,11 @@ class FlowServices:
 
     async def index(self, path: str, name: str | None) -> str:
         """Begin to index a folder."""
-        return await asyncio.to_thread(self._indexes().start, path, name)
+        try:
+            return await asyncio.to_thread(self._indexes().start, path, name)
+        except IndexBusy as error:
+            # This very folder is being indexed, perhaps by a try whose server died: its end is what is wanted.
+            return error.index_id
 
     async def indexing(self, index_id: str) -> Indexing:
         """How far it is."""

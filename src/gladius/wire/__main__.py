@@ -118,7 +118,20 @@ def _sent_whole() -> list[str]:
     """Models that a server always sends with every field. Events are passed on as their writer wrote them."""
     parts = [
         model
-        for module in (runs, catalog, config, presets, steering, alerts, settings, exports, server, compare, knowledge)
+        for module in (
+            runs,
+            catalog,
+            config,
+            presets,
+            steering,
+            alerts,
+            settings,
+            exports,
+            server,
+            compare,
+            knowledge,
+            flows,
+        )
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, Wire) and model.__module__ == module.__name__
     ]
