@@ -31,7 +31,7 @@ class FlowArg(Wire):
     kind: ArgKind = "text"
     description: str = ""
     required: bool = False
-    default: Any = None
+    default: str | float | None = None
 
 
 class FlowRetry(Wire):

@@ -20,6 +20,7 @@ export const everywhere: readonly Action[] = [
     label: () => t('page.catalog'),
     run: () => router.go({ page: 'catalog', part: 'profiles' }),
   },
+  { id: 'run.command', label: () => t('command.open'), run: () => overlay.open('command') },
   { id: 'page.settings', label: () => t('settings.open'), run: () => overlay.open('settings') },
   { id: 'page.alerts', label: () => t('alerts.title'), run: () => alerts.list(true) },
   ...THEMES.map<Action>(choice => ({

@@ -1,6 +1,6 @@
 /** What lies over any page: the command palette the list of shortcuts, or the settings. Upstream: keys, buttons. Downstream: the overlays. */
 
-export type Over = 'palette' | 'help' | 'settings';
+export type Over = 'palette' | 'help' | 'settings' | 'command';
 
 class Overlay {
   #shown = $state<Over | null>(null);
@@ -9,7 +9,11 @@ class Overlay {
     return this.#shown;
   }
 
-  open(over: Over): void {
+  /** What the text command begins with, where it was typed or pasted elsewhere. */
+  text = '';
+
+  open(over: Over, text = ''): void {
+    this.text = text;
     this.#shown = over;
   }
 

@@ -7,6 +7,7 @@ import { common } from './common';
 import { config } from './config';
 import { console } from './console';
 import { exports } from './exports';
+import { flows } from './flows';
 import { overview } from './overview';
 import { settings } from './settings';
 import { steering } from './steering';
@@ -21,6 +22,7 @@ export const en = {
   ...config,
   ...console,
   ...exports,
+  ...flows,
   ...overview,
   ...settings,
   ...steering,

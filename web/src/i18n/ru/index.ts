@@ -8,6 +8,7 @@ import { common } from './common';
 import { config } from './config';
 import { console } from './console';
 import { exports } from './exports';
+import { flows } from './flows';
 import { overview } from './overview';
 import { settings } from './settings';
 import { steering } from './steering';
@@ -22,6 +23,7 @@ export const ru: Catalogue = {
   ...config,
   ...console,
   ...exports,
+  ...flows,
   ...overview,
   ...settings,
   ...steering,
