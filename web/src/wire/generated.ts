@@ -1507,6 +1507,138 @@ export interface Facets {
   };
 }
 /**
+ * What a run of a flow can be given. One without a default must be given.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowArg".
+ */
+export interface FlowArg {
+  name: string;
+  kind: 'text' | 'number' | 'path' | 'profile' | 'dataset';
+  description: string;
+  required: boolean;
+  default: string | number | null;
+}
+/**
+ * The body of `POST /flows/check`: a text that is not kept, checked as the file of that `id`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowDraft".
+ */
+export interface FlowDraft {
+  text: string;
+  id?: string;
+}
+/**
+ * A flow. `problem` says why it cannot be run now, and how to mend that; `problems` is all there is.
+ *
+ * `file` is its place, none for a built-in one.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowInfo".
+ */
+export interface FlowInfo {
+  id: string;
+  name: string;
+  description: string;
+  args: FlowArg[];
+  steps: FlowStep[];
+  builtin: boolean;
+  file: string | null;
+  problem: string | null;
+  problems: FlowProblem[];
+}
+/**
+ * One step as its file says it; `args` may hold `${args.NAME}` and `${steps.ID.RESULT}`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowStep".
+ */
+export interface FlowStep {
+  id: string;
+  cmd: 'STATUS' | 'INDEX' | 'TRAIN' | 'VALIDATE' | 'EXPORT' | 'COMMAND';
+  args: {
+    [k: string]: unknown;
+  };
+  on_failure: 'abort' | 'continue' | 'retry';
+  retry: FlowRetry | null;
+}
+/**
+ * How often a failed step is tried again, and how long is waited before.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowRetry".
+ */
+export interface FlowRetry {
+  times: number;
+  delay_s: number;
+}
+/**
+ * One thing that is wrong with a flow's file; `message` names file and line, and says how to mend it.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowProblem".
+ */
+export interface FlowProblem {
+  message: string;
+  line: number | null;
+  field: string | null;
+}
+/**
+ * A run of a flow, as its log tells it. `log` is that file; `trouble` is why it cannot be written now.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowRun".
+ */
+export interface FlowRun {
+  flow_run_id: string;
+  flow_id: string;
+  name: string;
+  state: 'running' | 'done' | 'incomplete' | 'failed' | 'cancelled';
+  cancelling: boolean;
+  args: {
+    [k: string]: unknown;
+  };
+  asked_by: string | null;
+  started_at: number;
+  finished_at: number | null;
+  steps: FlowStepRun[];
+  log: string;
+  trouble: string | null;
+}
+/**
+ * A step of a flow's run. `result` is what later steps may use; `cause` and `hint` say why it failed, and what to do.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowStepRun".
+ */
+export interface FlowStepRun {
+  id: string;
+  cmd: 'STATUS' | 'INDEX' | 'TRAIN' | 'VALIDATE' | 'EXPORT' | 'COMMAND';
+  on_failure: 'abort' | 'continue' | 'retry';
+  state: 'waiting' | 'running' | 'retrying' | 'done' | 'failed' | 'cancelled' | 'skipped';
+  tries: number;
+  started_at: number | null;
+  finished_at: number | null;
+  next_try_at: number | null;
+  result: {
+    [k: string]: unknown;
+  };
+  cause: string | null;
+  hint: string | null;
+}
+/**
+ * The body of `POST /flows/{id}/runs`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "FlowStart".
+ */
+export interface FlowStart {
+  args?: {
+    [k: string]: unknown;
+  };
+}
+/**
  * The body of `POST /runs/{id}/fork`.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -2731,6 +2863,16 @@ export interface StartRequest {
   priority?: number;
 }
 /**
+ * The end of what a COMMAND printed; `skipped` bytes before it are left out.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "StepOutput".
+ */
+export interface StepOutput {
+  text: string;
+  skipped: number;
+}
+/**
  * Machine samples, oldest first.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -2751,6 +2893,27 @@ export interface TensorBoardAnswer {
    * Path on this server. It carries a key of its own: TensorBoard's page has no cookie and cannot use this API
    */
   url: string;
+}
+/**
+ * The body of `POST /commands`: `TRAIN AGENT` or `INDEX KNOWLEDGE`, then one `KEY="VALUE"` a line.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TextCommand".
+ */
+export interface TextCommand {
+  command_text: string;
+}
+/**
+ * What a text command began: a training with its `run_id`, or the indexing of a folder with its `index_id`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TextCommandAnswer".
+ */
+export interface TextCommandAnswer {
+  command: 'TRAIN AGENT' | 'INDEX KNOWLEDGE';
+  run_id: string | null;
+  index_id: string | null;
+  state: string;
 }
 /**
  * How long records are in tokens of one tokenizer, rendered and tokenized as the built-in recipe does.
