@@ -34,6 +34,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ ProfileBuiltin             a profile that came with Gladius
 ├ DatasetExists              a dataset's file of that name is there already
 ├ DatasetFixed               a dataset that is not the home's own
+├ DatasetBusy                a dataset that something uses now
 ├ DatasetTooLarge            an upload beyond what a server takes
 ├ IndexExists                an index of that name is made of another folder
 ├ IndexBusy                  that folder is being indexed
