@@ -17,8 +17,11 @@ from gladius.desk.desk import Desk
 from gladius.exchange.boards import IDLE_S, TensorBoards
 from gladius.flows.runner import Runner
 from gladius.flows.shelf import Flows
+from gladius.hub.activities import Activities
 from gladius.hub.hub import Hub
+from gladius.hub.machine import HostMachine
 from gladius.knowledge.indexer import Indexer
+from gladius.launch.attach import Attachments
 from gladius.launch.local import LocalLauncher
 from gladius.launch.preflight import Preflight
 from gladius.launch.queue import Queue
@@ -30,6 +33,7 @@ from gladius.server.flow_services import FlowRooms, FlowServices
 from gladius.server.rooms import Rooms
 from gladius.server.serve import DEFAULT_PORT, Address, serve
 from gladius.store.store import Store
+from gladius.wire.messages import ActivityMessage
 
 
 def build(
@@ -44,12 +48,15 @@ def build(
     alerts = Watch(home, store)
     profiles = Profiles(home.profiles, Environments.of(home))
     presets = Presets(home.presets)
-    datasets = Datasets(home.state, Roots.of(home.datasets, datasets_in))
+    roots = Roots.of(home.datasets, datasets_in)
+    datasets = Datasets(home.state, roots)
     starter = Starter(home, profiles, datasets, presets, launcher)
     queue = Queue(home, starter, store, Slots.of_this_machine(slots))
     desk = Desk(store, queue.withdraw)
     indexer = Indexer(home, datasets)
     flow_rooms = FlowRooms(home, store, desk, profiles, datasets, presets, queue, indexer)
+    hub, activities = Hub(store, alerts), Activities(store, alerts)
+    activities.listen(lambda one: hub.news("activities", ActivityMessage(run_id=one.run_id, activity=one)))
     return Rooms(
         preflight=Preflight(home, starter, datasets, queue),
         home=home,
@@ -57,6 +64,11 @@ def build(
         alerts=alerts,
         hub=Hub(store, alerts),
         desk=desk,
+        desk=Desk(store, queue.withdraw),
+        hub=hub,
+        activities=activities,
+        machine=HostMachine(store),
+        attachments=Attachments(store, [home.root, *roots.folders]),
         profiles=profiles,
         shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,

@@ -166,7 +166,7 @@ def ended_badly(view: RunView, now: float) -> AlertRecord | None:
     It lasts until a new attempt begins; one that is found only after a day is history.
     """
     state, facts = view.state, view.current
-    if state not in ("error", "killed", "out_of_memory", "lost", "unknown"):
+    if state not in ("error", "killed", "out_of_memory", "lost", "unknown") or (view.attached and state == "unknown"):
         return None
     code = "run_lost" if state in ("lost", "unknown") else "run_failed"
     error = facts.error or {}

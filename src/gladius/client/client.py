@@ -30,6 +30,7 @@ from gladius.wire.knowledge import (
     UploadedDocument,
 )
 from gladius.wire.messages import Topic
+from gladius.wire.overview import ActivitiesAnswer, Activity, AttachAnswer, MachineSample
 from gladius.wire.preflight import CheckAnswer
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.queue import QueueAnswer
@@ -190,6 +191,22 @@ class Client(History, FlowCalls):
         params = {"runs": list(runs), "metric": list(metrics), "format": "curves" if curves else "csv"}
         with self._transport.stream("/compare", params) as answer:
             return save(answer, Path(path), force)
+
+    def activities(self, limit: int = 100) -> list[Activity]:
+        """The last things that happened, over all runs, newest first."""
+        return ActivitiesAnswer.model_validate(self._transport.get("/activities", {"limit": limit})).activities
+
+    def machine(self) -> MachineSample:
+        """The server's machine, measured now."""
+        return MachineSample.model_validate(self._transport.get("/machine"))
+
+    def attach(self, path: str | Path, name: str | None = None) -> RunHandle:
+        """Watch a training_status.json on the server's machine as a run; it must lie where the server reads."""
+        return self.run(self._transport.post("/attach", {"path": str(path), "name": name})["run_id"])
+
+    def detach(self, run: str) -> AttachAnswer:
+        """Watch a status file no more."""
+        return AttachAnswer.model_validate(self._transport.request("DELETE", f"/attach/{quote(run, safe='')}").json())
 
     def alerts(self, run: str | None = None, active: bool | None = None, limit: int = 200) -> list[AlertRecord]:
         """Alerts and notices, newest first, of one run or of all; `active` chooses those that last, or that have ended."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gladius.alerts.watch import Watch
+from gladius.hub.frames import frame
 from gladius.hub.subscription import Send, Subscription
 from gladius.store.store import Store
 from gladius.wire.alerts import AlertRecord
+from gladius.wire.base import Wire
 
 MAX_SUBSCRIPTIONS = 1000
 
@@ -40,6 +42,17 @@ class Hub:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+
+    def hears(self, topic: str) -> bool:
+        """Whether any client listens to a topic."""
+        return any(subscription.hears(topic) for subscription in self._subscriptions)
+
+    def news(self, topic: str, message: Wire) -> None:
+        """Tell everybody who listens to a topic that belongs to no run's stream: `activities`, `machine`."""
+        if self.hears(topic):
+            text = frame(message)
+            for subscription in self._subscriptions:
+                subscription.news(topic, text)
 
     def _notice(self, run_id: str, changed: frozenset[str]) -> None:
         for subscription in self._subscriptions:

@@ -21,6 +21,7 @@ Send = Callable[[str], Awaitable[None]]
 _LOOK_S = 1.0
 _EVERY_RUN = "*"
 _MOST_ALERTS = 256
+_MOST_NEWS = 128
 
 
 class Subscription:
@@ -44,6 +45,7 @@ class Subscription:
         self._awaited: set[str] = set()
         self._alerts: deque[AlertRecord] = deque()
         self._alerts_skipped: dict[str, int] = {}
+        self._news: deque[tuple[str, str]] = deque(maxlen=_MOST_NEWS)
         self._wake = asyncio.Event()
 
     async def change(self, wanted: Subscribe) -> list[str]:
@@ -101,6 +103,16 @@ class Subscription:
         self._alerts.append(alert)
         self._wake.set()
 
+    def hears(self, topic: str) -> bool:
+        """Whether this client listens to a topic."""
+        return topic in self._topics
+
+    def news(self, topic: str, text: str) -> None:
+        """Have a frame told that belongs to no run's stream; of many that wait the oldest are left out, for HTTP has all."""
+        if topic in self._topics:
+            self._news.append((topic, text))
+            self._wake.set()
+
     async def run(self) -> None:
         """Tell the client for ever; ends with the error that `send` raises when the client is gone."""
         clock = asyncio.get_running_loop().time
@@ -117,7 +129,7 @@ class Subscription:
                 continue
             wait = min([due - now for due, _ in dues], default=_LOOK_S)
             self._wake.clear()
-            if self._alerts:
+            if self._alerts or self._news:
                 continue
             # Not `wait_for`, which may swallow the cancellation that comes together with a wake-up: the loop would go on.
             with contextlib.suppress(TimeoutError):
@@ -130,6 +142,11 @@ class Subscription:
             await self._send(gap_frame(run_id, {"alerts": count}))
         while self._alerts:
             await self._send(alert_frame(self._alerts.popleft()))
+        while self._news:
+            topic, text = self._news.popleft()
+            # A measurement that waited behind a newer one is worth nothing.
+            if topic != "machine" or all(later != "machine" for later, _ in self._news):
+                await self._send(text)
 
     async def _tell(self, feed: Feed, now: float) -> None:
         try:

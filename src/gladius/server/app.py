@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -18,6 +19,7 @@ from gladius.server.guard import Guard
 from gladius.server.pages import ASSETS, Pages
 from gladius.server.rooms import Rooms
 from gladius.server.routes import ROUTERS
+from gladius.wire.messages import MachineMessage
 
 PREFIX = "/api/v1"
 END_S = 10.0
@@ -44,10 +46,12 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
         await rooms.queue.open()
         await rooms.flows.open()
         catching_up = asyncio.create_task(rooms.alerts.catch_up())
+        tasks = [asyncio.create_task(work) for work in _beside(rooms)]
         try:
             yield
         finally:
-            catching_up.cancel()
+            for task in tasks:
+                task.cancel()
             await rooms.queue.close()
             await _close(rooms)
 
@@ -71,9 +75,19 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     return app
 
 
+def _beside(rooms: Rooms) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside the answers."""
+    machine = rooms.machine.tell_for_ever(
+        lambda: rooms.hub.hears("machine"), lambda sample: rooms.hub.news("machine", MachineMessage(sample=sample))
+    )
+    return [rooms.alerts.catch_up(), rooms.activities.catch_up(), machine]
+
+
 async def _close(rooms: Rooms) -> None:
     """Close every room, whatever becomes of another: nothing may keep a server that is told to end."""
     await rooms.flows.close()
+    rooms.activities.close()
+    await rooms.attachments.close()
     parts = {"TensorBoard": rooms.boards.close(), "the store": rooms.store.close()}
     ends = (asyncio.wait_for(part, END_S) for part in parts.values())
     for name, answer in zip(parts, await asyncio.gather(*ends, return_exceptions=True), strict=True):

@@ -17,8 +17,11 @@ from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
 from gladius.exchange.boards import TensorBoards
 from gladius.flows.runner import Runner
+from gladius.hub.activities import Activities
 from gladius.hub.hub import Hub
+from gladius.hub.machine import HostMachine
 from gladius.knowledge.indexer import Indexer
+from gladius.launch.attach import Attachments
 from gladius.launch.preflight import Preflight
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
@@ -36,6 +39,9 @@ class Rooms:
     store: Store
     alerts: Watch
     hub: Hub
+    activities: Activities
+    machine: HostMachine
+    attachments: Attachments
     desk: Desk
     profiles: Profiles
     shelf: ProfileShelf

@@ -38,6 +38,7 @@ class Adoption:
         """Whether an ended run lacks its record and this process could still have it completed."""
         return (
             self._attach is not None
+            and not view.attached
             and not _recorded(view)
             and self._tries.get(view.run_id, 0) < _MAX_TRIES
             and _is_here(view)

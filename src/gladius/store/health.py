@@ -7,6 +7,7 @@ import time
 from typing import Any, Literal
 
 from gladius.pulse.identity import this_host
+from gladius.store.attached import watched_health, watched_problem
 from gladius.store.facts import LOSS
 from gladius.store.view import RunView
 from gladius.wire.runs import Health
@@ -33,6 +34,10 @@ def judge_health(view: RunView, now: float | None = None) -> Health:
     """Conclude from what is known; `now` is Unix seconds."""
     now = time.time() if now is None else now
     state = view.state
+    if view.attached:
+        problem, detached = watched_problem(reversed(view.alerts)), view.ended
+        silent = int(now - view.last_sign) if view.stale and view.last_sign is not None else None
+        return watched_health(state, detached, problem, silent, (view.status or {}).get("message", ""))
     if view.ended:
         return _ended(view, state)
     silent = int(now - view.last_sign) if view.last_sign is not None else None

@@ -11,7 +11,7 @@ from gladius.store.facts import EVAL_LOSS, LOSS
 from gladius.store.health import judge_health
 from gladius.store.series import spell
 from gladius.store.view import RunView
-from gladius.wire.base import NonFinite
+from gladius.wire.base import TERMINAL_STATES, NonFinite
 from gladius.wire.events import CheckpointEvent
 from gladius.wire.runs import Best, RunSummary
 
@@ -23,7 +23,7 @@ def summarize(view: RunView, now: float | None = None) -> RunSummary:
     """Build the summary as of `now` (Unix seconds); the definitions are those of the console's numbers."""
     now = time.time() if now is None else now
     facts, hello, status = view.current, view.hello, view.status
-    ended = view.ended
+    ended = view.ended or view.state in TERMINAL_STATES
     started = facts.started_at
     finished = facts.finished_at if ended else None
     end = finished if finished is not None else (facts.last_time if ended else now)

@@ -16,6 +16,7 @@ from gladius.pulse.lock import is_held, read_holder
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import effective_state
+from gladius.store.attached import SOURCE, watched_state
 from gladius.store.attempt import AttemptFacts
 from gladius.store.blocks import MetricBlock
 from gladius.store.facts import RunFacts
@@ -172,9 +173,16 @@ class RunView(RunFacts):
         return self.attempts.get(self.attempt) or AttemptFacts(self.attempt)
 
     @property
+    def attached(self) -> bool:
+        """Whether this is a status file that another program writes: all that is known of it is PULSE v1."""
+        return self.run.get("source") == SOURCE
+
+    @property
     def state(self) -> State:
         """The effective state."""
         facts = self.current
+        if self.attached:
+            return watched_state(self.status, facts.exited is not None)
         state = effective_state(self.attempt, facts.trainer_state, facts.verdict, self.alive)
         if state == "killed" and self._ended_by_request:
             return "cancelled"
@@ -195,7 +203,9 @@ class RunView(RunFacts):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come unless somebody starts a new attempt."""
+        """Whether nothing more will come unless somebody starts a new attempt; a watched file may always go on."""
+        if self.attached:
+            return self.current.exited is not None
         return self.state in TERMINAL_STATES or self.state == "released"
 
     @property
@@ -281,6 +291,8 @@ class RunView(RunFacts):
     def last_sign(self) -> float | None:
         """Unix seconds of the trainer's last sign of life: an event, a fresh v1 status, or output."""
         signs = [self.current.last_time, None if self.current.instrumented else self.console_time]
+        if self.attached:
+            signs = []  # what we saw and when is no sign of the trainer's
         status = self.status
         if status is not None and status["status"] == "running":
             signs.append(float(status["timestamp"]))

@@ -30,12 +30,19 @@ class Gpus(Protocol):
     def sample(self, pids: set[int]) -> list[dict[str, Any]]:
         """Return one reading per GPU; memory of `pids` is this run's. Bytes, percent, degrees Celsius, watts."""
 
+    def holders(self) -> list[dict[int, int | None]]:
+        """Return for each GPU which processes compute on it, and the bytes that each holds; None is unknown."""
+
 
 class NoGpus:
     """A machine without a GPU that we can read: nothing is invented."""
 
     def sample(self, pids: set[int]) -> list[dict[str, Any]]:  # noqa: ARG002
         """Return no readings."""
+        return []
+
+    def holders(self) -> list[dict[int, int | None]]:
+        """Return nobody."""
         return []
 
 
@@ -51,6 +58,11 @@ class NvidiaGpus:
     def sample(self, pids: set[int]) -> list[dict[str, Any]]:
         """Read every GPU; what a GPU does not tell is None."""
         return [self._read(index, handle, pids) for index, handle in enumerate(self._handles)]
+
+    def holders(self) -> list[dict[int, int | None]]:
+        """Who computes on each GPU."""
+        asked = (self._ask(self._nvml.nvmlDeviceGetComputeRunningProcesses, handle) or () for handle in self._handles)
+        return [{process.pid: process.usedGpuMemory for process in processes} for processes in asked]
 
     def _read(self, index: int, handle: Any, pids: set[int]) -> dict[str, Any]:
         nvml = self._nvml

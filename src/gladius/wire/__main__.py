@@ -24,6 +24,7 @@ from gladius.wire import (
     flows,
     knowledge,
     messages,
+    overview,
     preflight,
     presets,
     queue,
@@ -39,7 +40,7 @@ Mode = Literal["serialization", "validation"]
 FRAMES: list[type[Wire]] = [
     messages.HelloMessage, messages.StatusUpdate, messages.EventsMessage, messages.ConsoleMessage,
     messages.SystemMessage, messages.RunMessage, messages.AlertMessage, messages.Gap, messages.Pong,
-    messages.CommandMessage, messages.ErrorMessage,
+    messages.CommandMessage, messages.ErrorMessage, messages.ActivityMessage, messages.MachineMessage,
 ]  # fmt: skip
 ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.LatestAnswer, runs.SystemAnswer,
@@ -54,6 +55,7 @@ ANSWERS: list[type[Wire]] = [
     knowledge.IndexStarted, knowledge.IndexInfo, knowledge.IndexDetail, knowledge.DocumentSearch, knowledge.DocumentFolders,
     knowledge.UploadedDocument,
     flows.FlowInfo, flows.FlowRun, flows.StepOutput, flows.TextCommandAnswer,
+    overview.ActivitiesAnswer, overview.MachineSample, overview.AttachAnswer,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
@@ -61,7 +63,7 @@ BODIES: list[type[Wire]] = [
     catalog.StartRequest, catalog.ProfileNew, catalog.ProfileUpdate, catalog.ProfileDraft,
     steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
     steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset, queue.QueueChange,
-    knowledge.IndexRequest,
+    knowledge.IndexRequest, overview.AttachRequest,
     runs.RunPatch,
     flows.FlowStart, flows.FlowDraft, flows.TextCommand,
 ]  # fmt: skip

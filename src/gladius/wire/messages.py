@@ -8,9 +8,10 @@ from pydantic import Field, TypeAdapter
 
 from gladius.wire.alerts import AlertRecord
 from gladius.wire.base import LATER, State, Wire
+from gladius.wire.overview import Activity, MachineSample
 from gladius.wire.runs import CommandState, Cursors, RunSummary, Status, SystemSample
 
-Topic = Literal["status", "metrics", "events", "console", "system", "runs", "alerts"]
+Topic = Literal["status", "metrics", "events", "console", "system", "runs", "alerts", "activities", "machine"]
 
 
 class Subscribe(Wire):
@@ -107,6 +108,21 @@ class AlertMessage(Wire):
     alert: AlertRecord
 
 
+class ActivityMessage(Wire):
+    """Something happened, or is known better: it replaces the one of the same id."""
+
+    type: Literal["activity"] = "activity"
+    run_id: str
+    activity: Activity
+
+
+class MachineMessage(Wire):
+    """The server's own machine, once a second."""
+
+    type: Literal["machine"] = "machine"
+    sample: MachineSample
+
+
 class Gap(Wire):
     """A slow client was protected: fetch over HTTP what is missing."""
 
@@ -143,6 +159,6 @@ class ErrorMessage(Wire):
 
 ServerMessage = Annotated[
     HelloMessage | StatusUpdate | EventsMessage | ConsoleMessage | SystemMessage | RunMessage | AlertMessage | Gap
-    | Pong | CommandMessage | ErrorMessage,
+    | Pong | CommandMessage | ErrorMessage | ActivityMessage | MachineMessage,
     Field(discriminator="type"),
 ]  # fmt: skip

@@ -1027,6 +1027,39 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   // compare
   ['1 to {1} runs can be compared, not {2}', 'сравнить можно от 1 до {1} запусков, а не {2}'],
   ['name the metrics whose curves are wanted', 'назовите метрики, кривые которых нужны'],
+  // attach
+  ['{1} is no plain file.', '{1} — не обычный файл.'],
+  ['{1} is too large for a training status.', '{1} слишком велик для статуса обучения.'],
+  ['{1} is not there.', 'Файла {1} нет.'],
+  ['{1} cannot be read: {2}.', '{1} не читается: {2}.'],
+  ['{1} holds no JSON.', 'В {1} нет JSON.'],
+  ['{1} holds no training status.', 'В {1} нет статуса обучения.'],
+  ['{1} holds no training status: {2} is missing.', 'В {1} нет статуса обучения: не хватает {2}.'],
+  ['{1} holds no training status: {2}.', 'В {1} нет статуса обучения: {2}.'],
+  ['{1} can be read again.', '{1} снова читается.'],
+  [
+    'Give the path of a training_status.json: six fields of PULSE v1, as docs/pulse.md says.',
+    'Укажите путь к training_status.json: шесть полей PULSE v1, как сказано в docs/pulse.md.',
+  ],
+  ['No sign of life for {1} s', 'Нет признаков жизни {1} с'],
+  ['Watched from now on', 'Наблюдение начато'],
+  ['Watched no more', 'Наблюдение прекращено'],
+  ['Its status file says: {1}', 'В файле статуса сказано: {1}'],
+  [
+    "'gladius attach PATH' on this machine watches any file; 'gladius up --datasets DIR' adds a folder.",
+    '«gladius attach PATH» на этой машине наблюдает за любым файлом; «gladius up --datasets DIR» добавляет папку.',
+  ],
+  [
+    '{1} leads out of the folders that this server reads.',
+    '{1} лежит вне папок, которые читает этот сервер.',
+  ],
+  ["'{1}' watches no file.", '«{1}» не наблюдает ни за каким файлом.'],
+  [
+    "Only what 'gladius attach' made can be detached.",
+    'Отсоединить можно лишь то, что создала «gladius attach».',
+  ],
+  ["'{1}' is detached already.", '«{1}» уже отсоединён.'],
+  ["'gladius attach PATH' watches the file anew.", '«gladius attach PATH» начнёт наблюдение заново.'],
   // supervise
   ['at step {1}', 'на шаге {1}'],
   [

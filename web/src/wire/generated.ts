@@ -39,7 +39,9 @@ export type ServerMessage =
   | Gap
   | Pong
   | CommandMessage
-  | ErrorMessage;
+  | ErrorMessage
+  | ActivityMessage
+  | MachineMessage;
 
 export interface Wire {
   [k: string]: unknown;
@@ -65,6 +67,65 @@ export interface Ack {
   state: 'accepted' | 'applied' | 'rejected';
   step?: number | null;
   detail?: string | null;
+}
+/**
+ * Of all runs, newest first.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ActivitiesAnswer".
+ */
+export interface ActivitiesAnswer {
+  activities: Activity[];
+}
+/**
+ * One thing that happened to a run. `data` holds what its sentence needs; the same thing has the same `id` for ever.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "Activity".
+ */
+export interface Activity {
+  id: string;
+  /**
+   * Unix seconds
+   */
+  time: number;
+  kind:
+    | 'queued'
+    | 'started'
+    | 'resumed'
+    | 'forked'
+    | 'restarted'
+    | 'attached'
+    | 'detached'
+    | 'released'
+    | 'ended'
+    | 'checkpoint_saved'
+    | 'checkpoint_failed'
+    | 'applied'
+    | 'rejected'
+    | 'changed'
+    | 'alert_raised'
+    | 'alert_cleared';
+  run_id: string;
+  /**
+   * The run's
+   */
+  name: string;
+  attempt?: number | null;
+  data?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * Something happened, or is known better: it replaces the one of the same id.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ActivityMessage".
+ */
+export interface ActivityMessage {
+  type: 'activity';
+  run_id: string;
+  activity: Activity;
 }
 /**
  * The body of `POST /datasets`: a file or folder on the server's machine, within the folders of datasets.
@@ -204,6 +265,41 @@ export interface Artifact {
   path: string;
   kind: string;
   description?: string | null;
+}
+/**
+ * The run that was made of a watched file.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AttachAnswer".
+ */
+export interface AttachAnswer {
+  run_id: string;
+  state:
+    | 'queued'
+    | 'preparing'
+    | 'running'
+    | 'paused'
+    | 'validating'
+    | 'checkpointing'
+    | 'stopping'
+    | 'released'
+    | 'done'
+    | 'error'
+    | 'cancelled'
+    | 'killed'
+    | 'out_of_memory'
+    | 'lost'
+    | 'unknown';
+}
+/**
+ * A `training_status.json` to watch as a run.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AttachRequest".
+ */
+export interface AttachRequest {
+  path: string;
+  name?: string | null;
 }
 /**
  * One start of a run's trainer: from which checkpoint, with which changes, and who asked for it.
@@ -396,7 +492,9 @@ export interface ConfigValue {
 export interface Subscribe {
   type: 'subscribe';
   runs?: string[];
-  topics: ('status' | 'metrics' | 'events' | 'console' | 'system' | 'runs' | 'alerts')[];
+  topics: (
+    'status' | 'metrics' | 'events' | 'console' | 'system' | 'runs' | 'alerts' | 'activities' | 'machine'
+  )[];
   /**
    * Topics to hear of every run, whichever `runs` names
    */
@@ -1675,6 +1773,16 @@ export interface Gap {
   };
 }
 /**
+ * A run that holds memory of a GPU; None where the driver does not tell how much.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "GpuHolder".
+ */
+export interface GpuHolder {
+  run_id: string;
+  bytes?: number | null;
+}
+/**
  * One GPU of the machine: how much of its memory runs have reserved. Bytes; None is unknown.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -1960,6 +2068,66 @@ export interface LinePlace {
 export interface LogPlace {
   step: number | null;
   offset: number | null;
+}
+/**
+ * A GPU of the server's machine; `memory_run` is that of all runs together.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MachineGpu".
+ */
+export interface MachineGpu {
+  index: number;
+  name: string;
+  utilisation?: number | null;
+  /**
+   * Bytes used by this run
+   */
+  memory_run?: number | null;
+  /**
+   * Bytes used by other processes
+   */
+  memory_others?: number | null;
+  memory_total?: number | null;
+  temperature?: number | null;
+  power?: number | null;
+  throttling?: string | null;
+  runs?: GpuHolder[];
+}
+/**
+ * The server's own machine, once a second.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MachineMessage".
+ */
+export interface MachineMessage {
+  type: 'machine';
+  sample: MachineSample;
+}
+/**
+ * The machine that the server runs on, measured by the server itself.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "MachineSample".
+ */
+export interface MachineSample {
+  time: number;
+  host: string;
+  cores?: number | null;
+  /**
+   * Percent of the whole machine
+   */
+  cpu: number;
+  ram: MemoryUse;
+  swap: MemoryUse;
+  disk: MemoryUse1;
+  gpus?: MachineGpu[];
+}
+/**
+ * Bytes in use of a total.
+ */
+export interface MemoryUse1 {
+  used: number;
+  total: number;
 }
 /**
  * The names of a run's metrics, sorted.

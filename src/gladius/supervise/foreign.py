@@ -1,0 +1,154 @@
+"""Follow a training_status.json that is not ours, and record what was seen of it. Upstream: the file. Downstream: a run directory.
+
+The file is only read, and nothing is written beside it. What is recorded is our own: in the run's `training_status.json`
+the six fields as they were read, in its `supervisor.jsonl` each loss that was new, at the moment when it was seen. Between two
+looks nothing is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gladius.pulse.events import EventWriter
+from gladius.pulse.rundir import RunDir
+from pulse_wrapper import TrainingStatus, read_training_status, write_training_status
+
+_log = logging.getLogger("gladius.supervise")
+
+LOOK_S = 1.0
+PATIENCE_LOOKS = 3
+"""A file that is being written may be missing or half there at one look."""
+_MOST_BYTES = 1 << 16
+_FIELDS = ("status", "epoch", "total_epochs", "loss", "message", "timestamp")
+_ENDED = ("done", "error")
+
+_MISSING = "watched_missing"
+_UNREADABLE = "watched_unreadable"
+_MALFORMED = "watched_malformed"
+_AGAIN = "watched_again"
+
+
+class Unfit(Exception):
+    """The file does not hold a training status now; `code` and the text say why."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def read_foreign(path: Path) -> dict[str, Any]:
+    """The six fields; raises Unfit. Only a plain, small file is ever opened: a pipe or a device could hold us for ever."""
+    try:
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise Unfit(_UNREADABLE, f"{path} is no plain file.")
+        if info.st_size > _MOST_BYTES:
+            raise Unfit(_MALFORMED, f"{path} is too large for a training status.")
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise Unfit(_MISSING, f"{path} is not there.") from None
+    except OSError as error:
+        raise Unfit(_UNREADABLE, f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise Unfit(_MALFORMED, f"{path} holds no JSON.") from None
+    return _checked(path, data)
+
+
+def _checked(path: Path, data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise Unfit(_MALFORMED, f"{path} holds no training status.")
+    missing = [name for name in _FIELDS if name not in data]
+    if missing:
+        raise Unfit(_MALFORMED, f"{path} holds no training status: {', '.join(missing)} is missing.")
+    known = {name: data[name] for name in _FIELDS}
+    moment = known["timestamp"]
+    known["timestamp"] = int(moment) if isinstance(moment, float) and moment.is_integer() else moment
+    if known["timestamp"] is None:
+        raise Unfit(_MALFORMED, f"{path} holds no training status: timestamp is missing.")
+    try:
+        return TrainingStatus.create(**known)
+    except (TypeError, ValueError) as error:
+        raise Unfit(_MALFORMED, f"{path} holds no training status: {error}.") from None
+
+
+class Foreign:
+    """One watched file and the run made of it. `look` may wait for a disk: call it in a thread, one at a time."""
+
+    def __init__(self, run: RunDir, watched: Path) -> None:
+        self.run = run
+        self.watched = watched
+        self._attempt = max(run.attempt_numbers(), default=1)
+        self._events = EventWriter(run.supervisor_events, self._attempt)
+        # Our own copy remembers, over a restart of the server, what was seen last.
+        self._status = read_training_status(run.status) or {}
+        self._bad_looks = 0
+        self._told: str | None = None
+
+    def look(self) -> None:
+        """Read the file once and record what is new. A file that stays unfit is told of once, and so is its return."""
+        try:
+            status = read_foreign(self.watched)
+        except Unfit as problem:
+            self._unfit(problem)
+            return
+        if self._told is not None:
+            message = f"{self.watched} can be read again."
+            self._alert("info", _AGAIN, message)
+        self._told, self._bad_looks = None, 0
+        if status != self._status:
+            self._take(status)
+
+    def close(self) -> None:
+        """Record nothing any more."""
+        self._events.close()
+
+    def detach(self, by: str) -> None:
+        """Note that the file is watched no more."""
+        self._events.write("process", {"event": "exited", "verdict": "unknown", "evidence": f"detached by {by}"}, True)
+        self.close()
+
+    def _unfit(self, problem: Unfit) -> None:
+        self._bad_looks += 1
+        if self._bad_looks >= PATIENCE_LOOKS and self._told != problem.code:
+            self._told = problem.code
+            self._alert("warning", problem.code, str(problem))
+
+    def _alert(self, level: str, code: str, message: str) -> None:
+        fields = {"level": level, "code": code, "message": message, "value": str(self.watched)}
+        self._events.write("alert", fields, durable=True)
+
+    def _take(self, status: dict[str, Any]) -> None:
+        before = self._status
+        if before.get("status") in _ENDED and status["status"] not in _ENDED:
+            self._begin_next()
+        if _has_loss(status) and (status["loss"], status["epoch"]) != (before.get("loss"), before.get("epoch")):
+            self._events.metrics({"train/loss": status["loss"]}, None, status["epoch"], None)
+        if status["status"] != before.get("status") and status["status"] != "idle":
+            self._events.write("state", {"state": status["status"], "reason": status["message"]}, durable=True)
+        with contextlib.suppress(OSError):
+            write_training_status(self.run.status, **status)
+            self._status = status
+
+    def _begin_next(self) -> None:
+        """Another training has begun in the same file, or the same one again: an attempt of its own."""
+        self._events.close()
+        self._attempt += 1
+        self.run.write_attempt(self._attempt, attempt_facts(self.watched))
+        self._events = EventWriter(self.run.supervisor_events, self._attempt)
+
+
+def attempt_facts(watched: Path) -> dict[str, Any]:
+    """What is known of a training that somebody else started: where its status lies."""
+    return {"argv": [], "env": [], "launcher": None, "config": {}, "checkpoint": None, "watched": os.fspath(watched)}
+
+
+def _has_loss(status: Mapping[str, Any]) -> bool:
+    """A writer without a loss yet must write one: 0.0 at epoch 0 is none."""
+    return status["status"] != "idle" and not (status["loss"] == 0.0 and status["epoch"] == 0.0)
