@@ -40,6 +40,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ IndexBusy                  that folder is being indexed
 ├ IndexNotBuilt              an index that cannot be searched yet
 ├ IndexFailed                an indexing that could not be started
+├ StatusUnfit               a watched file that holds no training status now
 ├ DiskFull                   no room for what is to be kept
 ├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
@@ -440,6 +441,16 @@ class DiskFull(GladiusError):
 
     def __init__(self, folder: str) -> None:
         super().__init__(f"The disk of {folder} is full.", "Free some room there, then try again.")
+
+
+class StatusUnfit(GladiusError):
+    """A watched file cannot be read as a training status; `problem` is the code of the alert that says so."""
+
+    code = "status_unfit"
+
+    def __init__(self, problem: str, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class ConfigError(GladiusError):

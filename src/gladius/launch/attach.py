@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from gladius.errors import ConfigError, RunNotLive
+from gladius.errors import ConfigError, RunNotLive, StatusUnfit
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.attached import SOURCE
 from gladius.store.store import Store
 from gladius.store.view import RunView
-from gladius.supervise.foreign import LOOK_S, Foreign, Unfit, attempt_facts, read_foreign
+from gladius.supervise.foreign import LOOK_S, Foreign, attempt_facts, read_foreign
 
 T = TypeVar("T")
 _log = logging.getLogger("gladius.launch")
@@ -30,7 +30,7 @@ def attach(home: Home, path: Path, name: str | None = None) -> RunDir:
     watched = Path(os.path.realpath(path.expanduser()))
     try:
         read_foreign(watched)
-    except Unfit as problem:
+    except StatusUnfit as problem:
         raise ConfigError(str(problem), _HINT, "path") from None
     facts = {"source": SOURCE, "engine": None, "watched": str(watched)}
     run = home.new_run(name or watched.parent.name or watched.stem, facts, "Watched from now on")
@@ -74,8 +74,7 @@ class Attachments:
             task.cancel()
             await asyncio.wait([task])
         watched = Path(str(view.run.get("watched")))
-        foreign: Foreign = found or await self._in_thread(lambda: Foreign(view.directory, watched))
-        await self._in_thread(lambda: foreign.detach(by))
+        await self._in_thread(lambda: (found or Foreign(view.directory, watched)).detach(by))
         await self._store.caught_up(view.run_id)
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gladius.errors import StatusUnfit
 from gladius.pulse.events import EventWriter
 from gladius.pulse.rundir import RunDir
 from pulse_wrapper import TrainingStatus, read_training_status, write_training_status
@@ -35,47 +36,39 @@ _MALFORMED = "watched_malformed"
 _AGAIN = "watched_again"
 
 
-class Unfit(Exception):
-    """The file does not hold a training status now; `code` and the text say why."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 def read_foreign(path: Path) -> dict[str, Any]:
-    """The six fields; raises Unfit. Only a plain, small file is ever opened: a pipe or a device could hold us for ever."""
+    """The six fields; raises StatusUnfit. Only a plain, small file is ever opened: a pipe or a device could hold us for ever."""
     try:
         info = path.stat()
         if not stat.S_ISREG(info.st_mode):
-            raise Unfit(_UNREADABLE, f"{path} is no plain file.")
+            raise StatusUnfit(_UNREADABLE, f"{path} is no plain file.")
         if info.st_size > _MOST_BYTES:
-            raise Unfit(_MALFORMED, f"{path} is too large for a training status.")
+            raise StatusUnfit(_MALFORMED, f"{path} is too large for a training status.")
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise Unfit(_MISSING, f"{path} is not there.") from None
+        raise StatusUnfit(_MISSING, f"{path} is not there.") from None
     except OSError as error:
-        raise Unfit(_UNREADABLE, f"{path} cannot be read: {error.strerror}.") from None
+        raise StatusUnfit(_UNREADABLE, f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
-        raise Unfit(_MALFORMED, f"{path} holds no JSON.") from None
+        raise StatusUnfit(_MALFORMED, f"{path} holds no JSON.") from None
     return _checked(path, data)
 
 
 def _checked(path: Path, data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise Unfit(_MALFORMED, f"{path} holds no training status.")
+        raise StatusUnfit(_MALFORMED, f"{path} holds no training status.")
     missing = [name for name in _FIELDS if name not in data]
     if missing:
-        raise Unfit(_MALFORMED, f"{path} holds no training status: {', '.join(missing)} is missing.")
+        raise StatusUnfit(_MALFORMED, f"{path} holds no training status: {', '.join(missing)} is missing.")
     known = {name: data[name] for name in _FIELDS}
     moment = known["timestamp"]
     known["timestamp"] = int(moment) if isinstance(moment, float) and moment.is_integer() else moment
     if known["timestamp"] is None:
-        raise Unfit(_MALFORMED, f"{path} holds no training status: timestamp is missing.")
+        raise StatusUnfit(_MALFORMED, f"{path} holds no training status: timestamp is missing.")
     try:
         return TrainingStatus.create(**known)
     except (TypeError, ValueError) as error:
-        raise Unfit(_MALFORMED, f"{path} holds no training status: {error}.") from None
+        raise StatusUnfit(_MALFORMED, f"{path} holds no training status: {error}.") from None
 
 
 class Foreign:
@@ -95,7 +88,7 @@ class Foreign:
         """Read the file once and record what is new. A file that stays unfit is told of once, and so is its return."""
         try:
             status = read_foreign(self.watched)
-        except Unfit as problem:
+        except StatusUnfit as problem:
             self._unfit(problem)
             return
         if self._told is not None:
@@ -114,11 +107,11 @@ class Foreign:
         self._events.write("process", {"event": "exited", "verdict": "unknown", "evidence": f"detached by {by}"}, True)
         self.close()
 
-    def _unfit(self, problem: Unfit) -> None:
+    def _unfit(self, problem: StatusUnfit) -> None:
         self._bad_looks += 1
-        if self._bad_looks >= PATIENCE_LOOKS and self._told != problem.code:
-            self._told = problem.code
-            self._alert("warning", problem.code, str(problem))
+        if self._bad_looks >= PATIENCE_LOOKS and self._told != problem.problem:
+            self._told = problem.problem
+            self._alert("warning", problem.problem, str(problem))
 
     def _alert(self, level: str, code: str, message: str) -> None:
         fields = {"level": level, "code": code, "message": message, "value": str(self.watched)}
