@@ -187,6 +187,8 @@ export class RunStore {
         this.#refresh(false);
         return;
       case 'alert':
+      case 'activity':
+      case 'machine':
       case 'pong':
       case 'error':
       case 'command':
@@ -237,6 +239,8 @@ export class RunStore {
         if (event.message.startsWith(SAVING)) this.#saving = event.message.slice(SAVING.length);
         break;
       case 'alert':
+      case 'activity':
+      case 'machine':
       case 'artifact':
       case 'stall':
       case 'system':
