@@ -45,8 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, demo, run, watch, look, annotate, compare, exports, flow, steer, attempts, alerts, doctor):
-for room in (serve, demo, run, watch, attach, look, annotate, compare, exports, steer, attempts, alerts, doctor):
+for room in (serve, demo, run, watch, attach, look, annotate, compare, exports, flow, steer, attempts, alerts, doctor):
     room.add_to(app)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(datasets.datasets, name="dataset")

@@ -45,7 +45,6 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
         await rooms.store.open()
         await rooms.queue.open()
         await rooms.flows.open()
-        catching_up = asyncio.create_task(rooms.alerts.catch_up())
         tasks = [asyncio.create_task(work) for work in _beside(rooms)]
         try:
             yield
