@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from console_fixtures import serve
+from console_fixtures import serve, train
 from console_server import ConsoleServer
 from signed_in import Visit
 from steered_run import steer, steered, steered_home
 from watched_page import Guest, House
 
-__all__ = ["serve", "steer", "steered", "steered_home"]
+__all__ = ["serve", "steer", "steered", "steered_home", "train"]
 
 ASSETS = Path(__file__).parents[2] / "src/gladius/server/assets"
 FLAGS = [

@@ -5,6 +5,8 @@ describe('routes', () => {
   it('name their pages', () => {
     expect(matchRoute('/', '/')).toEqual({ page: 'overview' });
     expect(matchRoute('/runs', '/')).toEqual({ page: 'runs' });
+    expect(matchRoute('/runs', '/', '?q=a&tag=b')).toEqual({ page: 'runs', query: 'q=a&tag=b' });
+    expect(pathOf({ page: 'runs', query: 'q=a&tag=b' })).toBe('runs?q=a&tag=b');
     expect(matchRoute('/settings', '/')).toEqual({ page: 'settings' });
     expect(matchRoute('/runs/', '/')).toEqual({ page: 'runs' });
     expect(matchRoute('/runs/20261121-a%20b', '/')).toEqual({ page: 'run', id: '20261121-a b' });

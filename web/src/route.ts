@@ -4,7 +4,7 @@ export type CatalogPart = (typeof CATALOG_PARTS)[number];
 
 export type Route =
   | { page: 'overview' }
-  | { page: 'runs' }
+  | { page: 'runs'; query?: string }
   | { page: 'run'; id: string }
   | { page: 'compare'; runs: string[] }
   | { page: 'flows'; run?: string }
@@ -21,7 +21,8 @@ export function matchRoute(pathname: string, base: string, search = ''): Route {
   const [first, second] = parts;
   if (first === undefined || (first === 'index.html' && second === undefined)) return { page: 'overview' };
   if (parts.length === 1) {
-    if (first === 'runs' || first === 'settings' || first === 'flows') return { page: first };
+    if (first === 'runs') return search.length > 1 ? { page: first, query: search.slice(1) } : { page: first };
+    if (first === 'settings' || first === 'flows') return { page: first };
     if (first === 'catalog') return { page: 'catalog', part: 'profiles' };
     if (first === 'compare') return { page: 'compare', runs: comparedIn(search) };
   }
@@ -57,6 +58,7 @@ export function pathOf(route: Exclude<Route, { page: 'missing' }>): string {
     case 'overview':
       return '';
     case 'runs':
+      return route.query ? `runs?${route.query}` : 'runs';
     case 'settings':
       return route.page;
     case 'run':

@@ -95,6 +95,10 @@ export function put<T>(path: string, body: unknown): Promise<T> {
   return write<T>('PUT', path, body);
 }
 
+export function patch<T>(path: string, body: unknown): Promise<T> {
+  return write<T>('PATCH', path, body);
+}
+
 /** Take this browser's cookie away, then show where one signs in. */
 export async function signOut(): Promise<void> {
   await send(apiUrl('session'), { method: 'DELETE' });

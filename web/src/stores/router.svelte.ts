@@ -27,6 +27,11 @@ class Router {
     this.#visit(this.href(route));
   }
 
+  /** The address of what a page shows by now, to be shared and reloaded; the page stays as it is. */
+  note(route: Exclude<Route, { page: 'missing' }>): void {
+    history.replaceState(null, '', this.href(route));
+  }
+
   /** The content of a page that shows: the focus goes along into it, or it would stay on what has gone. */
   arrived = (main: HTMLElement): void => {
     if (this.#moved) main.focus({ preventScroll: true });

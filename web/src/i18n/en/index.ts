@@ -8,6 +8,7 @@ import { config } from './config';
 import { console } from './console';
 import { exports } from './exports';
 import { flows } from './flows';
+import { history } from './history';
 import { overview } from './overview';
 import { settings } from './settings';
 import { steering } from './steering';
@@ -23,6 +24,7 @@ export const en = {
   ...console,
   ...exports,
   ...flows,
+  ...history,
   ...overview,
   ...settings,
   ...steering,

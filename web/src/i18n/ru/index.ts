@@ -9,6 +9,7 @@ import { config } from './config';
 import { console } from './console';
 import { exports } from './exports';
 import { flows } from './flows';
+import { history } from './history';
 import { overview } from './overview';
 import { settings } from './settings';
 import { steering } from './steering';
@@ -24,6 +25,7 @@ export const ru: Catalogue = {
   ...console,
   ...exports,
   ...flows,
+  ...history,
   ...overview,
   ...settings,
   ...steering,
