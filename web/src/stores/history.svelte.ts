@@ -16,7 +16,7 @@ import type {
 import { frames } from './frames';
 import { live } from './live.svelte';
 
-export const PAGE = 100;
+export const PAGE = 50;
 const AT_ONCE = 6;
 
 export class HistoryStore {
