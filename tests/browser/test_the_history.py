@@ -11,7 +11,7 @@ from ended_run import ended_run
 from judge import violations
 from signed_in import Visit
 
-from gladius.pulse.rundir import Home
+from gladius.pulse.rundir import Home, RunDir
 from pulse_wrapper import safe_read_json
 
 Visitor = Callable[..., Visit]
@@ -20,6 +20,26 @@ Serve = Callable[..., ConsoleServer]
 
 def rows(page: Any) -> list[str]:
     return [text.strip() for text in page.locator("tbody a.name").all_inner_texts()]
+
+
+def say_something_of(page: Any, cat: RunDir, until: Callable[..., object]) -> None:
+    """A tag, a name and notes, by their controls; what looks like markup stays text."""
+    row = page.get_by_role("row").filter(has_text="cat")
+    row.get_by_role("button", name="Add a tag").click()
+    page.keyboard.type("<b>keep</b>")
+    page.keyboard.press("Enter")
+    row.get_by_text("<b>keep</b>", exact=True).wait_for()
+    until(lambda: (safe_read_json(cat.annotations) or {}).get("tags") == ["<b>keep</b>"])
+    row.get_by_role("button", name="Take the tag").click()
+    until(lambda: (safe_read_json(cat.annotations) or {}).get("tags") == [])
+    row.get_by_role("button", name=re.compile("Name, tags and notes")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Notes").fill("<img src=x onerror=alert(1)>")
+    dialog.get_by_label("Name").fill("lion")
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="lion").wait_for()
+    assert (safe_read_json(cat.annotations) or {})["notes"] == "<img src=x onerror=alert(1)>"
 
 
 def test_a_person_finds_describes_compares_deletes_and_restores_runs(
@@ -50,23 +70,7 @@ def test_a_person_finds_describes_compares_deletes_and_restores_runs(
     page.get_by_role("searchbox").fill("")
     until(lambda: len(rows(page)) == 3)
 
-    row = page.get_by_role("row").filter(has_text="cat")
-    row.get_by_role("button", name="Add a tag").click()
-    page.keyboard.type("<b>keep</b>")
-    page.keyboard.press("Enter")
-    row.get_by_text("<b>keep</b>", exact=True).wait_for()
-    until(lambda: (safe_read_json(cat.annotations) or {}).get("tags") == ["<b>keep</b>"])
-    row.get_by_role("button", name="Take the tag").click()
-    until(lambda: (safe_read_json(cat.annotations) or {}).get("tags") == [])
-    row.get_by_role("button", name=re.compile("Name, tags and notes")).click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Notes").fill("<img src=x onerror=alert(1)>")
-    dialog.get_by_label("Name").fill("lion")
-    assert violations(page) == []
-    dialog.get_by_role("button", name="Save").click()
-    page.get_by_role("link", name="lion").wait_for()
-    assert (safe_read_json(cat.annotations) or {})["notes"] == "<img src=x onerror=alert(1)>"
-
+    say_something_of(page, cat, until)
     page.get_by_role("link", name="bee").focus()
     page.keyboard.press(" ")
     assert page.get_by_role("button", name="Compare").is_disabled()
