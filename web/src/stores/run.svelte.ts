@@ -239,8 +239,6 @@ export class RunStore {
         if (event.message.startsWith(SAVING)) this.#saving = event.message.slice(SAVING.length);
         break;
       case 'alert':
-      case 'activity':
-      case 'machine':
       case 'artifact':
       case 'stall':
       case 'system':
