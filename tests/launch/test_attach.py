@@ -144,3 +144,16 @@ def test_what_was_seen_is_remembered_over_a_restart_and_a_detached_run_stays(hom
     second.detach("cli")
     gone = RunView(run).load()
     assert (gone.state, gone.ended, summarize(gone).health.code) == ("unknown", True, "detached")
+
+
+def test_a_run_that_is_still_being_made_is_not_written_into(home: Home, file: Path) -> None:
+    run = attach(home, file)
+    made = run.attempt_json(1).read_bytes()
+    run.attempt_json(1).unlink()  # as a server sees it while `gladius attach` is at work
+    run.status.unlink()
+    foreign = Foreign(run, file)
+    foreign.look()
+    assert not run.status.exists(), "the maker's own first status would replace what was seen"
+    write_training_status(run.status, "idle", 0.0, 0.0, 0.0, "Watched from now on", int(time.time()))
+    run.attempt_json(1).write_bytes(made)
+    assert looked(run, foreign).state == "running"

@@ -79,13 +79,15 @@ class Foreign:
         self.watched = watched
         self._attempt = max(run.attempt_numbers(), default=1)
         self._events = EventWriter(run.supervisor_events, self._attempt)
-        # Our own copy remembers, over a restart of the server, what was seen last.
-        self._status = read_training_status(run.status) or {}
+        self._status: dict[str, Any] = {}
+        self._begun = False
         self._bad_looks = 0
         self._told: str | None = None
 
     def look(self) -> None:
         """Read the file once and record what is new. A file that stays unfit is told of once, and so is its return."""
+        if not self._begun and not self._begin():
+            return
         try:
             status = read_foreign(self.watched)
         except StatusUnfit as problem:
@@ -106,6 +108,14 @@ class Foreign:
         """Note that the file is watched no more."""
         self._events.write("process", {"event": "exited", "verdict": "unknown", "evidence": f"detached by {by}"}, True)
         self.close()
+
+    def _begin(self) -> bool:
+        """Wait until whoever makes the run has written all of it: its attempt comes last, its `idle` status before that."""
+        self._begun = bool(self.run.attempt_numbers())
+        if self._begun:
+            # Our own copy remembers, over a restart of the server, what was seen last.
+            self._status = read_training_status(self.run.status) or {}
+        return self._begun
 
     def _unfit(self, problem: StatusUnfit) -> None:
         self._bad_looks += 1
