@@ -5,11 +5,13 @@ The run directories are whole, as a trainer and a supervisor leave them; only th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +62,13 @@ def _row(what: str, samples: list[float], how: str) -> Row:
     return Row(f"list of 10,000 runs, {what}", "ms", samples, LIMIT_MS, "median", how)
 
 
-def _client(url: str, token: str) -> httpx.Client:
+@contextlib.contextmanager
+def _client(url: str, token: str) -> Iterator[httpx.Client]:
+    """Connected already, as a browser is by the time it asks for the list."""
     headers = {"authorization": f"Bearer {token}"}
-    http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, trust_env=False, timeout=60)
-    http.get("/health").raise_for_status()
-    return http
+    with httpx.Client(base_url=f"{url}/api/v1", headers=headers, trust_env=False, timeout=60) as http:
+        http.get("/health").raise_for_status()
+        yield http
 
 
 def _ask(http: httpx.Client, question: dict[str, Any]) -> float:
