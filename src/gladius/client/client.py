@@ -1,4 +1,7 @@
-"""Talk to a console server. Upstream: transport. Downstream: cli, notebooks."""
+"""Talk to a console server. Upstream: transport. Downstream: cli, notebooks.
+
+Past 400 lines because every call that is not of one run stands in this one file.
+"""
 
 from __future__ import annotations
 
