@@ -60,7 +60,7 @@ def test_results_tell_last_lowest_and_highest_without_what_was_rewound(written: 
     assert found.lowest and (found.lowest.value, found.lowest.step, found.lowest.epoch) == (2.0, 1, 0.5)
     assert found.highest and found.highest.value == 4.0
     assert run.rate and (run.rate.unit, run.rate.per_second) == ("tokens", 200.0)
-    assert run.attempts == 2 and "moe/load/0/1" not in run.metrics
+    assert run.attempt == 2 and "moe/load/0/1" not in run.metrics
     assert "moe/load/0/1" in compared(written.view(), wanted=["moe/load/0/1"]).metrics
 
     lines = b"".join(curves_csv([(written.directory, "=cmd", 0.0)], ["eval/loss"])).decode().splitlines()

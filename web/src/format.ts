@@ -179,6 +179,22 @@ export function clock(time: Maybe<number>, now: number): string {
   return dateFormat({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(date);
 }
 
+/** A moment on an axis of wall time whose marks are `step` seconds apart. */
+export function wallMark(time: number, step: number): string {
+  const date = new Date(time * 1000);
+  if (step >= 86400) return dateFormat({ day: 'numeric', month: 'short' }).format(date);
+  if (step >= 14400)
+    return dateFormat({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(date);
+  const seconds: Intl.DateTimeFormatOptions = step < 60 ? { second: '2-digit' } : {};
+  return dateFormat({ hour: '2-digit', minute: '2-digit', ...seconds }).format(date);
+}
+
+/** A moment in full: date and time to the second. */
+export function moment(time: Maybe<number>): string {
+  if (time === null || time === undefined || !Number.isFinite(time)) return UNKNOWN;
+  return dateFormat({ dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time * 1000));
+}
+
 /** The epoch that people see: floor + 1, at most the total. */
 export function shownEpoch(epoch: Maybe<number>, total: Maybe<number>): number | null {
   if (epoch === null || epoch === undefined || !Number.isFinite(epoch)) return null;

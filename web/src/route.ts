@@ -64,7 +64,7 @@ export function pathOf(route: Exclude<Route, { page: 'missing' }>): string {
     case 'run':
       return `runs/${encodeURIComponent(route.id)}`;
     case 'compare':
-      return `compare?runs=${route.runs.map(encodeURIComponent).join(',')}`;
+      return route.runs.length ? `compare?runs=${route.runs.map(encodeURIComponent).join(',')}` : 'compare';
     case 'flows':
       return route.run === undefined ? 'flows' : `flows/${encodeURIComponent(route.run)}`;
     case 'catalog':

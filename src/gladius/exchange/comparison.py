@@ -104,7 +104,7 @@ def _facts(run: ComparedRun) -> list[Any]:
     best, rate = run.best, run.rate
     return [
         run.run_id, run.name, run.state, run.profile_id, run.dataset_id, run.engine, run.started_at, run.finished_at,
-        run.seconds, run.attempts, run.step, run.epoch, best and best.name, best and best.value, best and best.epoch,
+        run.seconds, run.attempt, run.step, run.epoch, best and best.name, best and best.value, best and best.epoch,
         rate.per_second if rate and rate.unit == "tokens" else None,
         rate.per_second if rate and rate.unit == "samples" else None,
         run.changes, run.parent and run.parent.run_id,

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from gladius.store.record import attempts
 from gladius.store.series import MetricTable, Series, spell
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.wire.compare import ComparedRun, MetricPlace, MetricResult, Rate
+from gladius.wire.runs import Cursors
 from gladius.wire.steering import ParentLink
 
 _LOADS = "moe/load/"
@@ -34,7 +34,7 @@ def better_end(name: str) -> Literal["lowest"] | None:
 def compared(view: RunView, children: Sequence[str] = (), wanted: Iterable[str] = ()) -> ComparedRun:
     """One run's results: of every metric but the experts' shares, and of those too that are `wanted` by name."""
     summary = summarize(view)
-    told = attempts(view)
+    starts = [facts.started_at for facts in view.attempts.values() if facts.started_at is not None]
     table = view.table
     names = [name for name in table.series if not name.startswith(_LOADS)]
     names += [name for name in wanted if name in table.series and name.startswith(_LOADS)]
@@ -45,10 +45,12 @@ def compared(view: RunView, children: Sequence[str] = (), wanted: Iterable[str] 
         stalled=summary.stalled,
         suspended=summary.suspended,
         created_at=summary.created_at,
-        started_at=min((one.started_at for one in told if one.started_at is not None), default=None),
+        started_at=min(starts, default=None),
         finished_at=summary.finished_at,
         seconds=_seconds(view),
-        attempts=len(told),
+        attempt=summary.attempt,
+        instrumented=summary.instrumented,
+        cursors=Cursors(events=view.trainer.last_seq, supervisor=view.supervisor.last_seq, console=view.console_size),
         profile_id=summary.profile_id,
         dataset_id=summary.dataset_id,
         engine=summary.engine,

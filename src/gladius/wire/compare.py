@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gladius.wire.base import Number, State, Wire
-from gladius.wire.runs import Best
+from gladius.wire.runs import Best, Cursors
 from gladius.wire.steering import ParentLink
 
 MOST_RUNS = 20
@@ -51,7 +51,9 @@ class ComparedRun(Wire):
     started_at: float | None = Field(default=None, description="Of its first attempt: time axes begin here")
     finished_at: float | None = None
     seconds: float | None = Field(default=None, description="Of all attempts together, without the time between them")
-    attempts: int = 0
+    attempt: int = 0
+    instrumented: bool = Field(description="The trainer said hello; else metrics are parsed from its output")
+    cursors: Cursors
     profile_id: str | None = None
     dataset_id: str | None = None
     engine: str | None = None

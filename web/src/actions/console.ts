@@ -1,5 +1,6 @@
 /** Actions of a run's page that belong to none of its panels. Upstream: the page. Downstream: the registry. */
 import { t } from '../i18n/index.svelte';
+import { compareWithEarlier } from '../stores/earlier';
 import { router } from '../stores/router.svelte';
 import type { RunStore } from '../stores/run.svelte';
 import { announcements } from './announcements.svelte';
@@ -26,6 +27,11 @@ async function takeScreenshot(run: RunStore): Promise<void> {
 export function consoleActions(run: RunStore): Action[] {
   return [
     { id: 'back', label: () => t('action.back'), run: () => router.go({ page: 'overview' }) },
+    {
+      id: 'run.compare',
+      label: () => t('compare.with_earlier'),
+      run: () => compareWithEarlier(run.id, run.summary),
+    },
     {
       id: 'screenshot',
       label: () => t('action.screenshot'),

@@ -14,6 +14,11 @@ export const everywhere: readonly Action[] = [
   { id: 'help', label: () => t('action.help'), run: () => overlay.open('help') },
   { id: 'page.overview', label: () => t('page.overview'), run: () => router.go({ page: 'overview' }) },
   { id: 'page.runs', label: () => t('page.runs'), run: () => router.go({ page: 'runs' }) },
+  {
+    id: 'page.compare',
+    label: () => t('page.compare'),
+    run: () => router.go({ page: 'compare', runs: [] }),
+  },
   { id: 'page.flows', label: () => t('page.flows'), run: () => router.go({ page: 'flows' }) },
   {
     id: 'page.catalog',

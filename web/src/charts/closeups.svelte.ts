@@ -1,5 +1,5 @@
 /** The true points of the part that is shown closely. Upstream: zoom. Downstream: line charts. */
-import type { RunStore } from '../stores/run.svelte';
+import type { MetricsFeed } from '../stores/metricsfeed.svelte';
 import { NO_CLOSE_UP, type Series } from '../stores/series';
 
 interface Wish {
@@ -20,7 +20,7 @@ export class CloseUps {
   #wish: Wish | null = null;
   #flying: AbortController | null = null;
 
-  constructor(readonly run: RunStore) {}
+  constructor(readonly metrics: MetricsFeed) {}
 
   /** Changes when finer points came, or went. */
   get revision(): number {
@@ -91,9 +91,9 @@ export class CloseUps {
       const margin = Math.ceil((steps.to - steps.from) * MARGIN);
       const wider = { from: Math.max(0, steps.from - margin), to: steps.to + margin };
       try {
-        this.#found = await this.run.metrics.closeUp(names, wider, points, rewound, this.#flying.signal);
+        this.#found = await this.metrics.closeUp(names, wider, points, rewound, this.#flying.signal);
         const thinned = this.#all().some(series => series.thinned);
-        const open = names.every(name => !((this.run.series.get(name)?.lastStep ?? 0) > wider.to));
+        const open = names.every(name => !((this.metrics.series.get(name)?.lastStep ?? 0) > wider.to));
         this.#covers = { from: wider.from, to: open ? Infinity : wider.to, thinned, open, rewound };
         this.#revision++;
       } catch {

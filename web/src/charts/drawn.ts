@@ -22,6 +22,8 @@ export interface Line {
   dash?: readonly number[];
   /** What a later attempt went back behind. */
   ghost?: boolean;
+  /** Its trend is drawn like itself, only stronger: of many courses dots would say nothing. */
+  solid?: boolean;
   /** Of a ghost: which of those of its name it is, the oldest attempt's first. */
   nth?: number;
 }
@@ -51,8 +53,13 @@ export interface Drawn {
   ys: Float64Array;
 }
 
+/** Where a course's points lie, for a chart that places them in its own way; null where it has no such place. */
+export type Places = (line: Line, series: Series) => Float64Array | null;
+
 export interface Part {
   by: By;
+  /** Instead of what `by` says. */
+  places?: Places | undefined;
   /** null: all of it. */
   shown: { from: number; to: number } | null;
   pixels: number;
@@ -65,7 +72,8 @@ export function drawnOf(lines: readonly Line[], part: Part): Drawn[] {
   return lines.flatMap(line => {
     const series = line.close?.length ? line.close : line.series;
     if (!series.length) return [];
-    const places = placesOf(series, part.by);
+    const places = part.places ? part.places(line, series) : placesOf(series, part.by);
+    if (!places) return [];
     const begin = part.shown ? Math.max(0, firstFrom(places, part.shown.from) - 1) : 0;
     const end = part.shown ? Math.min(series.length, firstFrom(places, part.shown.to) + 1) : series.length;
     if (begin >= end) return [];
@@ -112,12 +120,17 @@ export function aligned(drawn: readonly Drawn[]): Columns {
 }
 
 /** The whole x axis of some courses. */
-export function wholeOf(lines: readonly Line[], by: By): { from: number; to: number } | null {
+export function wholeOf(
+  lines: readonly Line[],
+  by: By,
+  placesFor?: Places,
+): { from: number; to: number } | null {
   let from = Infinity;
   let to = -Infinity;
-  for (const { series } of lines) {
-    if (!series.length) continue;
-    const places = placesOf(series, by);
+  for (const line of lines) {
+    if (!line.series.length) continue;
+    const places = placesFor ? placesFor(line, line.series) : placesOf(line.series, by);
+    if (!places) continue;
     from = Math.min(from, places[0]!);
     to = Math.max(to, places[places.length - 1]!);
   }

@@ -1,6 +1,6 @@
 /** Lines with title, legend, axes and markers as a picture. Upstream: drawn. Downstream: PNG and SVG files. */
 import { compact, fixed, scientific, spanOf } from '../format';
-import { drawnOf, wholeOf, type Drawn, type Line } from './drawn';
+import { drawnOf, wholeOf, type Drawn, type Line, type Places } from './drawn';
 import type { Look } from './look';
 import { tickDigits } from './look';
 import { marksOf, type Marker } from './markers';
@@ -9,9 +9,15 @@ import { airy, heightOf } from './range';
 import type { Scene, Shape } from './scene';
 import { logTicks, niceStep, ticksOf, TIME_STEPS } from './ticks';
 
-const WIDTH = 960;
+export const WIDTH = 960;
 const HEIGHT = 480;
-const FRAME = { left: 72, top: 72, width: WIDTH - 96, height: HEIGHT - 128 };
+export const FRAME = { left: 72, top: 72, width: WIDTH - 96, height: HEIGHT - 128 };
+
+/** The marks of an x axis, and what is written at one. */
+export interface Foot {
+  ticks: (low: number, high: number, most: number) => number[];
+  text: (tick: number) => string;
+}
 
 export interface LinePicture {
   title: string;
@@ -21,6 +27,12 @@ export interface LinePicture {
   shown: { from: number; to: number } | null;
   logarithmic: boolean;
   all: boolean;
+  /** See `Part`. */
+  places?: Places;
+  /** How the x axis is marked, instead of what `by` says. */
+  foot?: Foot;
+  /** A legend of its own stands elsewhere. */
+  bare?: boolean;
   /** The y axis begins at 0. */
   fromZero?: boolean;
   markers: readonly (Marker & { x: number })[];
@@ -30,10 +42,11 @@ export interface LinePicture {
 }
 
 export function lineScene(picture: LinePicture): Scene | null {
-  const { look, by, logarithmic } = picture;
-  const whole = picture.shown ?? wholeOf(picture.lines, by);
-  if (!whole) return null;
-  const drawn = drawnOf(picture.lines, { by, shown: picture.shown, pixels: FRAME.width });
+  const { look, by, logarithmic, places } = picture;
+  const all = wholeOf(picture.lines, by, places);
+  if (!all) return null;
+  const whole = picture.shown ?? all;
+  const drawn = drawnOf(picture.lines, { by, places, shown: picture.shown, pixels: FRAME.width });
   const height = heightOf(drawn, whole, picture.all);
   const [low, high] = picture.fromZero
     ? [0, height.high * 1.1 || 1]
@@ -46,8 +59,8 @@ export function lineScene(picture: LinePicture): Scene | null {
   const shapes: Shape[] = [
     { kind: 'text', x: 24, y: 34, text: picture.title, colour: look.text, size: 16, weight: 600 },
     ...sideAxis(look, low, high, logarithmic, y),
-    ...footAxis(look, whole, by, x, picture.axis, wholeOf(picture.lines, by)!.from),
-    ...legend(picture),
+    ...footAxis(look, whole, x, picture.axis, picture.foot ?? usualFoot(whole, by, all.from)),
+    ...(picture.bare ? [] : legend(picture)),
     ...drawn.map(one => strokeOf(one, x, y, low, high)),
     ...drawn.filter(one => one.line.dots && !one.trend).flatMap(one => dotsOf(one, look, x, y)),
   ];
@@ -103,35 +116,41 @@ function sideAxis(
   ]);
 }
 
+function usualFoot(whole: { from: number; to: number }, by: By, origin: number): Foot {
+  if (by === 'time')
+    return {
+      ticks: (low, high, most) => timeTicks(low - origin, high - origin, most).map(one => one + origin),
+      text: tick => spanOf(tick - origin),
+    };
+  const { step } = ticksOf(whole.from, whole.to, 8);
+  return {
+    ticks: (low, high, most) => ticksOf(low, high, most).ticks,
+    text: tick => (tick >= 1e5 ? compact(tick) : fixed(tick, tickDigits(step))),
+  };
+}
+
 function footAxis(
   look: Look,
   whole: { from: number; to: number },
-  by: By,
   x: (place: number) => number,
   name: string,
-  origin: number,
+  foot: Foot,
 ): Shape[] {
   const base = FRAME.top + FRAME.height;
-  const start = by === 'time' ? origin : 0;
-  const { ticks, step } =
-    by === 'time'
-      ? { ticks: timeTicks(whole.from - start, whole.to - start, 8), step: 1 }
-      : ticksOf(whole.from, whole.to, 8);
-  const shown = (tick: number) =>
-    by === 'time' ? spanOf(tick) : tick >= 1e5 ? compact(tick) : fixed(tick, tickDigits(step));
+  const ticks = foot.ticks(whole.from, whole.to, 8);
   return [
     ...ticks.flatMap((tick): Shape[] => [
       {
         kind: 'stroke',
-        pieces: [[x(tick + start), FRAME.top, x(tick + start), base]],
+        pieces: [[x(tick), FRAME.top, x(tick), base]],
         colour: look.grid,
         width: 1,
       },
       {
         kind: 'text',
-        x: x(tick + start),
+        x: x(tick),
         y: base + 18,
-        text: shown(tick),
+        text: foot.text(tick),
         colour: look.faint,
         size: 11,
         anchor: 'middle',
@@ -205,7 +224,7 @@ function strokeOf(
     colour: line.colour,
     width: trend ? 2 : line.smoothing ? 1 : 1.5,
     opacity: line.ghost ? 0.5 : line.smoothing && !trend ? 0.4 : 1,
-    ...(trend ? { dash: [1, 4], round: true } : line.dash && { dash: line.dash }),
+    ...(trend && !line.solid ? { dash: [1, 4], round: true } : line.dash && { dash: line.dash }),
     name: trend ? `${line.name} (EMA ${line.smoothing})` : line.name,
   };
 }

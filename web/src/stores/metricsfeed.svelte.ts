@@ -23,7 +23,7 @@ export class MetricsFeed {
     readonly runId: string,
     private readonly signal: AbortSignal,
     /** What the run's summary tells, once it is known. */
-    private readonly facts: () => RunSummary | null,
+    private readonly facts: () => Pick<RunSummary, 'attempt' | 'instrumented'> | null,
   ) {}
 
   /** Counts the changes of `series`, at most one a frame: read it to paint again. */
@@ -124,6 +124,13 @@ export class MetricsFeed {
     for (const name of names) this.series.want(name);
     for (let i = 0; i < missing.length; i += NAMES_PER_REQUEST)
       await this.#loadCourses(missing.slice(i, i + NAMES_PER_REQUEST));
+  }
+
+  /** The courses of these names as the server has them now; what came after its answer stays. */
+  async reload(names: readonly string[]): Promise<void> {
+    for (const name of names) this.series.want(name);
+    for (let i = 0; i < names.length; i += NAMES_PER_REQUEST)
+      await this.#loadCourses(names.slice(i, i + NAMES_PER_REQUEST));
   }
 
   /** Every metric that the run has, in the order of their names. */

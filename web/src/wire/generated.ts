@@ -658,7 +658,12 @@ export interface ComparedRun {
    * Of all attempts together, without the time between them
    */
   seconds: number | null;
-  attempts: number;
+  attempt: number;
+  /**
+   * The trainer said hello; else metrics are parsed from its output
+   */
+  instrumented: boolean;
+  cursors: Cursors;
   profile_id: string | null;
   dataset_id: string | null;
   engine: string | null;

@@ -4,6 +4,7 @@ import { alerts } from './alerts';
 import { catalog } from './catalog';
 import { charts } from './charts';
 import { common } from './common';
+import { compare } from './compare';
 import { config } from './config';
 import { console } from './console';
 import { exports } from './exports';
@@ -20,6 +21,7 @@ export const en = {
   ...catalog,
   ...charts,
   ...common,
+  ...compare,
   ...config,
   ...console,
   ...exports,

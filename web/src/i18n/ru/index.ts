@@ -5,6 +5,7 @@ import { alerts } from './alerts';
 import { catalog } from './catalog';
 import { charts } from './charts';
 import { common } from './common';
+import { compare } from './compare';
 import { config } from './config';
 import { console } from './console';
 import { exports } from './exports';
@@ -21,6 +22,7 @@ export const ru: Catalogue = {
   ...catalog,
   ...charts,
   ...common,
+  ...compare,
   ...config,
   ...console,
   ...exports,
