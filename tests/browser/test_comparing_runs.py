@@ -217,7 +217,7 @@ def test_a_console_offers_its_comparison_with_earlier_runs(
     page = one.open(f"/runs/{told['live'].directory.run_id}")
     page.get_by_role("heading", name="Loss").wait_for()
     page.keyboard.press("Control+k")
-    page.get_by_role("combobox").fill("compare with earlier")
+    page.get_by_role("combobox", name="Find an action").fill("compare with earlier")
     page.keyboard.press("Enter")
     until(lambda: page.locator("[data-result]").count() == 3)
     assert page.get_by_role("link", name="Compare").get_attribute("aria-current") == "page"

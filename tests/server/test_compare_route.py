@@ -55,3 +55,9 @@ def test_runs_stand_beside_each_other_over_http_and_in_python(
             with pytest.raises(RequestRejected) as rejected:
                 client.save_comparison(runs, tmp_path / "x.csv", metrics, curves=True)
             assert rejected.value.status == 422
+
+    gone = server.http.delete(f"/runs/{ids[1]}")
+    assert gone.is_success, gone.text
+    rest = server.get("/compare", runs=ids)
+    assert [(one["run"], one["reason"]) for one in rest["missing"]] == [(ids[1], "trash")]
+    assert [run["run_id"] for run in rest["runs"]] == ids[:1]

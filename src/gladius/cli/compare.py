@@ -54,7 +54,8 @@ def compare(
     else:
         _print(found, shown, everything)
     for one in found.missing:
-        typer.echo(f"{one.message} It is left out.", err=True)
+        where = " It is in the trash." if one.reason == "trash" else ""
+        typer.echo(f"{one.message}{where} It is left out.", err=True)
     if found.missing:
         raise typer.Exit(1)
 

@@ -82,7 +82,8 @@ async def _views(rooms: Rooms, wanted: list[str]) -> tuple[list[RunView], list[M
         except AmbiguousRun as error:
             missing.append(MissingRun(run=word, reason="ambiguous", message=error.message))
         except GladiusError as error:
-            missing.append(MissingRun(run=word, reason="not_found", message=error.message))
+            thrown = await asyncio.to_thread(rooms.store.trash.holds, word)
+            missing.append(MissingRun(run=word, reason="trash" if thrown else "not_found", message=error.message))
     return list(views.values()), missing
 
 
