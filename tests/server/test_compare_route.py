@@ -26,6 +26,7 @@ def test_runs_stand_beside_each_other_over_http_and_in_python(
         one.directory.attempt_config(1).write_text(f"train:\n  learning_rate: {rate}\n  seed: 7\n")
         one.trainer.write("state", {"state": "done"})
         one.exited("finished", code=0)
+        one.directory.report_json.write_text("{}")
         written.append(one)
     broken = Written(home, Identity.current()).begin(1, total_epochs=1).steps(0, 2)
     broken.directory.attempt_config(1).write_text("a: [")
