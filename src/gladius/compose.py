@@ -66,7 +66,7 @@ def build(
         hub=hub,
         activities=activities,
         machine=HostMachine(store),
-        attachments=Attachments(store, [home.root, *roots.folders]),
+        attachments=Attachments(store, roots),
         profiles=profiles,
         shelf=ProfileShelf(profiles, home.trash / "profiles"),
         datasets=datasets,

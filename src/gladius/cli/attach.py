@@ -24,7 +24,10 @@ def attach(
     name: Annotated[str | None, typer.Option(help="The run's name; else its folder's.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Watch a training by its status file alone: state, epoch, loss and message, as a run that can be told nothing."""
+    """Watch a training by its status file alone: state, epoch, loss and message, as a run that can be told nothing.
+
+    Any file of yours will do; through the server only one in the home or in a folder of datasets.
+    """
     from gladius.launch import attach as attaching
 
     home = Home()

@@ -30,6 +30,7 @@ _NO_RELEASE = "it saves no checkpoint from which it could go on; run.on('checkpo
 _NO_SPLIT = "this trainer has no such records."
 _WATCHED = "it was started elsewhere, and is only watched here."
 _WAITS = "it waits to start."
+_ATTACHED = "a status file takes no commands."
 _ENDED = "the run has ended."
 _RESUMABLE = "the run has ended; resuming it starts a new attempt."
 
@@ -101,6 +102,8 @@ def splits(view: RunView) -> list[Split]:
 
 def disabled_commands(view: RunView) -> dict[str, str]:
     """Command, or way of a command, -> why it cannot be sent to this run now; before `hello` most wait for it."""
+    if view.attached:
+        return dict.fromkeys((*TRAINER_COMMANDS, *SUPERVISOR_COMMANDS), _ATTACHED)
     if view.run.get("watched"):
         return dict.fromkeys((*TRAINER_COMMANDS, *SUPERVISOR_COMMANDS), _WATCHED)
     if view.ended:

@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from gladius.errors import ConfigError, RunNotLive, StatusUnfit
+from gladius.catalog.dataset_roots import Roots
+from gladius.errors import ConfigError, GladiusError, RunNotLive, StatusUnfit
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.attached import SOURCE
 from gladius.store.store import Store
 from gladius.store.view import RunView
-from gladius.supervise.foreign import LOOK_S, Foreign, attempt_facts, read_foreign
+from gladius.supervise.foreign import LOOK_S, Foreign, attempt_facts, is_detached, read_foreign
+from pulse_wrapper import safe_read_json
 
 T = TypeVar("T")
 _log = logging.getLogger("gladius.launch")
@@ -26,16 +28,29 @@ _HINT = "Give the path of a training_status.json: six fields of PULSE v1, as doc
 
 
 def attach(home: Home, path: Path, name: str | None = None) -> RunDir:
-    """Make a run of the status file at `path`; a server that sees the run follows the file. Raises ConfigError."""
-    watched = Path(os.path.realpath(path.expanduser()))
+    """Make a run of the status file at `path`, or return the one that watches it. A server that sees it follows the file.
+
+    Raises ConfigError for a path at which no status can be read now.
+    """
+    watched = Path(os.path.realpath(path))
+    if watched.is_relative_to(os.path.realpath(home.runs)):
+        raise ConfigError(f"{path} belongs to a run that is here already.", "'gladius ls' lists the runs.", "path")
     try:
         read_foreign(watched)
     except StatusUnfit as problem:
         raise ConfigError(str(problem), _HINT, "path") from None
+    for run in attached(home):
+        if run.read_run().get("watched") == str(watched) and not is_detached(run):
+            return run
     facts = {"source": SOURCE, "engine": None, "watched": str(watched)}
     run = home.new_run(name or watched.parent.name or watched.stem, facts, "Watched from now on")
     run.write_attempt(1, attempt_facts(watched))
     return run
+
+
+def attached(home: Home) -> Iterable[RunDir]:
+    """The runs that were made of a status file, newest first."""
+    return (run for run in home.all_runs() if (safe_read_json(run.run_json) or {}).get("source") == SOURCE)
 
 
 class Attachments:
@@ -44,23 +59,34 @@ class Attachments:
     Files are read in threads of their own: a network file system that hangs holds up nothing but its own runs.
     """
 
-    def __init__(self, store: Store, folders: Sequence[Path]) -> None:
+    def __init__(self, store: Store, roots: Roots) -> None:
         self._store = store
-        self._folders = folders
+        self._roots = Roots([*roots.folders, store.home.root])
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._open: dict[str, Foreign] = {}
         self._threads = ThreadPoolExecutor(_AT_ONCE, "gladius-attached")
         store.listen(self._notice)
 
+    async def catch_up(self) -> None:
+        """Look for the runs whose file ended before this server began: the next training in it must show."""
+        for run in await self._in_thread(lambda: list(attached(self._store.home))):
+            with contextlib.suppress(GladiusError):
+                await self._store.view(run.run_id)
+
     async def attach(self, path: Path, name: str | None) -> RunDir:
-        """As `attach`, for a file within the folders that the server reads. Raises ConfigError."""
-        real = Path(os.path.realpath(path.expanduser()))
-        if not any(real.is_relative_to(os.path.realpath(folder)) for folder in self._folders):
-            hint = "'gladius attach PATH' on this machine watches any file; 'gladius up --datasets DIR' adds a folder."
-            raise ConfigError(f"{path} leads out of the folders that this server reads.", hint, "path")
-        run = await self._in_thread(lambda: attach(self._store.home, path, name))
+        """As `attach`, for an absolute path within the folders that the server reads. Raises ConfigError."""
+        if not path.is_absolute() or "\0" in str(path):
+            raise ConfigError(f"{path} is no absolute path.", "It begins with a slash.", "path")
+        run = await self._in_thread(lambda: attach(self._store.home, self._within(path), name))
         self._store.adopt(run.run_id)
         return run
+
+    def _within(self, path: Path) -> Path:
+        try:
+            return self._roots.within(path)
+        except ConfigError as error:
+            hint = f"{error.hint} 'gladius attach PATH' on this machine watches any file."
+            raise ConfigError(error.message, hint, "path") from None
 
     async def detach(self, view: RunView, by: str) -> None:
         """Watch a file no more; the run stays as it was last seen. Raises RunNotLive."""

@@ -79,7 +79,7 @@ def _beside(rooms: Rooms) -> list[Coroutine[Any, Any, None]]:
     machine = rooms.machine.tell_for_ever(
         lambda: rooms.hub.hears("machine"), lambda sample: rooms.hub.news("machine", MachineMessage(sample=sample))
     )
-    return [rooms.alerts.catch_up(), rooms.activities.catch_up(), machine]
+    return [rooms.alerts.catch_up(), rooms.activities.catch_up(), rooms.attachments.catch_up(), machine]
 
 
 async def _close(rooms: Rooms) -> None:

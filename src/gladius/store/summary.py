@@ -26,6 +26,10 @@ def summarize(view: RunView, now: float | None = None) -> RunSummary:
     ended = view.ended or view.state in TERMINAL_STATES
     started = facts.started_at
     finished = facts.finished_at if ended else None
+    if view.attached:
+        # When it began nobody said; that it ended the file said, and when.
+        started = None
+        finished = float(status["timestamp"]) if status and status["status"] in ("done", "error") else None
     end = finished if finished is not None else (facts.last_time if ended else now)
     return RunSummary.model_construct(
         run_id=view.run_id,

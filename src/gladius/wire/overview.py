@@ -60,7 +60,7 @@ class MachineSample(Wire):
 
 
 class AttachRequest(Wire):
-    """A `training_status.json` to watch as a run."""
+    """A `training_status.json` to watch as a run, by its absolute path on the server's machine."""
 
     path: str = Field(min_length=1, max_length=4096)
     name: str | None = Field(default=None, min_length=1, max_length=200)

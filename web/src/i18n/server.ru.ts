@@ -1042,17 +1042,19 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'Укажите путь к training_status.json: шесть полей PULSE v1, как сказано в docs/pulse.md.',
   ],
   ['No sign of life for {1} s', 'Нет признаков жизни {1} с'],
+  ['{1} leads elsewhere now.', '{1} теперь ведёт в другое место.'],
+  ['{1} belongs to a run that is here already.', '{1} принадлежит запуску, который здесь уже есть.'],
+  ["'gladius ls' lists the runs.", '«gladius ls» покажет запуски.'],
+  ['{1} is no absolute path.', '{1} — не абсолютный путь.'],
+  ['It begins with a slash.', 'Он начинается с косой черты.'],
+  [
+    "{1} 'gladius attach PATH' on this machine watches any file.",
+    '{1} «gladius attach PATH» на этой машине наблюдает за любым файлом.',
+  ],
+  ['a status file takes no commands.', 'файл статуса не принимает команд.'],
   ['Watched from now on', 'Наблюдение начато'],
   ['Watched no more', 'Наблюдение прекращено'],
   ['Its status file says: {1}', 'В файле статуса сказано: {1}'],
-  [
-    "'gladius attach PATH' on this machine watches any file; 'gladius up --datasets DIR' adds a folder.",
-    '«gladius attach PATH» на этой машине наблюдает за любым файлом; «gladius up --datasets DIR» добавляет папку.',
-  ],
-  [
-    '{1} leads out of the folders that this server reads.',
-    '{1} лежит вне папок, которые читает этот сервер.',
-  ],
   ["'{1}' watches no file.", '«{1}» не наблюдает ни за каким файлом.'],
   [
     "Only what 'gladius attach' made can be detached.",

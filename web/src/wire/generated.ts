@@ -292,7 +292,7 @@ export interface AttachAnswer {
     | 'unknown';
 }
 /**
- * A `training_status.json` to watch as a run.
+ * A `training_status.json` to watch as a run, by its absolute path on the server's machine.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "AttachRequest".

@@ -32,7 +32,7 @@ async def get_machine(rooms: TheRooms) -> Response:
 
 @router.post("/attach", response_model=AttachAnswer, status_code=201)
 async def attach(rooms: TheRooms, body: AttachRequest) -> Response:
-    """Watch a status file as a run; it must lie in the home or in a folder of datasets."""
+    """Watch a status file as a run; it must lie in the home or in a folder of datasets. One file is one run."""
     run = await rooms.attachments.attach(Path(body.path), body.name)
     view = await rooms.store.view(run.run_id)
     return answer(AttachAnswer(run_id=run.run_id, state=view.state), 201)
