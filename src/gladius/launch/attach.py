@@ -24,7 +24,6 @@ T = TypeVar("T")
 _log = logging.getLogger("gladius.launch")
 
 _AT_ONCE = 8
-_MADE_S = 0.05
 _HINT = "Give the path of a training_status.json: six fields of PULSE v1, as docs/pulse.md says."
 
 
@@ -124,9 +123,6 @@ class Attachments:
 
     async def _follow(self, view: RunView) -> None:
         watched = Path(str(view.run.get("watched")))
-        while not view.directory.attempt_numbers():
-            # Whoever makes the run writes that last: before, the status in it is still theirs to write.
-            await asyncio.sleep(_MADE_S)
         foreign = await self._in_thread(lambda: Foreign(view.directory, watched))
         self._open[view.run_id] = foreign
         try:
