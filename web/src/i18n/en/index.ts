@@ -7,6 +7,7 @@ import { common } from './common';
 import { compare } from './compare';
 import { config } from './config';
 import { console } from './console';
+import { documents } from './documents';
 import { exports } from './exports';
 import { flows } from './flows';
 import { history } from './history';
@@ -24,6 +25,7 @@ export const en = {
   ...compare,
   ...config,
   ...console,
+  ...documents,
   ...exports,
   ...flows,
   ...history,

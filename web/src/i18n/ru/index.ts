@@ -8,6 +8,7 @@ import { common } from './common';
 import { compare } from './compare';
 import { config } from './config';
 import { console } from './console';
+import { documents } from './documents';
 import { exports } from './exports';
 import { flows } from './flows';
 import { history } from './history';
@@ -25,6 +26,7 @@ export const ru: Catalogue = {
   ...compare,
   ...config,
   ...console,
+  ...documents,
   ...exports,
   ...flows,
   ...history,
