@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_documents_of_this_device_become_a_dataset_that_is_searched_and_trained_on(
-    house: House, guest: Callable[..., Guest]
+    house: House, guest: Callable[..., Guest], until: Callable[..., Any]
 ) -> None:
     visitor = guest()
     page = visitor.open("/catalog/documents")
@@ -51,7 +51,8 @@ def test_documents_of_this_device_become_a_dataset_that_is_searched_and_trained_
     page.get_by_text(re.compile(r"Unchanged, not read again\s*3")).wait_for(timeout=60_000)
 
     page.get_by_role("button", name="Train on it").click()
-    page.wait_for_function("[...document.querySelectorAll('select')].some(one => one.value === 'whale-papers')")
+    chosen = "[...document.querySelectorAll('select')].some(one => one.value === 'whale-papers')"
+    until(lambda: page.evaluate(chosen))
     assert visitor.complaints == [] and visitor.foreign == []
 
 

@@ -102,7 +102,7 @@ class Indexer:
         """Put an index and its dataset into the trash; the documents stay. Raises IndexNotFound, IndexBusy."""
         with self._starting:
             folder = find_index(self._home, index_id)
-            if is_held(folder.lock):
+            if is_held(folder.lock) and _told(folder)["state"] == "running":
                 raise IndexBusy(index_id)
             trash = self._home.trash / "knowledge" / f"{index_id}-{time.time_ns()}"
             trash.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
