@@ -50,7 +50,7 @@ ANSWERS: list[type[Wire]] = [
     catalog.TrashedProfile, catalog.DatasetInfo, catalog.StartAnswer,
     steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
-    datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths,
+    datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths, datasets.RemovedDataset, datasets.DatasetRules,
     compare.Comparison, queue.QueueAnswer, preflight.CheckAnswer,
     knowledge.IndexStarted, knowledge.IndexInfo, knowledge.IndexDetail, knowledge.DocumentSearch, knowledge.DocumentFolders,
     knowledge.UploadedDocument,
@@ -62,7 +62,7 @@ CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.C
 BODIES: list[type[Wire]] = [
     catalog.StartRequest, catalog.ProfileNew, catalog.ProfileUpdate, catalog.ProfileDraft,
     steering.CommandRequest, steering.ResumeRequest, steering.ForkRequest, steering.RevertRequest,
-    steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset, queue.QueueChange,
+    steering.ConfigUpdate, presets.PresetRequest, settings.SettingsUpdate, datasets.AddDataset, datasets.DatasetUpdate, queue.QueueChange,
     knowledge.IndexRequest, overview.AttachRequest,
     runs.RunPatch,
     flows.FlowStart, flows.FlowDraft, flows.TextCommand,
@@ -131,6 +131,7 @@ def _sent_whole() -> list[str]:
             exports,
             server,
             compare,
+            datasets,
             knowledge,
             flows,
         )

@@ -42,6 +42,14 @@ export function problemsOf(text: string, rules: Rules | null): TextProblem[] {
   return found.map(one => clamped(one, text.length, lines)).sort((a, b) => a.from - b.from);
 }
 
+/** A problem of which only the line is known. */
+export function atLine(text: string, line: number, message: string, key: string | null = null): TextProblem {
+  const lines = text.split('\n');
+  const known = Math.min(Math.max(line, 1), lines.length);
+  const from = lines.slice(0, known - 1).reduce((sum, one) => sum + one.length + 1, 0);
+  return { from, to: from + lines[known - 1]!.length, line: known, key, message };
+}
+
 function clamped(found: Found, length: number, lines: LineCounter): TextProblem {
   const from = Math.max(0, Math.min(found.from, length));
   return { ...found, from, to: Math.min(Math.max(found.to, from), length), line: lines.linePos(from).line };

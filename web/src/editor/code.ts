@@ -90,6 +90,12 @@ export class Code {
     this.#checkAgain();
   }
 
+  /** Mark what the server found while somebody types, and leave the cursor where it is. */
+  mark(problems: readonly TextProblem[]): void {
+    this.#refused = problems;
+    this.#checkAgain();
+  }
+
   /** Mark what the server refused. */
   refuse(problems: readonly TextProblem[]): void {
     this.#refused = problems;

@@ -114,6 +114,13 @@ export async function remove(path: string): Promise<void> {
   await send(apiUrl(path), { method: 'DELETE' });
 }
 
+/** Take away what is still of that `version`, and tell what became of it. */
+export async function erase<T>(path: string, version?: string | null): Promise<T> {
+  const headers = { accept: 'application/json', ...(version ? { 'if-match': `"${version}"` } : {}) };
+  const response = await send(apiUrl(path), { method: 'DELETE', headers });
+  return (await response.json()) as T;
+}
+
 export interface Bytes {
   data: Uint8Array;
   /** Offset of the first byte in the whole file. */

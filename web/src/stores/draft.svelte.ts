@@ -1,6 +1,6 @@
 /** The config file while somebody edits it: kept over a refresh, compared with the disk, saved. Upstream: the editor dialog. Downstream: PUT /runs/{id}/config. */
 import { ApiError } from '../net/api';
-import type { Rules, TextProblem } from '../editor/check';
+import { atLine, type Rules, type TextProblem } from '../editor/check';
 import type { ConfigDiff } from '../wire/generated';
 import { rememberDraft, storedDraft } from './drafts';
 import { readDiff, readRules, writeConfig } from './steering';
@@ -159,14 +159,9 @@ export class ConfigDraft {
 
 /** The fields of a 422, each at its line. */
 function placed(error: ApiError, text: string): TextProblem[] {
-  const starts = [0];
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   return (error.problem.errors ?? []).flatMap(one => {
-    const line = typeof one.line === 'number' ? Math.min(Math.max(one.line, 1), starts.length) : null;
-    if (line === null) return [];
-    const from = starts[line - 1]!;
-    const to = line < starts.length ? starts[line]! - 1 : text.length;
+    if (typeof one.line !== 'number') return [];
     const key = typeof one.field === 'string' && one.field !== 'text' ? one.field : null;
-    return [{ from, to, line, key, message: String(one.message ?? error.message) }];
+    return [atLine(text, one.line, String(one.message ?? error.message), key)];
   });
 }

@@ -1,4 +1,4 @@
-/** Unsaved edits of config files, kept by the browser's tab until they are saved or discarded. Upstream: ConfigDraft. */
+/** Unsaved edits of config files and profiles, kept by the browser's tab until they are saved or discarded. Upstream: ConfigDraft, ProfileDraft. */
 import { keep, keptFields } from '../kept';
 
 const PREFIX = 'gladius_config_draft:';
@@ -22,3 +22,6 @@ export function rememberDraft(
 ): void {
   keep(PREFIX + runId, draft, storage);
 }
+
+/** Under what a profile's unsaved text is kept; no run's id has a colon. */
+export const profileDraft = (id: string): string => `profile:${id}`;

@@ -981,6 +981,17 @@ export interface ConsoleMessage {
   text: string;
 }
 /**
+ * A folder that datasets may lie in; the home's own takes what is added.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DatasetFolder".
+ */
+export interface DatasetFolder {
+  path: string;
+  home: boolean;
+  there: boolean;
+}
+/**
  * A dataset that a run can use; counts are None until it is built or counted.
  *
  * `kind` is how its file is read, `findings` how many things are wrong with it, warnings among them. `origin` says who put
@@ -1014,7 +1025,7 @@ export interface DatasetInfo {
  */
 export interface DatasetPreview {
   records: PreviewRecord[];
-  next?: number | null;
+  next: number | null;
 }
 /**
  * One record as it stands in the file, its long texts cut, or why it is none.
@@ -1024,10 +1035,10 @@ export interface DatasetPreview {
  */
 export interface PreviewRecord {
   line: number;
-  record?: {
+  record: {
     [k: string]: unknown;
   } | null;
-  problem?: string | null;
+  problem: string | null;
 }
 /**
  * A dataset read through: `records` good ones. `findings` are the first ones, `counts` holds all by their kind.
@@ -1042,14 +1053,14 @@ export interface DatasetReport {
   path: string;
   format: string;
   records: number;
-  problem?: string | null;
-  findings?: Finding[];
-  counts?: {
+  problem: string | null;
+  findings: Finding[];
+  counts: {
     [k: string]: number;
   };
-  total?: number;
-  errors?: number;
-  counting?: boolean;
+  total: number;
+  errors: number;
+  counting: boolean;
 }
 /**
  * Something wrong with one record. `line` counts from 1 (in a Parquet file the row), None is the whole file.
@@ -1060,12 +1071,33 @@ export interface DatasetReport {
  * via the `definition` "Finding".
  */
 export interface Finding {
-  file?: string | null;
-  line?: number | null;
+  file: string | null;
+  line: number | null;
   kind: string;
-  severity?: 'error' | 'warning';
+  severity: 'error' | 'warning';
   problem: string;
-  hint?: string;
+  hint: string;
+}
+/**
+ * Where datasets may lie, which endings are read, and how many bytes an upload may have.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DatasetRules".
+ */
+export interface DatasetRules {
+  folders: DatasetFolder[];
+  endings: string[];
+  upload_limit: number;
+}
+/**
+ * The body of `PUT /datasets/{id}`: its words for people. None leaves one, an empty one takes it back.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "DatasetUpdate".
+ */
+export interface DatasetUpdate {
+  name?: string | null;
+  description?: string | null;
 }
 /**
  * A folder that can be indexed; `documents` counts the files in it by kind, those of its own folders not among them.
@@ -2452,6 +2484,18 @@ export interface RateContinuity {
   source: string;
 }
 /**
+ * A dataset that was taken from the list. `entry` names it in the trash; None where only its path was forgotten.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "RemovedDataset".
+ */
+export interface RemovedDataset {
+  id: string;
+  entry: string | null;
+  filename: string;
+  deleted_at: number;
+}
+/**
  * Whether `POST /runs/{id}/resume` may be asked now; `reason` says why not, and what to do instead.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -3112,8 +3156,8 @@ export interface TokenLengths {
   mean: number;
   edges: number[];
   counts: number[];
-  limit?: number | null;
-  above?: number | null;
+  limit: number | null;
+  above: number | null;
 }
 /**
  * A profile that was deleted; `entry` names it for putting it back.
