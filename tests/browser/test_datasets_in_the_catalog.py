@@ -110,10 +110,10 @@ def test_a_path_is_added_within_the_folders_and_taken_from_the_list(shown: Guest
     page, deep = choose(shown, "chat"), shown.server.home.datasets / "a" / "b" / "deep.jsonl"
     add = page.get_by_role("region", name="Add a dataset")
     assert str(shown.server.home.datasets) in add.inner_text()
-    add.get_by_label("Path").fill("/etc/passwd")
+    add.get_by_role("textbox").fill("/etc/passwd")
     add.get_by_role("button", name="Add by path").click()
     page.get_by_role("alert").filter(has_text="gladius up --datasets DIR").wait_for()
-    add.get_by_label("Path").fill(str(deep))
+    add.get_by_role("textbox").fill(str(deep))
     add.get_by_role("button", name="Add by path").click()
     page.get_by_role("region", name="deep").wait_for()
     deep.unlink()
@@ -142,7 +142,7 @@ def test_one_is_named_deleted_put_back_and_started_with(shown: Guest, until: Unt
     until(lambda: file.exists())
     page.get_by_role("region", name="Our chats").wait_for()
     page.get_by_role("button", name="Start with this dataset").click()
-    until(lambda: page.get_by_label("Dataset", exact=True).input_value() == "chat")
+    until(lambda: page.get_by_role("combobox", name="Dataset").input_value() == "chat")
     assert json.loads(page.evaluate("localStorage.active_training_context"))["dataset_id"] == "chat"
 
 

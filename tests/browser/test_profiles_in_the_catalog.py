@@ -121,7 +121,7 @@ def test_what_is_not_saved_is_asked_for_and_comes_back(shown: Guest, until: Unti
     before = (shown.server.home.profiles / "mine.yaml").read_text()
     dialog = edit(page)
     write(page, "name: Half done\n")
-    page.keyboard.press("Escape")
+    dialog.get_by_role("button", name="Close").click()
     dialog.get_by_role("alert").filter(has_text="unsaved").wait_for()
     dialog.get_by_role("button", name="Keep editing").click()
     page.on("dialog", lambda asked: asked.accept())  # leaving is asked for by the browser too
@@ -153,7 +153,7 @@ def test_one_is_duplicated_deleted_put_back_and_started_with(shown: Guest, until
     assert list((shown.server.home.trash / "profiles").iterdir()) == []
 
     choose(shown, "night-shift").get_by_role("button", name="Start with this profile").click()
-    until(lambda: page.get_by_label("Profile", exact=True).input_value() == "night-shift")
+    until(lambda: page.get_by_role("combobox", name="Profile").input_value() == "night-shift")
     kept = json.loads(page.evaluate("localStorage.active_training_context"))
     assert kept["profile_id"] == "night-shift"
 

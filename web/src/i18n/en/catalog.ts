@@ -109,6 +109,8 @@ export const catalog = {
   'dataset.sending': 'Uploading {name}',
   'dataset.break_off': 'Cancel',
   'dataset.limits': 'Up to {limit} a file; {list}. A larger file is added by its path.',
+  'dataset.mib': '{n} MiB',
+  'dataset.gib': '{n} GiB',
   'dataset.bad_ending': '{name} is of no kind that is read. Read are {list}.',
   'dataset.too_large':
     '{name} has {size}, an upload at most {limit}. Put it on the server’s machine and add its path.',

@@ -110,6 +110,8 @@ export const catalog: Record<keyof typeof english, string> = {
   'dataset.sending': 'Загружается {name}',
   'dataset.break_off': 'Отменить',
   'dataset.limits': 'До {limit} на файл; {list}. Файл побольше добавьте по пути.',
+  'dataset.mib': '{n} МиБ',
+  'dataset.gib': '{n} ГиБ',
   'dataset.bad_ending': '{name}: такие файлы не читаются. Читаются {list}.',
   'dataset.too_large':
     '{name} занимает {size}, а загрузить можно не больше {limit}. Положите файл на машину сервера и добавьте по пути.',
