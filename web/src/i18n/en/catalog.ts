@@ -115,6 +115,7 @@ export const catalog = {
   'dataset.too_large':
     '{name} has {size}, an upload at most {limit}. Put it on the server’s machine and add its path.',
   'dataset.path': 'Path on the server’s machine',
+  'dataset.path_example': '/data/chats.jsonl',
   'dataset.add_path': 'Add by path',
   'dataset.add_short': 'Add',
   'dataset.roots': 'Only what lies in these folders is read:',
@@ -142,6 +143,7 @@ export const catalog = {
 
   'tokens.title': 'Length in tokens',
   'tokens.note': 'as the built-in trainer cuts them',
+  'tokens.example': '/models/qwen',
   'tokens.folder': 'Folder of a model, or of a checkpoint',
   'tokens.profile': 'Compare with the length of',
   'tokens.no_profile': 'none',

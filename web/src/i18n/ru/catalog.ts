@@ -116,6 +116,7 @@ export const catalog: Record<keyof typeof english, string> = {
   'dataset.too_large':
     '{name} занимает {size}, а загрузить можно не больше {limit}. Положите файл на машину сервера и добавьте по пути.',
   'dataset.path': 'Путь на машине сервера',
+  'dataset.path_example': '/data/chats.jsonl',
   'dataset.add_path': 'Добавить по пути',
   'dataset.add_short': 'Добавить',
   'dataset.roots': 'Читается только то, что лежит в этих папках:',
@@ -143,6 +144,7 @@ export const catalog: Record<keyof typeof english, string> = {
 
   'tokens.title': 'Длина в токенах',
   'tokens.note': 'как их режет встроенный тренер',
+  'tokens.example': '/models/qwen',
   'tokens.folder': 'Папка модели или контрольной точки',
   'tokens.profile': 'Сравнить с длиной у профиля',
   'tokens.no_profile': 'не сравнивать',
