@@ -24,6 +24,38 @@ export function writeContext(context: TrainingContext): void {
   keep(STORED, context);
 }
 
+/** One setting that a person may say for this run; `open` is one that the profile leaves to them. */
+export interface StartSetting {
+  key: string;
+  value: string;
+  open: boolean;
+}
+
+/** What of a profile's configuration a form asks for: what it leaves open first, then what it says itself. */
+export function settingsOf(profile: ProfileInfo | null): StartSetting[] {
+  const flat = flatten(profile?.config ?? {}).filter(
+    ([key]) => key !== 'train.epochs' && !key.startsWith('data.path'),
+  );
+  const all = flat.map(([key, value]) => ({ key, value: said(value), open: value === null }));
+  return [...all.filter(one => one.open), ...all.filter(one => !one.open)];
+}
+
+function flatten(config: Record<string, unknown>, prefix = ''): [string, unknown][] {
+  return Object.entries(config).flatMap(([key, value]): [string, unknown][] =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? flatten(value as Record<string, unknown>, `${prefix}${key}.`)
+      : [[prefix + key, value]],
+  );
+}
+
+function said(value: unknown): string {
+  return value === null || value === undefined
+    ? ''
+    : typeof value === 'string'
+      ? value
+      : JSON.stringify(value);
+}
+
 export type Missing = 'profile' | 'dataset' | 'epochs';
 
 export function missing(

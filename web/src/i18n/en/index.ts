@@ -12,6 +12,7 @@ import { exports } from './exports';
 import { flows } from './flows';
 import { history } from './history';
 import { overview } from './overview';
+import { queue } from './queue';
 import { settings } from './settings';
 import { steering } from './steering';
 import { terminal } from './terminal';
@@ -30,6 +31,7 @@ export const en = {
   ...flows,
   ...history,
   ...overview,
+  ...queue,
   ...settings,
   ...steering,
   ...terminal,

@@ -13,6 +13,7 @@ import { exports } from './exports';
 import { flows } from './flows';
 import { history } from './history';
 import { overview } from './overview';
+import { queue } from './queue';
 import { settings } from './settings';
 import { steering } from './steering';
 import { terminal } from './terminal';
@@ -31,6 +32,7 @@ export const ru: Catalogue = {
   ...flows,
   ...history,
   ...overview,
+  ...queue,
   ...settings,
   ...steering,
   ...terminal,
