@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from watched_page import Guest, House, LiveStory
+from watched_page import Guest, House, LiveStory, Visitor
 
 Until = Callable[..., Any]
 
@@ -208,3 +208,17 @@ def test_the_pointer_and_the_keys_read_values_and_one_run_stands_out(
             break
     until(lambda: page.locator("[data-run].lit").count() == 1)
     assert figure.locator(".told").inner_text().startswith("step ")
+
+
+def test_a_console_offers_its_comparison_with_earlier_runs(
+    guest: Visitor, told: dict[str, LiveStory], until: Until
+) -> None:
+    one = guest()
+    page = one.open(f"/runs/{told['live'].directory.run_id}")
+    page.get_by_role("heading", name="Loss").wait_for()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Find an action").fill("compare with earlier")
+    page.keyboard.press("Enter")
+    until(lambda: page.locator("[data-result]").count() == 3)
+    assert page.get_by_role("link", name="Compare").get_attribute("aria-current") == "page"
+    assert one.complaints == [] and one.foreign == []
