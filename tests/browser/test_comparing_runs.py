@@ -177,6 +177,7 @@ def test_results_curves_and_a_chart_are_saved(visitor: Guest, told: dict[str, Li
     assert [run["name"] for run in json.loads(export("JSON"))["runs"]] == ["baseline", "warm", "goes on"]
 
     figure = page.get_by_role("figure", name="train/loss")
+    figure.locator(".u-over").wait_for()
 
     def picture(name: str) -> str:
         figure.get_by_role("button", name="Menu of").click()

@@ -27,6 +27,7 @@ export class ComparisonStore {
   #problem = $state.raw<Error | null>(null);
   #revision = $state(0);
   #waiting = $state(0);
+  #arrivals = $state(0);
   #feeds = new Map<string, Feed>();
   #words: readonly string[] = [];
   #names: readonly string[] = [];
@@ -48,6 +49,11 @@ export class ComparisonStore {
   /** Counts the changes of the courses, at most one a frame: read it to paint again. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** Counts the answers that brought courses: those show at once. */
+  get arrivals(): number {
+    return this.#arrivals;
   }
 
   /** Whether courses are on their way. */
@@ -146,6 +152,7 @@ export class ComparisonStore {
       for (const name of missing) feed.loaded.delete(name);
     } finally {
       this.#waiting--;
+      this.#arrivals++;
       if (this.#feeds.get(id) === feed) frames.request(this.#paint);
     }
   }
