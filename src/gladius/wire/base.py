@@ -30,3 +30,9 @@ class Wire(BaseModel):
     """A message part. Unknown keys are skipped, so that old readers survive new writers."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="strings", **LATER)
+
+
+class Body(Wire):
+    """What a client sends: an unknown key is a mistake. Built at once, as a route needs it whole to describe itself."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=False)

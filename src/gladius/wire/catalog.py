@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 
 class EpochBounds(Wire):
@@ -82,10 +82,8 @@ class ProfileFile(Wire):
     file: str | None = None
 
 
-class ProfileNew(Wire):
+class ProfileNew(Body):
     """The body of `POST /profiles`: its whole `text`, or whose text it begins with (`copy_of`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1, max_length=100)
     text: str | None = Field(default=None, max_length=262_144)
@@ -93,19 +91,15 @@ class ProfileNew(Wire):
     name: str | None = Field(default=None, min_length=1, max_length=200, description="Of a copy; its id when not given")
 
 
-class ProfileUpdate(Wire):
+class ProfileUpdate(Body):
     """The body of `PUT /profiles/{id}`. `version` is that of the text that was edited; none makes a new file only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str = Field(max_length=262_144)
     version: str | None = None
 
 
-class ProfileDraft(Wire):
+class ProfileDraft(Body):
     """The body of `POST /profiles/check`: a text that is not kept, checked as the file of that `id`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str = Field(max_length=262_144)
     id: str = Field(default="draft", min_length=1, max_length=100)
@@ -143,10 +137,8 @@ class DatasetInfo(Wire):
     lost: bool = False
 
 
-class StartRequest(Wire):
+class StartRequest(Body):
     """The body of `POST /runs`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     profile_id: str
     dataset_id: str | None = None

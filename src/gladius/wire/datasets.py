@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 
 class Finding(Wire):
@@ -81,18 +81,14 @@ class TokenLengths(Wire):
     above: int | None = None
 
 
-class AddDataset(Wire):
+class AddDataset(Body):
     """The body of `POST /datasets`: a file or folder on the server's machine, within the folders of datasets."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, max_length=4096)
 
 
-class DatasetUpdate(Wire):
+class DatasetUpdate(Body):
     """The body of `PUT /datasets/{id}`: its words for people. None leaves one, an empty one takes it back."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(default=None, max_length=200)
     description: str | None = Field(default=None, max_length=2000)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 StepCommand = Literal["STATUS", "INDEX", "TRAIN", "VALIDATE", "EXPORT", "COMMAND"]
 OnFailure = Literal["abort", "continue", "retry"]
@@ -108,27 +108,21 @@ class StepOutput(Wire):
     skipped: int = 0
 
 
-class FlowStart(Wire):
+class FlowStart(Body):
     """The body of `POST /flows/{id}/runs`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     args: dict[str, Any] = Field(default_factory=dict)
 
 
-class FlowDraft(Wire):
+class FlowDraft(Body):
     """The body of `POST /flows/check`: a text that is not kept, checked as the file of that `id`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str = Field(max_length=262_144)
     id: str = Field(default="draft", min_length=1, max_length=100)
 
 
-class TextCommand(Wire):
+class TextCommand(Body):
     """The body of `POST /commands`: `TRAIN AGENT` or `INDEX KNOWLEDGE`, then one `KEY="VALUE"` a line."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     command_text: str = Field(max_length=65_536)
 

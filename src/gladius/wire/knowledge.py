@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 IndexState = Literal["running", "done", "error", "cancelled"]
 IndexPhase = Literal["looking", "reading", "building"]
@@ -18,13 +18,11 @@ SkipReason = Literal[
 """Why a file gave nothing; the page has a sentence for each."""
 
 
-class IndexOptions(Wire):
+class IndexOptions(Body):
     """How documents become records. Lengths are characters; a token of English text is about four of them, of Russian three.
 
     `encoding` is that of text files which are not Unicode; without it they are skipped, never guessed.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     chunk_chars: int = Field(default=2000, ge=100, le=100_000, description="A record holds at most so many")
     overlap: int = Field(default=200, ge=0, le=50_000, description="So many of a record's end begin the next one")
@@ -43,10 +41,8 @@ class IndexOptions(Wire):
         return self
 
 
-class IndexRequest(Wire):
+class IndexRequest(Body):
     """The body of `POST /knowledge`: a folder on the server's machine, within the folders of documents or of datasets."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, max_length=4096)
     name: str | None = Field(default=None, min_length=1, max_length=120, description="Else the folder's")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from gladius.wire.base import State, Wire
+from gladius.wire.base import Body, State, Wire
 from gladius.wire.events import GpuSample, MemoryUse
 
 ActivityKind = Literal[
@@ -59,7 +59,7 @@ class MachineSample(Wire):
     gpus: list[MachineGpu] = Field(default_factory=list)
 
 
-class AttachRequest(Wire):
+class AttachRequest(Body):
     """A `training_status.json` to watch as a run, by its absolute path on the server's machine."""
 
     path: str = Field(min_length=1, max_length=4096)

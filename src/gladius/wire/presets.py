@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 
 class PresetInfo(Wire):
@@ -27,10 +27,8 @@ class PresetInfo(Wire):
     problem: str | None = None
 
 
-class PresetRequest(Wire):
+class PresetRequest(Body):
     """The body of `PUT /presets/{id}`, and of `POST /presets` where the name makes the id."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=100)
     description: str = Field(default="", max_length=2000)

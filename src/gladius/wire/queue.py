@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 
 class GpuSlot(Wire):
@@ -65,13 +65,11 @@ class QueueAnswer(Wire):
     waiting: list[Waiting] = Field(default_factory=list)
 
 
-class QueueChange(Wire):
+class QueueChange(Body):
     """The body of `PATCH /queue/{run_id}`.
 
     A `position` (1 is next) between runs of another priority takes on the nearest priority that allows it.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     priority: int | None = Field(default=None, ge=-1000, le=1000)
     position: int | None = Field(default=None, ge=1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Number, State, Wire
+from gladius.wire.base import Body, Number, State, Wire
 from gladius.wire.config import ConfigSnapshot
 from gladius.wire.events import (
     Ack,
@@ -206,10 +206,8 @@ class RunList(Wire):
     facets: Facets | None = Field(default=None, description="Only when asked for")
 
 
-class RunPatch(Wire):
+class RunPatch(Body):
     """The body of `PATCH /runs/{id}`: what is given is changed. run.json stays as it was."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(default=None, max_length=200, description="Empty: the name it was started with")
     tags: list[str] | None = Field(default=None, description="In place of those that it has")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 
-class Thresholds(Wire):
+class Thresholds(Body):
     """When alerts begin. Shares are of 1, temperatures in degrees Celsius, times in seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     gpu_temperature: float = Field(default=80.0, ge=30, le=120, description="A GPU is hotter than this")
     memory_pressure: float = Field(default=0.90, gt=0, le=1, description="More than this share of the RAM is in use")
@@ -38,13 +36,11 @@ class Settings(Wire):
     version: str = Field(description="The server's version")
 
 
-class SettingsUpdate(Wire):
+class SettingsUpdate(Body):
     """The body of `PUT /settings`: the whole of what can be changed; what is left out takes its default.
 
     An answer of `GET /settings` can be sent back as it is.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     alerts: Thresholds
     defaults: Thresholds | None = Field(default=None, description="Ignored")

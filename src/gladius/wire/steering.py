@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gladius.wire.base import Wire
+from gladius.wire.base import Body, Wire
 
 Applies = Literal["live", "next_checkpoint", "restart"]
 
 
-class CommandRequest(Wire):
+class CommandRequest(Body):
     """The body of `POST /runs/{id}/commands`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     command: str
     args: dict[str, Any] = Field(default_factory=dict)
@@ -51,10 +49,8 @@ class Suggestion(Wire):
     overrides: dict[str, Any] = Field(default_factory=dict)
 
 
-class ResumeRequest(Wire):
+class ResumeRequest(Body):
     """The body of `POST /runs/{id}/resume`: by default from the newest checkpoint that verifies, nothing changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     checkpoint: int | str | None = Field(default=None, description="A step, or a folder")
     overrides: dict[str, Any] = Field(default_factory=dict)
@@ -67,19 +63,15 @@ class ForkRequest(ResumeRequest):
     name: str | None = Field(default=None, max_length=200)
 
 
-class RevertRequest(Wire):
+class RevertRequest(Body):
     """The body of `POST /runs/{id}/revert`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1)
     id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{8,64}$", description="The command's id")
 
 
-class ConfigUpdate(Wire):
+class ConfigUpdate(Body):
     """The body of `PUT /runs/{id}/config`: the whole file as text, comments included."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str = Field(max_length=1 << 19)
     version: str | None = Field(default=None, description="Of the file that was edited: 409 when it is another by now")

@@ -1,8 +1,12 @@
-/** The runs of the overview and the history. Upstream: HTTP once, then the topic `runs`. */
+/** What the overview shows: runs, what happened, the machine. Upstream: HTTP once, then their topics. Downstream: the overview. */
 import { get } from '../net/api';
-import type { RunList, RunSummary, ServerMessage, SystemSample } from '../wire/generated';
+import type { MachineSample, RunList, RunSummary, ServerMessage } from '../wire/generated';
+import { ActivityFeed } from './activities.svelte';
 import { frames } from './frames';
 import { live } from './live.svelte';
+
+/** All that live, however many there are, and the newest of the others: what ended earlier stands in the history. */
+const ASKED = [{ status: 'live', limit: 500 }, { limit: 50 }];
 
 const ENDED = new Set<RunSummary['state']>([
   'done',
@@ -22,8 +26,8 @@ export class RunsStore {
   #runs = $state.raw<RunSummary[]>([]);
   #loaded = $state(false);
   #problem = $state.raw<Error | null>(null);
-  #more = $state.raw<string | null>(null);
-  #system = $state.raw<{ runId: string; sample: SystemSample } | null>(null);
+  #machine = $state.raw<MachineSample | null>(null);
+  readonly activities = new ActivityFeed();
   readonly now = $derived(this.#runs.filter(run => !hasEnded(run)));
   readonly ended = $derived(
     this.#runs
@@ -34,7 +38,7 @@ export class RunsStore {
   // Plain on purpose: `#runs` is what is shown, made from this at most once a frame.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   #known = new Map<string, RunSummary>();
-  #nextSystem: { runId: string; sample: SystemSample } | null = null;
+  #nextMachine: MachineSample | null = null;
   #unlisten: (() => void) | null = null;
   #abort = new AbortController();
 
@@ -50,69 +54,55 @@ export class RunsStore {
     return this.#problem;
   }
 
-  get hasMore(): boolean {
-    return this.#more !== null;
-  }
-
-  /** The newest machine sample of any live run. */
-  get system(): { runId: string; sample: SystemSample } | null {
-    return this.#system;
+  /** The server's own machine, measured while this page is open. */
+  get machine(): MachineSample | null {
+    return this.#machine;
   }
 
   /** Listen first, then load: what changes meanwhile is newer than the answer. */
-  async open(limit: number): Promise<void> {
-    this.#problem = null;
+  async open(): Promise<void> {
     this.#unlisten?.();
-    this.#unlisten = live.listen({ runs: ['*'], topics: ['runs', 'system'], cursors: () => ({}) }, message =>
-      this.#take(message),
+    this.#unlisten = live.listen(
+      { runs: ['*'], topics: ['runs', 'activities', 'machine'], cursors: () => ({}) },
+      message => this.#take(message),
     );
-    await this.#load({ limit });
-  }
-
-  async loadMore(limit: number): Promise<void> {
-    if (this.#more) await this.#load({ limit, cursor: this.#more });
+    await this.#load(false);
   }
 
   close(): void {
     this.#abort.abort();
     this.#unlisten?.();
+    this.activities.close();
     frames.cancel(this.#paint);
   }
 
-  async #load(query: { limit: number; cursor?: string }): Promise<void> {
+  /** `again`: after a lost connection, for the topics have no cursors; the answer is then newer than what is known. */
+  async #load(again: boolean): Promise<void> {
+    void this.activities.load(this.#abort.signal);
     try {
-      const list = await get<RunList>('runs', query, this.#abort.signal);
-      for (const run of list.runs) if (!this.#known.has(run.run_id)) this.#known.set(run.run_id, run);
-      this.#more = list.cursor;
+      const lists = await Promise.all(ASKED.map(query => get<RunList>('runs', query, this.#abort.signal)));
+      for (const run of lists.flatMap(list => list.runs))
+        if (again || !this.#known.has(run.run_id)) this.#known.set(run.run_id, run);
+      this.#problem = null;
       this.#loaded = true;
-      this.#paint();
+      frames.request(this.#paint);
     } catch (error) {
-      if (!this.#abort.signal.aborted) this.#problem = error as Error;
+      // Lost again already: the next hello tries anew, and what is known stays.
+      if (!this.#abort.signal.aborted && !this.#loaded) this.#problem = error as Error;
     }
   }
 
   #take(message: ServerMessage): void {
     if (message.type === 'run') this.#known.set(message.run_id, message.summary);
-    else if (message.type === 'system') this.#nextSystem = { runId: message.run_id, sample: message.sample };
-    else if (message.type === 'hello') void this.#resync();
+    else if (message.type === 'machine') this.#nextMachine = message.sample;
+    else if (message.type === 'activity') return this.activities.take(message.activity);
+    else if (message.type === 'hello') return this.#loaded ? void this.#load(true) : undefined;
     else return;
     frames.request(this.#paint);
   }
 
-  /** The topic `runs` has no cursor: after a reconnect the list is fetched again. */
-  async #resync(): Promise<void> {
-    if (!this.#loaded) return;
-    try {
-      const list = await get<RunList>('runs', { limit: 50 }, this.#abort.signal);
-      for (const run of list.runs) this.#known.set(run.run_id, run);
-      frames.request(this.#paint);
-    } catch {
-      // Lost again already; the next hello tries anew.
-    }
-  }
-
   #paint = (): void => {
     this.#runs = [...this.#known.values()].sort((a, b) => b.created_at - a.created_at);
-    this.#system = this.#nextSystem;
+    this.#machine = this.#nextMachine;
   };
 }

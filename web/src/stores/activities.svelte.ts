@@ -1,0 +1,46 @@
+/** The last things that happened, over all runs. Upstream: HTTP once, then the topic `activities`. Downstream: the overview. */
+import { get } from '../net/api';
+import type { ActivitiesAnswer, Activity } from '../wire/generated';
+import { newestOf } from './activities';
+import { frames } from './frames';
+
+export class ActivityFeed {
+  #all = $state.raw<Activity[]>([]);
+  #loaded = $state(false);
+  // Plain on purpose: `#all` is what is shown, made from this at most once a frame.
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  #known = new Map<string, Activity>();
+
+  /** Newest first. */
+  get all(): Activity[] {
+    return this.#all;
+  }
+
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  async load(signal: AbortSignal): Promise<void> {
+    try {
+      const { activities } = await get<ActivitiesAnswer>('activities', {}, signal);
+      for (const one of activities) this.#known.set(one.id, one);
+      this.#loaded = true;
+      this.#paint();
+    } catch {
+      // The list of runs meets the same trouble and tells it; the next hello asks again.
+    }
+  }
+
+  take(activity: Activity): void {
+    this.#known.set(activity.id, activity);
+    frames.request(this.#paint);
+  }
+
+  close(): void {
+    frames.cancel(this.#paint);
+  }
+
+  #paint = (): void => {
+    this.#all = newestOf(this.#known);
+  };
+}
