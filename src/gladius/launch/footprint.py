@@ -1,6 +1,6 @@
 """How much memory and disk a training will need, by its model's shape. Upstream: preflight. Downstream: nothing.
 
-An estimate, and told as one; the probe measures. Its parts:
+An estimate, and told as one. Its parts:
 
 - Weights, gradients and AdamW's two moments: as ZeRO counts them (Rajbhandari et al. 2020, arXiv:1910.02054, section 3.1),
   for what the built-in recipe does: weights that learn, their gradients and both moments in 32 bits, so 16 bytes for each.

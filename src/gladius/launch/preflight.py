@@ -150,7 +150,7 @@ class Preflight:
         free, total, what = self._free_memory(gpu)
         if free is None or total is None:
             return
-        hint = "Lower train.batch_size or data.max_length, or probe it: three steps measure what it takes."
+        hint = "Lower train.batch_size or data.max_length."
         about = size(needed)
         if needed > total:
             told = f"It will not fit: about {about} of {what} are needed, and there are {size(total)}."

@@ -27,6 +27,7 @@ export const everywhere: readonly Action[] = [
   },
   { id: 'run.command', label: () => t('command.open'), run: () => overlay.open('command') },
   { id: 'page.settings', label: () => t('settings.open'), run: () => overlay.open('settings') },
+  { id: 'page.attach', label: () => t('attach.title'), run: () => overlay.open('attach') },
   { id: 'page.alerts', label: () => t('alerts.title'), run: () => alerts.list(true) },
   ...THEMES.map<Action>(choice => ({
     id: `view.theme_${choice}`,

@@ -941,10 +941,7 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'It will not fit: about {1} of {2} are needed, and there are {3}.',
     'Не поместится: нужно около {1} {2}, а всего {3}.',
   ],
-  [
-    'Lower train.batch_size or data.max_length, or probe it: three steps measure what it takes.',
-    'Уменьшите train.batch_size или data.max_length либо сделайте пробу: три шага измерят, сколько нужно.',
-  ],
+  ['Lower train.batch_size or data.max_length.', 'Уменьшите train.batch_size или data.max_length.'],
   [
     'The profile asks for {1} GPUs, and none can be read here.',
     'Профиль просит GPU: {1}, а здесь не видно ни одного.',

@@ -1,6 +1,6 @@
-/** What lies over any page: the command palette the list of shortcuts, or the settings. Upstream: keys, buttons. Downstream: the overlays. */
+/** What lies over any page: the command palette, the list of shortcuts, the settings, or a file to watch. Upstream: keys, buttons. Downstream: the overlays. */
 
-export type Over = 'palette' | 'help' | 'settings' | 'command';
+export type Over = 'palette' | 'help' | 'settings' | 'attach' | 'command';
 
 class Overlay {
   #shown = $state<Over | null>(null);

@@ -58,7 +58,7 @@ export const overview = {
   'machine.title': 'Machine',
   'machine.ram': 'RAM',
   'machine.swap': 'Swap',
-  'machine.disk': 'Disk free',
+  'machine.disk': 'Disk',
   'machine.cpu': 'CPU',
   'machine.no_gpu': 'No GPU',
   'machine.soon': 'The next measurement is on its way.',
@@ -83,4 +83,14 @@ export const overview = {
   'lineage.from': 'Forked from',
   'lineage.to': 'Forks:',
   'lineage.more': 'and {n} more',
+  'attach.title': 'Watch a status file',
+  'attach.intro':
+    'A training that was started elsewhere and writes a training_status.json (PULSE v1). It is only read, and can be told nothing.',
+  'attach.path': 'Path of the file on the server’s machine',
+  'attach.name': 'Name',
+  'attach.name_hint': 'Else its folder’s',
+  'attach.watch': 'Watch',
+  'attach.refused': 'It cannot be watched',
+  'attach.status_file': 'status file {path}, read only',
+  'attach.detach': 'Watch no more',
 } as const satisfies Record<string, string>;

@@ -60,7 +60,7 @@ export const overview: Record<keyof typeof english, string> = {
   'machine.title': 'Машина',
   'machine.ram': 'ОЗУ',
   'machine.swap': 'Подкачка',
-  'machine.disk': 'Свободно на диске',
+  'machine.disk': 'Диск',
   'machine.cpu': 'ЦП',
   'machine.no_gpu': 'Нет GPU',
   'machine.soon': 'Следующее измерение вот-вот придёт.',
@@ -85,4 +85,14 @@ export const overview: Record<keyof typeof english, string> = {
   'lineage.from': 'Ответвлён от',
   'lineage.to': 'Ответвления:',
   'lineage.more': 'и ещё {n}',
+  'attach.title': 'Наблюдать за файлом статуса',
+  'attach.intro':
+    'Обучение, которое запущено не отсюда и пишет training_status.json (PULSE v1). Файл только читают, команд он не принимает.',
+  'attach.path': 'Путь к файлу на машине сервера',
+  'attach.name': 'Название',
+  'attach.name_hint': 'Иначе — имя его папки',
+  'attach.watch': 'Наблюдать',
+  'attach.refused': 'Наблюдать за ним нельзя',
+  'attach.status_file': 'файл статуса {path}, только чтение',
+  'attach.detach': 'Больше не наблюдать',
 };
