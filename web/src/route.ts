@@ -21,7 +21,8 @@ export function matchRoute(pathname: string, base: string, search = ''): Route {
   const [first, second] = parts;
   if (first === undefined || (first === 'index.html' && second === undefined)) return { page: 'overview' };
   if (parts.length === 1) {
-    if (first === 'runs') return search.length > 1 ? { page: first, query: search.slice(1) } : { page: first };
+    if (first === 'runs')
+      return search.length > 1 ? { page: first, query: search.slice(1) } : { page: first };
     if (first === 'settings' || first === 'flows') return { page: first };
     if (first === 'catalog') return { page: 'catalog', part: 'profiles' };
     if (first === 'compare') return { page: 'compare', runs: comparedIn(search) };

@@ -87,6 +87,7 @@ export const overview = {
   'attach.intro':
     'A training that was started elsewhere and writes a training_status.json (PULSE v1). It is only read, and can be told nothing.',
   'attach.path': 'Path of the file on the server’s machine',
+  'attach.path_hint': '/home/me/project/training_status.json',
   'attach.name': 'Name',
   'attach.name_hint': 'Else its folder’s',
   'attach.watch': 'Watch',

@@ -89,6 +89,7 @@ export const overview: Record<keyof typeof english, string> = {
   'attach.intro':
     'Обучение, которое запущено не отсюда и пишет training_status.json (PULSE v1). Файл только читают, команд он не принимает.',
   'attach.path': 'Путь к файлу на машине сервера',
+  'attach.path_hint': '/home/me/project/training_status.json',
   'attach.name': 'Название',
   'attach.name_hint': 'Иначе — имя его папки',
   'attach.watch': 'Наблюдать',
