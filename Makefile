@@ -11,7 +11,7 @@ demo: setup-demo          ## train a real small model and watch it in the consol
 test: setup-dev test-web test-python   ## all tests
 
 test-python:              ## a test that fails beside other work is tried once more, and named in the summary
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 -rR $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -rR $(ARGS)
 
 test-web:
 	@$(BIN)/python scripts/bootstrap.py npm run --silent test
