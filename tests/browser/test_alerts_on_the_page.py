@@ -280,10 +280,10 @@ def test_hot_and_lost_gpus_are_the_verdict_on_console_and_overview(house: House,
     until(lambda: "⚠ above 80 °C" in page.get_by_role("region", name="Progress").inner_text())
     run.sample(gpu(0, temperature=86))
     until(lambda: "Needs you: GPU 1 (A100) is gone" in verdict.inner_text())
-    overview = mine.open("/")
-    until(lambda: "Needs you: GPU 1 (A100) is gone" in overview.get_by_role("main").inner_text())
+    card = mine.open("/").get_by_role("region", name="Now").get_by_role("link")
+    until(lambda: "Needs you: GPU 1 (A100) is gone" in card.inner_text())
     run.sample(gpu(0), gpu(1))
-    until(lambda: "is gone" not in overview.get_by_role("main").inner_text())
+    until(lambda: "is gone" not in card.inner_text())
     assert mine.complaints == []
 
 
