@@ -110,7 +110,7 @@ def test_a_fork_is_a_run_of_its_own_with_its_parent_shown(loop: Loop) -> None:
     child = LoopRun(run.home, run.server, run.home.run(answer.json()["run_id"]), run.until)
     child.wait_for_step(saved["step"] + 3)
     record = child.record
-    assert record["parent"] == {"run_id": run.run_id, "checkpoint": checkpoint, "kind": "fork"}
+    assert record["parent"] == {"run_id": run.run_id, "checkpoint": checkpoint, "kind": "fork", "place": "here"}
     assert record["adjustable"]["learning_rate"]["value"] == 0.9
     assert record["attempts"][0]["argv"] == run.record["attempts"][0]["argv"]
     assert run.record["children"] == [child.run_id] and run.state == "running", "the parent trains on"
