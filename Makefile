@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-python test-web test-integrations check gen bench bench-quick dev setup-demo setup-dev clean
+.PHONY: demo test test-python test-web test-integrations chaos check gen bench bench-quick dev setup-demo setup-dev clean
 
 demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
 	@$(BIN)/gladius demo $(ARGS)
@@ -18,6 +18,9 @@ test-web:
 
 test-integrations: setup-dev  ## trainers with environments of their own (LLaMA-Factory), made when absent; not part of `make test`
 	@$(BIN)/python scripts/bootstrap.py integrations $(ARGS)
+
+chaos: setup-dev          ## SIGKILL server, supervisor and trainer at random moments: make chaos ARGS="--minutes 15 --seed 7"
+	@$(BIN)/python tests/chaos $(ARGS)
 
 check: setup-dev          ## style, types, import rules, generated types
 	@$(BIN)/ruff check .

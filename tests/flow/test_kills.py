@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 
+from gladius.hub.happenings import Teller, read_tail
 from gladius.launch.local import LocalLauncher
+from gladius.pulse.events import EventWriter
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
+from gladius.store.view import RunView
+from gladius.supervise.closing import close_earlier_attempts
 from pulse_wrapper import read_training_status
 
 INSTRUMENTED = """
@@ -120,6 +124,61 @@ def test_suspend_works_through_an_adopting_supervisor(street: Any) -> None:
     report = street.wait_recorded(run)
     assert street.acks(run, stop) == ["accepted", "applied"]
     assert report["state"] == "cancelled"
+
+
+def accepted_by_the_dead(street: Any, run: RunDir, command: str, **args: Any) -> str:
+    """What a supervisor leaves that is killed right after it accepted a command."""
+    kill_supervisor(street, run)
+    id_ = street.steer(run, command, **args)
+    stream = EventWriter(run.supervisor_events, 1)
+    stream.write("ack", {"command_id": id_, "state": "accepted"}, durable=True)
+    stream.close()
+    return str(id_)
+
+
+def test_an_end_that_was_asked_for_is_seen_through_by_the_next_supervisor(street: Any) -> None:
+    run = street.start(*street.script("import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(60)"))
+    stop = accepted_by_the_dead(street, run, "terminate", grace_s=0.3)
+    LocalLauncher(street.home).adopt(run, 1)
+    report = street.wait_recorded(run)
+    assert street.acks(run, stop) == ["accepted", "applied"]
+    assert (report["state"], street.status(run)["message"]) == ("cancelled", "Stopped by ada")
+    assert [line["status"] for line in street.history()] == ["cancelled"]
+    assert RunView(run).load().state == "cancelled"
+
+
+@pytest.mark.parametrize("who", ["an adopting supervisor", "the next attempt"])
+def test_an_end_that_was_asked_for_and_that_nobody_saw_is_no_failure(street: Any, who: str) -> None:
+    run = street.start(*street.script(INSTRUMENTED))
+    street.until(lambda: len(lines(run)) == 61)
+    stop = accepted_by_the_dead(street, run, "terminate", grace_s=5)
+    os.kill(street.trainer(run).pid, signal.SIGKILL)
+    street.until(lambda: street.trainer(run).alive() is False)
+    if who == "the next attempt":
+        run.write_attempt(2, {"argv": ["true"]})
+        close_earlier_attempts(run, street.home, 2)
+    else:
+        LocalLauncher(street.home).adopt(run, 1)
+        assert street.wait_recorded(run)["state"] == RunView(run).load().state == "cancelled"
+        assert street.acks(run, stop) == ["accepted", "applied"]
+    assert "after a terminate that was accepted" in street.exited(run)["evidence"]
+    assert [line["status"] for line in street.history()] == ["cancelled"]
+    teller = Teller(run, run.read_run())
+    told = [one for stream, event in read_tail(run) if (one := teller.tell(stream, event)) is not None]
+    assert [one.data["state"] for one in told if one.kind == "ended"] == ["cancelled"], "and so on the overview"
+
+
+def test_a_suspension_that_was_accepted_is_answered_by_what_can_be_seen(street: Any) -> None:
+    run = street.start("sleep", "60")
+    never = accepted_by_the_dead(street, run, "suspend")
+    LocalLauncher(street.home).adopt(run, 1)
+    street.until(lambda: street.acks(run, never) == ["accepted", "rejected"])
+    os.kill(street.trainer(run).pid, signal.SIGSTOP)
+    done = accepted_by_the_dead(street, run, "suspend")
+    LocalLauncher(street.home).adopt(run, 1)
+    street.until(lambda: street.acks(run, done) == ["accepted", "applied"])
+    street.steer(run, "terminate", grace_s=5)
+    assert street.wait_recorded(run)["state"] == "cancelled"
 
 
 def test_adopting_a_complete_record_changes_nothing(street: Any) -> None:

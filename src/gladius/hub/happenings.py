@@ -29,6 +29,7 @@ class Teller:
         self._directory = directory
         self._run = run
         self._commands: dict[str, tuple[str, dict[str, Any], str]] = {}
+        self._asked_to_end: set[int] = set()
 
     def birth(self, started: float | None) -> Activity | None:
         """How the run came to be, where that is more than its start: forked, attached, or it had to wait."""
@@ -64,6 +65,8 @@ class Teller:
             return self._of(event, "detached", {}, "detached")
         verdict = str(event.get("verdict") or "unknown")
         state = VERDICT_STATES.get(verdict, "unknown")
+        if state in ("killed", "unknown") and event["attempt"] in self._asked_to_end:
+            state = "cancelled"
         data = {"state": state, "evidence": event.get("evidence"), "by_verdict": True}
         return self._of(event, "ended", data, f"{event['attempt']}~ended")
 
@@ -91,9 +94,13 @@ class Teller:
 
     def _ack(self, stream: str, event: Mapping[str, Any]) -> Activity | None:
         state = event["state"]
-        if state == "accepted":
+        if state == "accepted" and stream == "trainer":
             return None
         command, args, by = self._command(str(event["command_id"]))
+        if state == "accepted":
+            # How the attempt ends is told by what it was told.
+            self._asked_to_end |= {event["attempt"]} if command == "terminate" else set()
+            return None
         if command == "set" and state == "applied":
             return None  # told by the change itself, with the value that it had before
         data = {"command": command, "args": args, "by": by, "step": event.get("step"), "detail": event.get("detail")}

@@ -184,14 +184,18 @@ class RunView(RunFacts):
         if self.attached:
             return watched_state(self.status, facts.exited is not None)
         state = effective_state(self.attempt, facts.trainer_state, facts.verdict, self.alive)
-        if state == "killed" and self._ended_by_request:
+        if state in ("killed", "unknown") and self._ended_by_request:
             return "cancelled"
         return cast(State, state)
 
     @property
     def _ended_by_request(self) -> bool:
-        """Whether a person had the process terminated: a wish that was carried out is no kill, as history says too."""
-        if (self.current.exited or {}).get("signal") not in ("SIGTERM", "SIGKILL"):
+        """Whether a person had the process terminated: a wish that was carried out is no kill, as history says too.
+
+        An end that nobody saw counts as well: that it was asked for, and that it came, are both on record.
+        """
+        exited = self.current.exited or {}
+        if self.current.verdict != "unknown" and exited.get("signal") not in ("SIGTERM", "SIGKILL"):
             return False
         obeyed = (
             ack.get("state") in ("accepted", "applied")

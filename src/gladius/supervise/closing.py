@@ -7,7 +7,9 @@ import os
 from typing import Any
 
 from gladius.errors import LockHeld
+from gladius.pulse.control import Mailbox
 from gladius.pulse.events import EventReader, EventWriter
+from gladius.pulse.identity import process_state
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import effective_state
 from gladius.supervise.findings import summarize
@@ -52,16 +54,37 @@ def close_earlier_attempts(directory: RunDir, home: Home, attempt: int) -> None:
     for number in directory.attempt_numbers():
         if number >= attempt or number in seen:
             continue
+        clear_half_written(directory)
         observed = Observed(directory, number)
         observed.read()
-        verdict = judge_unobserved(observed.state)
+        asked_by = who_asked_to_end(directory, number)
+        verdict = judge_unobserved(observed.state, asked_by is not None)
         stream = EventWriter(directory.supervisor_events, number)
         fields = {"event": "exited", "verdict": verdict.verdict, "evidence": verdict.evidence}
         stream.write("process", fields, durable=True)
         stream.close()
-        state = effective_state(number, observed.state, verdict.verdict, alive=False)
+        own_state = "cancelled" if asked_by and not observed.has_ended else observed.state
+        state = effective_state(number, own_state, verdict.verdict, alive=False)
         if state != "released":
             _keep_in_history(directory, home, summarize(directory, number, state, None))
+
+
+def clear_half_written(directory: RunDir) -> None:
+    """Remove the half-written status of whoever was killed in the middle of a write; who lives keeps his."""
+    for path in directory.root.glob(".pulse-*-*.tmp"):
+        pid = path.name.split("-")[1]
+        if pid.isdigit() and process_state(int(pid)) in (None, "Z", "X"):
+            path.unlink(missing_ok=True)
+
+
+def who_asked_to_end(directory: RunDir, attempt: int) -> str | None:
+    """Who asked for the end of an attempt by a `terminate` that was accepted; None where nobody did."""
+    acks = (one for one in EventReader(directory.supervisor_events) if one["type"] == "ack")
+    accepted = {one.get("command_id") for one in acks if one.get("state") in ("accepted", "applied")}
+    for command in Mailbox(directory.supervisor_control).all():
+        if (command.command, command.attempt) == ("terminate", attempt) and command.id in accepted:
+            return command.issued_by or "a command"
+    return None
 
 
 def _keep_in_history(directory: RunDir, home: Home, report: dict[str, Any]) -> bool:

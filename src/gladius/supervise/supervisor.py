@@ -24,7 +24,7 @@ from gladius.pulse.lock import is_held, read_holder
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.alarms import Alarms
-from gladius.supervise.closing import close_attempt
+from gladius.supervise.closing import clear_half_written, close_attempt
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
 from gladius.supervise.process import Trainer
@@ -108,6 +108,7 @@ class Supervisor:
         exited = [e for e in events if e["type"] == "process" and e.get("event") == "exited"]
         self._scraped_until = max((e.get("log_offset", -1) for e in events if e["type"] == "metrics"), default=-1)
         self._scraper = Scraper(started[-1].get("console_offset") or 0 if started else 0)
+        promised = self._promised(events)
         if exited:
             last = exited[-1]
             self._conclude(Verdict(last["verdict"], last.get("evidence", ""), last.get("code"), last.get("signal")))
@@ -121,9 +122,37 @@ class Supervisor:
             raise RunBusy(f"Its trainer runs on {identity.host}.", "Only a supervisor of that machine can watch it.")
         if identity is not None and identity.alive():
             self.trainer = Trainer(identity, None)
+            for command in promised:
+                self._keep_promise(command)
         else:
             self.observed.read()
-            self._exited(judge_unobserved(self.observed.state))
+            self._exited(judge_unobserved(self.observed.state, bool(self.stopped_by)))
+
+    def _promised(self, events: list[dict[str, Any]]) -> list[Command]:
+        """What the supervisor before this one accepted and did not live to answer, oldest first.
+
+        That a person wants the end is known from here on: how the attempt ends is told by it.
+        """
+        answers: dict[str, list[str]] = {}
+        for event in events:
+            if event["type"] == "ack":
+                answers.setdefault(str(event.get("command_id")), []).append(str(event.get("state")))
+        posted = Mailbox(self.directory.supervisor_control).all()
+        promised = [one for one in posted if one.attempt == self.attempt and answers.get(one.id) == ["accepted"]]
+        for command in promised:
+            if command.command == "terminate":
+                self._terminates.append(command)
+                self.stopped_by = self.stopped_by or command.issued_by or "a command"
+        return promised
+
+    def _keep_promise(self, command: Command) -> None:
+        """Go on with what was accepted: an end is seen through, of a suspension only its effect can be told."""
+        assert self.trainer is not None
+        if command.command == "terminate":
+            self._begin_to_end(command)
+            return
+        done = self.trainer.suspended is (command.command == "suspend")
+        self._answer(command, "applied" if done else "rejected", None if done else "its supervisor was killed first")
 
     def _process_started(self, identity: Identity, console_offset: int | None) -> None:
         fields: dict[str, Any] = {
@@ -158,7 +187,7 @@ class Supervisor:
         assert self.trainer is not None
         self.observed.read()
         if not self.trainer.is_child or self.trainer.code is None:
-            return judge_unobserved(self.observed.state)
+            return judge_unobserved(self.observed.state, bool(self.stopped_by))
         verdict = judge_exit(self.trainer.code, self._oom_before, oom_kills())
         return name_rank(verdict, self.directory.console_log)
 
@@ -296,13 +325,18 @@ class Supervisor:
         if command.command == "terminate":
             self._terminates.append(command)
             self.stopped_by = self.stopped_by or command.issued_by or "a command"
-            self._kill_at = time.monotonic() + float(command.args.get("grace_s", DEFAULT_GRACE_S))
-            self.trainer.signal_group(signal.SIGTERM)
-            self.trainer.signal_group(signal.SIGCONT)
+            self._begin_to_end(command)
         else:
             number = signal.SIGSTOP if command.command == "suspend" else signal.SIGCONT
             done = self.trainer.signal_group(number)
             self._answer(command, "applied" if done else "rejected", None if done else "the process is gone")
+
+    def _begin_to_end(self, command: Command) -> None:
+        """Ask the whole group to end, and note when it is made to. Done again by the next supervisor, it only asks again."""
+        assert self.trainer is not None
+        self._kill_at = time.monotonic() + float(command.args.get("grace_s", DEFAULT_GRACE_S))
+        self.trainer.signal_group(signal.SIGTERM)
+        self.trainer.signal_group(signal.SIGCONT)
 
     def _refusal(self, command: Command) -> str | None:
         if command.attempt != self.attempt:
@@ -342,7 +376,7 @@ class Supervisor:
             self.trainer.kill_leftovers()
             self.observed.read()
             self.trainer.kill_ranks(self.observed.ranks)
-        self._attempt_duty(self._clear_away)
+        self._attempt_duty(lambda: clear_half_written(self.directory))
         self.observed.read()
         self._reject_unanswered()
         self._attempt_duty(
@@ -362,12 +396,6 @@ class Supervisor:
         except (OSError, YAMLError):
             _log.exception("the attempt that the trainer asked for could not be recorded")
             return None
-
-    def _clear_away(self) -> None:
-        """Remove the half-written status that a trainer killed in the middle of a write leaves."""
-        if self.trainer is not None:
-            for path in self.directory.root.glob(f".pulse-{self.trainer.identity.pid}-*.tmp"):
-                path.unlink(missing_ok=True)
 
     def _reject_unanswered(self) -> None:
         answered = self.observed.answered | self._answered()

@@ -56,11 +56,16 @@ def name_rank(verdict: Verdict, console: Path) -> Verdict:
     return replace(verdict, evidence=f"{verdict.evidence}: {how}")
 
 
-def judge_unobserved(trainer_state: str | None) -> Verdict:
-    """Judge an end that nobody's wait call saw: only the trainer's own last word counts, nothing is guessed."""
+def judge_unobserved(trainer_state: str | None, by_request: bool = False) -> Verdict:
+    """Judge an end that nobody's wait call saw: only the trainer's own last word counts, nothing is guessed.
+
+    `by_request`: a person's `terminate` of this attempt had been accepted, which is on record.
+    """
     if trainer_state in TERMINAL or trainer_state == "released":
         said = f"the trainer's own final state, {trainer_state}; exit code not known"
         return Verdict("failed" if trainer_state == "error" else "finished", said)
+    if by_request:
+        return Verdict("unknown", "ended unobserved after a terminate that was accepted, exit code not known")
     return Verdict("unknown", "ended unobserved, exit code not known")
 
 

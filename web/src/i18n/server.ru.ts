@@ -1071,6 +1071,11 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'последнее слово самого тренера: {1}; код выхода неизвестен',
   ],
   ['ended unobserved, exit code not known', 'окончен без наблюдателя, код выхода неизвестен'],
+  [
+    'ended unobserved after a terminate that was accepted, exit code not known',
+    'окончен без наблюдателя после принятой команды завершить, код выхода неизвестен',
+  ],
+  ['its supervisor was killed first', 'его супервизор был убит раньше'],
   ['could not start {1}: {2}', 'не удалось запустить {1}: {2}'],
   // flows and commands as text
   ["No flow '{1}'.", 'Сценария «{1}» нет.'],

@@ -30,6 +30,7 @@ STEP_S = 0.004
 ROWS, FEATURES = 512, 8
 STATE = "state.npz"
 RATES = "rates.json"
+JOURNAL = "journal.jsonl"
 
 
 class Model:
@@ -91,6 +92,22 @@ class Model:
         return int(rates["step"])
 
 
+class Journal:
+    """What this process knows that it did, with the kernel when `note` returns; nothing of Gladius is used to keep it."""
+
+    def __init__(self) -> None:
+        self._file, self._attempt = -1, 0
+
+    def open(self, run: Any) -> None:
+        if os.environ.get("TINY_JOURNAL") and run.active:
+            self._attempt = run.attempt
+            self._file = os.open(run.dir.root / JOURNAL, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def note(self, *words: Any) -> None:
+        if self._file >= 0:
+            os.write(self._file, json.dumps([self._attempt, *words]).encode() + b"\n")
+
+
 def _log_loss(guessed: Any, labels: Any) -> float:
     guessed = np.clip(guessed, 1e-12, 1 - 1e-12)
     return float(-np.mean(labels * np.log(guessed) + (1 - labels) * np.log(1 - guessed)))
@@ -98,6 +115,8 @@ def _log_loss(guessed: Any, labels: Any) -> float:
 
 def main(config_file: Path, steps: int) -> None:
     """Train under Gladius until `steps`, or until told otherwise."""
+
+    journal = Journal()
 
     def gate(name: str) -> None:
         closed, waits = config_file.with_name(f"{name}.gate"), config_file.with_name(f"{name}.waits")
@@ -115,10 +134,19 @@ def main(config_file: Path, steps: int) -> None:
         return model.evaluate(split)
 
     def setter(name: str) -> Any:
-        return lambda value: setattr(model, name, value)
+        def change(value: Any) -> None:
+            setattr(model, name, value)
+            journal.note("set", name, value)
+
+        return change
+
+    def save(folder: Path) -> None:
+        model.save(folder, run.last_step or 0, gate)
+        journal.note("saved", run.last_step or 0)
 
     model = Model(read_config())
     with gladius.start(total_epochs=steps / STEPS_PER_EPOCH, steps_per_epoch=STEPS_PER_EPOCH) as run:
+        journal.open(run)
         first = 0
         if run.resume_from:
             last = model.load(Path(run.resume_from))
@@ -126,9 +154,8 @@ def main(config_file: Path, steps: int) -> None:
             first = last + 1
         # The one thing that cannot change while it trains: an attempt is started with it.
         model.batch_size = int(run.overrides.get("train.batch_size", model.batch_size))
-        save_last = lambda folder: model.save(folder, run.last_step or 0, gate)  # noqa: E731
         contents = ("model", "optimizer", "scheduler", "random_states", "data_position", "counters")
-        run.on("checkpoint", save_last, keep_last=3, contents=contents)
+        run.on("checkpoint", save, keep_last=3, contents=contents)
         run.on("validate", evaluate, splits=("eval", "test"))
         run.on("reload_config", read_config)
         for name, low, high, applies in (
@@ -142,6 +169,7 @@ def main(config_file: Path, steps: int) -> None:
             gate("step")
             loss = model.step(step)
             run.log({"train/loss": loss, "train/learning_rate": model.rate(step)})
+            journal.note("logged", step)
             print(f"step {step} loss {loss:.4f}", flush=True)
             time.sleep(STEP_S)
 

@@ -31,14 +31,15 @@ _NOT_OURS = ("RANK", "LOCAL_RANK")
 class Forge:
     """Makes servers, each a process of its own with nothing but code in common with the one before."""
 
-    def __init__(self) -> None:
+    def __init__(self, **more: str) -> None:
         env = {
             key: value for key, value in os.environ.items() if not key.startswith("GLADIUS_") and key not in _NOT_OURS
-        }
+        } | more
         self._process = subprocess.Popen(
             [sys.executable, "-c", _FORGE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
             start_new_session=True,
         )  # fmt: skip
+        self.pid = self._process.pid
 
     def server(self, home: Home, until: Callable[..., Any]) -> ConsoleServer:
         """A server of `home`, ready to answer."""
