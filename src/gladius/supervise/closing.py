@@ -7,13 +7,13 @@ import os
 from typing import Any
 
 from gladius.errors import LockHeld
-from gladius.pulse.control import Mailbox
 from gladius.pulse.events import EventReader, EventWriter
 from gladius.pulse.identity import process_state
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import effective_state
 from gladius.supervise.findings import summarize
 from gladius.supervise.observe import Observed
+from gladius.supervise.promises import who_asked_to_end
 from gladius.supervise.record import append_history, history_entry
 from gladius.supervise.report import write_report
 from gladius.supervise.verdict import Verdict, judge_unobserved
@@ -75,16 +75,6 @@ def clear_half_written(directory: RunDir) -> None:
         pid = path.name.split("-")[1]
         if pid.isdigit() and process_state(int(pid)) in (None, "Z", "X"):
             path.unlink(missing_ok=True)
-
-
-def who_asked_to_end(directory: RunDir, attempt: int) -> str | None:
-    """Who asked for the end of an attempt by a `terminate` that was accepted; None where nobody did."""
-    acks = (one for one in EventReader(directory.supervisor_events) if one["type"] == "ack")
-    accepted = {one.get("command_id") for one in acks if one.get("state") in ("accepted", "applied")}
-    for command in Mailbox(directory.supervisor_control).all():
-        if (command.command, command.attempt) == ("terminate", attempt) and command.id in accepted:
-            return command.issued_by or "a command"
-    return None
 
 
 def _keep_in_history(directory: RunDir, home: Home, report: dict[str, Any]) -> bool:

@@ -28,6 +28,7 @@ from gladius.supervise.closing import clear_half_written, close_attempt
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
 from gladius.supervise.process import Trainer
+from gladius.supervise.promises import promised, who_asked_to_end
 from gladius.supervise.rollback import prepare_rollback
 from gladius.supervise.scrape import Reading, Scraper
 from gladius.supervise.trainer_env import trainer_env
@@ -108,7 +109,10 @@ class Supervisor:
         exited = [e for e in events if e["type"] == "process" and e.get("event") == "exited"]
         self._scraped_until = max((e.get("log_offset", -1) for e in events if e["type"] == "metrics"), default=-1)
         self._scraper = Scraper(started[-1].get("console_offset") or 0 if started else 0)
-        promised = self._promised(events)
+        # That a person wants the end is known from here on: how the attempt ends is told by it.
+        promises = promised(self.directory, self.attempt)
+        self._terminates = [one for one in promises if one.command == "terminate"]
+        self.stopped_by = who_asked_to_end(self.directory, self.attempt)
         if exited:
             last = exited[-1]
             self._conclude(Verdict(last["verdict"], last.get("evidence", ""), last.get("code"), last.get("signal")))
@@ -122,28 +126,11 @@ class Supervisor:
             raise RunBusy(f"Its trainer runs on {identity.host}.", "Only a supervisor of that machine can watch it.")
         if identity is not None and identity.alive():
             self.trainer = Trainer(identity, None)
-            for command in promised:
+            for command in promises:
                 self._keep_promise(command)
         else:
             self.observed.read()
             self._exited(judge_unobserved(self.observed.state, bool(self.stopped_by)))
-
-    def _promised(self, events: list[dict[str, Any]]) -> list[Command]:
-        """What the supervisor before this one accepted and did not live to answer, oldest first.
-
-        That a person wants the end is known from here on: how the attempt ends is told by it.
-        """
-        answers: dict[str, list[str]] = {}
-        for event in events:
-            if event["type"] == "ack":
-                answers.setdefault(str(event.get("command_id")), []).append(str(event.get("state")))
-        posted = Mailbox(self.directory.supervisor_control).all()
-        promised = [one for one in posted if one.attempt == self.attempt and answers.get(one.id) == ["accepted"]]
-        for command in promised:
-            if command.command == "terminate":
-                self._terminates.append(command)
-                self.stopped_by = self.stopped_by or command.issued_by or "a command"
-        return promised
 
     def _keep_promise(self, command: Command) -> None:
         """Go on with what was accepted: an end is seen through, of a suspension only its effect can be told."""
