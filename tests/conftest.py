@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import forge
 import pytest
 
 from gladius.pulse.rundir import Home
@@ -62,12 +63,10 @@ def spawn() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*argv: str | Path, **options: object) -> subprocess.Popen[str]:
         settings: dict[str, object] = {
-            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
-            "start_new_session": True, "preexec_fn": _default_signals,
+            "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": _default_signals,
         }  # fmt: skip
-        process: subprocess.Popen[str] = subprocess.Popen([str(part) for part in argv], **{**settings, **options})  # type: ignore[call-overload]
-        started.append(process)
-        return process
+        started.append(forge.start(*argv, **{**settings, **options}))
+        return started[-1]
 
     yield start
     for process in started:

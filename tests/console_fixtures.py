@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 
+import forge
 import pytest
 from console_server import ConsoleServer, Listener
 from scripted_run import ScriptedRun
@@ -32,15 +32,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
     house = Home(tmp_path_factory.mktemp("shared") / "home")
     house.create()
 
-    def spawn(*argv: object, **options: object) -> subprocess.Popen[str]:
-        words = [str(word) for word in argv]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
-
-    running = ConsoleServer(spawn, house)
+    running = ConsoleServer(forge.start, house)
     yield running
     running.terminate()
-    assert running.process.stdout is not None
-    running.process.stdout.close()
 
 
 @pytest.fixture

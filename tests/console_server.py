@@ -31,7 +31,7 @@ class ConsoleServer:
     def __init__(self, spawn: Callable[..., Any], home: Home, **options: Any) -> None:
         self.home = home
         argv = [sys.executable, "-c", _SERVER, home.root, json.dumps({"port": 0, **options})]
-        self.process: subprocess.Popen[str] = spawn(*argv, stderr=None)
+        self.process: subprocess.Popen[str] = spawn(*argv, stdout=subprocess.PIPE, stderr=None)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().split()
         assert len(line) == 2, "the server did not start"
@@ -72,6 +72,9 @@ class ConsoleServer:
     def _close(self) -> None:
         self.bare.close()
         self.http.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+            self.process.stdout = None
 
 
 class Listener:

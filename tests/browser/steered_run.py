@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
 from console_server import ConsoleServer
 from signed_in import Visit
@@ -125,9 +126,8 @@ class SteeredHome:
         self.server = ConsoleServer(self._spawn, self.home)
         self.run_id = start_training(self.server, pause=0.05)
 
-    def _spawn(self, *argv: object, **_: object) -> subprocess.Popen[str]:
-        words = [str(word) for word in argv]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=self._environment)
+    def _spawn(self, *argv: object, **options: Any) -> subprocess.Popen[str]:
+        return forge.start(*argv, env=self._environment, **options)
 
     def visit(self, context: Any) -> Guest:
         return Guest(context, self.server, self.run_id)

@@ -7,12 +7,12 @@ import io
 import math
 import re
 import struct
-import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
 from console_server import ConsoleServer
 from signed_in import Visit
@@ -127,16 +127,11 @@ class Lab:
             self.moe.writer.write(fields[0], {"step": step, **fields[1]})
         self.moe.machine(5, gpus=1)
         self.dense.machine(5, gpus=0)
-        self.server = ConsoleServer(self._spawn, self.home)
+        self.server = ConsoleServer(forge.start, self.home)
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
         self.visit = Visit(self.context, self.server)
         self.page = self.visit.page
         self.open(self.moe)
-
-    @staticmethod
-    def _spawn(*argv: object, **options: Any) -> subprocess.Popen[str]:
-        settings = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, **options}
-        return subprocess.Popen([str(word) for word in argv], **settings)
 
     def open(self, run: Course) -> Any:
         self.visit.open(f"/runs/{run.directory.run_id}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
 from console_server import ConsoleServer
 from scripted_run import ScriptedRun
@@ -64,8 +65,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConsoleS
     started: list[subprocess.Popen[str]] = []
 
     def spawn(*argv: object, **options: Any) -> subprocess.Popen[str]:
-        given = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, **options}
-        started.append(subprocess.Popen([str(word) for word in argv], **given))
+        given = {"stdout": subprocess.PIPE, **options}
+        started.append(forge.start(*argv, **given))
         return started[-1]
 
     server = ConsoleServer(spawn, house)

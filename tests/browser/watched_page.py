@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forge
 from alert_story import Told
 from console_server import ConsoleServer
 from judge import violations
@@ -49,8 +50,7 @@ class House:
         self.server = ConsoleServer(self.spawn, self.home)
 
     def spawn(self, *argv: object, **options: Any) -> subprocess.Popen[str]:
-        given = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, **options}
-        self._started.append(subprocess.Popen([str(word) for word in argv], **given))
+        self._started.append(forge.start(*argv, **{"stdout": subprocess.PIPE, **options}))
         return self._started[-1]
 
     def run(self) -> LiveStory:

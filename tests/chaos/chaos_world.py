@@ -5,6 +5,7 @@ Upstream: nothing. Downstream: rounds.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from forked_servers import Forge
+import forge
+from console_server import ConsoleServer
 from steered import TRAINER
 
 from gladius.pulse.events import EventReader
@@ -48,8 +50,9 @@ class World:
         self.home = Home(folder / "home")
         self.home.create()
         self._write_catalog(folder)
-        self._forge = Forge(TINY_JOURNAL="1", GLADIUS_SLOTS="1")
-        self.server = self._forge.server(self.home, until)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("GLADIUS_")}
+        self._environment = {**kept, "TINY_JOURNAL": "1", "GLADIUS_SLOTS": "1"}
+        self.server = self._serve()
 
     def _write_catalog(self, folder: Path) -> None:
         config = folder / "tiny.json"
@@ -67,17 +70,18 @@ class World:
         ]
         (self.home.flows / "chain.json").write_text(json.dumps({"id": "chain", "steps": steps}))
 
+    def _serve(self) -> ConsoleServer:
+        return ConsoleServer(functools.partial(forge.start, env=self._environment), self.home)
+
     def kill_server(self) -> None:
         os.kill(self.server.process.pid, signal.SIGKILL)
 
     def new_server(self) -> None:
-        self.server.process.wait(10)
-        self.server.bare.close()
-        self.server.http.close()
-        self.server = self._forge.server(self.home, until)
+        self.server.kill()
+        self.server = self._serve()
 
     def close(self) -> None:
-        self._forge.close()
+        self.server.kill()
 
     # Who lives
 
@@ -88,7 +92,7 @@ class World:
 
     def strays(self) -> dict[int, str]:
         """Processes that have to do with this home and are not its server: nobody else may live when all has ended."""
-        ours, mine = {os.getpid(), self._forge.pid, self.server.process.pid}, os.fsencode(self.home.root)
+        ours, mine = {os.getpid(), self.server.process.pid}, os.fsencode(self.home.root)
         found = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) not in ours and _concerns(entry, mine):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import forge
 
 ARGV = (sys.executable, "-m", "gladius.cli.main")
 
@@ -31,6 +32,5 @@ class Answer:
 
 def gladius(*arguments: str | Path, cwd: Path | None = None) -> Answer:
     """Call a verb and wait for its end."""
-    argv = [*ARGV, *(str(argument) for argument in arguments)]
-    ended = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, cwd=cwd, timeout=60, check=False)
+    ended = forge.run(*ARGV, *arguments, text=False, cwd=cwd)
     return Answer(ended.returncode, ended.stdout.decode("utf-8", "replace"), ended.stderr.decode())

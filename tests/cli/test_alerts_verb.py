@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import forge
 import pytest
 from console_server import ConsoleServer
 from scripted_run import ScriptedRun
@@ -19,7 +20,7 @@ from gladius.pulse.rundir import Home
 
 def gladius(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "gladius.cli.main", *words]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    return forge.run(*argv)
 
 
 def test_alerts_are_listed_and_acknowledged(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
 from console_server import ConsoleServer
 
@@ -52,7 +52,7 @@ class Session:
 
     def say(self, verb: str, *words: str) -> Said:
         argv = [sys.executable, "-m", "gladius.cli.main", verb, *words]
-        ended = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        ended = forge.run(*argv, timeout=120)
         return Said(ended.returncode, ended.stdout, ended.stderr)
 
     def steer(self, verb: str, *words: str, code: int = 0) -> Said:

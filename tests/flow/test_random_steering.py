@@ -17,9 +17,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
+import forge
 import hypothesis.strategies as st
 import pytest
-from forked_servers import Forge
+from console_server import ConsoleServer
 from hypothesis import HealthCheck, Phase, note, seed, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -42,14 +43,14 @@ def saves(sent: Sent) -> bool:
 class World:
     """What lasts from example to example: the home, the server, and a run that is ready for the next one."""
 
-    def __init__(self, home: Home, forge: Forge, until: Callable[..., Any]) -> None:
-        self.home, self._forge = home, forge
+    def __init__(self, home: Home, until: Callable[..., Any]) -> None:
+        self.home = home
         self.until = functools.partial(until, every=0.004)
         self._background = ThreadPoolExecutor(1)
         self._count = 0
         self.moves: Counter[str] = Counter()
         self.finished: list[Path] = []
-        self.server = self._forge.server(self.home, self.until)
+        self.server = ConsoleServer(forge.start, self.home)
         self._next: Future[SteeredRun] = self._background.submit(self._prepare)
 
     def kill_server(self) -> None:
@@ -58,7 +59,7 @@ class World:
         # A server that starts reads every run there is: two hundred of them would be another test.
         while self.finished:
             shutil.rmtree(self.finished.pop())
-        self.server = self._forge.server(self.home, self.until)
+        self.server = ConsoleServer(forge.start, self.home)
 
     def _prepare(self) -> SteeredRun:
         self._count += 1
@@ -300,11 +301,9 @@ class RandomSteering(RuleBasedStateMachine):
 
 @pytest.fixture
 def world(home: Home, until: Callable[..., Any]) -> Iterator[World]:
-    forge = Forge()
-    world = World(home, forge, until)
+    world = World(home, until)
     yield world
     world.close()
-    forge.close()
 
 
 @pytest.mark.slow

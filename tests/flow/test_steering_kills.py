@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
-from forked_servers import Forge
+from console_server import ConsoleServer
 from steered import TRAINER, Sent, SteeredRun
 
 from gladius.pulse.checkpoints import verify
@@ -27,9 +28,9 @@ Spawn = Callable[..., subprocess.Popen[str]]
 class Helm:
     """A run and whichever server there is now; `send` posts through it."""
 
-    def __init__(self, home: Home, forge: Forge, until: Until, folder: Path) -> None:
-        self.home, self._forge, self.until = home, forge, until
-        self.server = forge.server(home, until)
+    def __init__(self, home: Home, until: Until, folder: Path) -> None:
+        self.home, self.until = home, until
+        self.server = ConsoleServer(forge.start, home)
         self.run = SteeredRun(home, folder / "steered")
         self.truth = self.run.truth
         self.until(lambda: self.truth.read().step >= 3 and self.record()["summary"]["instrumented"])
@@ -43,7 +44,7 @@ class Helm:
         return found
 
     def new_server(self) -> None:
-        self.server = self._forge.server(self.home, self.until)
+        self.server = ConsoleServer(forge.start, self.home)
 
     def send(self, command: str, **args: Any) -> Sent:
         """Post it; true is nothing yet."""
@@ -92,16 +93,9 @@ class Helm:
         self.truth.check_folders()
 
 
-@pytest.fixture(scope="module")
-def forge() -> Iterator[Forge]:
-    forge = Forge()
-    yield forge
-    forge.close()
-
-
 @pytest.fixture
-def helm(home: Home, forge: Forge, until: Until, tmp_path: Path) -> Iterator[Helm]:
-    helm = Helm(home, forge, until, tmp_path)
+def helm(home: Home, until: Until, tmp_path: Path) -> Iterator[Helm]:
+    helm = Helm(home, until, tmp_path)
     yield helm
     helm.server.kill()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
 from console_server import ConsoleServer
 from written_run import Written
@@ -121,7 +121,7 @@ def test_a_watched_file_lives_dies_and_is_detached_over_a_restart(
     until(lambda: kinds(again, run_id) == ["ended", "attached"])
     env = {**os.environ, "GLADIUS_HOME": str(home.root)}
     verb = [sys.executable, "-m", "gladius.cli.main", "attach", str(outside), "--name", "any", "--json"]
-    other = json.loads(subprocess.run(verb, env=env, capture_output=True, check=True, timeout=60).stdout)["run_id"]
+    other = json.loads(forge.run(*verb, env=env).stdout)["run_id"]
     until(lambda: again.get(f"/runs/{other}")["summary"]["state"] == "running")
     with Client(url=again.url, token=again.token) as client:
         assert client.detach(other).state == "unknown"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forge
 import pytest
 from console_server import ConsoleServer
 
@@ -80,15 +81,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     (house.datasets / "mine.jsonl").write_text(RECORDS)
     (house.datasets / "broken.jsonl").write_text(RECORDS + '{"instruction": \n')
 
-    def spawn(*argv: object, **_: object) -> subprocess.Popen[str]:
-        words = [str(word) for word in argv]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
-
-    running = ConsoleServer(spawn, house, slots=1)
+    running = ConsoleServer(forge.start, house, slots=1)
     yield Desk(folder, running)
     running.terminate()
-    assert running.process.stdout is not None
-    running.process.stdout.close()
 
 
 needs_peft = pytest.mark.skipif(importlib.util.find_spec("peft") is None, reason="needs peft")
