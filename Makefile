@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-python test-web test-integrations chaos check gen bench bench-quick dev setup-demo setup-dev clean
+.PHONY: demo test test-python test-web test-integrations chaos check check-python check-types check-style drift gen bench bench-quick dev setup-demo setup-dev clean
 
 demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
 	@$(BIN)/gladius demo $(ARGS)
@@ -22,13 +22,19 @@ test-integrations: setup-dev  ## trainers with environments of their own (LLaMA-
 chaos: setup-dev          ## SIGKILL server, supervisor and trainer at random moments: make chaos ARGS="--minutes 15 --seed 7"
 	@$(BIN)/python tests/chaos $(ARGS)
 
-check: setup-dev          ## style, types, import rules, generated types
+check: check-python check-types check-style  ## style, types, import rules, generated types; side by side with make -j3
+
+check-python: drift
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check-types check-style: drift
+	@$(BIN)/python scripts/bootstrap.py npm run --silent $@
+
+drift: setup-dev
 	@$(BIN)/python scripts/bootstrap.py drift
-	@$(BIN)/python scripts/bootstrap.py npm run --silent check
 
 gen: setup-dev            ## JSON Schemas and TypeScript types from the wire models
 	@$(BIN)/python -m gladius.wire web/src/wire/schema.json

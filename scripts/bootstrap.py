@@ -56,11 +56,13 @@ def setup(what: list[str]) -> int:
             print("Python's venv module cannot install pip here. On Debian and Ubuntu: apt install python3-venv")
             return 1
     page = [path for path in sorted((WEB / "src").rglob("*")) if path.is_file()]
+    if kind == "dev":
+        # Before Gladius itself, whose page is then built with the same packages.
+        once("dev-node", [WEB / "package-lock.json"], install_node_modules)
     once(f"{kind}-torch", [], lambda: install_torch(needed=kind == "demo"))
     once(f"{kind}-gladius", [ROOT / "pyproject.toml", WEB / "package-lock.json", *page], install_gladius)
     if kind == "dev":
         once("dev-tools", [ROOT / "pyproject.toml"], install_tools)
-        once("dev-node", [WEB / "package-lock.json"], install_node_modules)
         install_chromium()
     return 0
 
