@@ -95,9 +95,10 @@ else:
 
 
 def start(*argv: object, **options: Any) -> subprocess.Popen[Any]:
-    """`subprocess.Popen` in a session of its own; forked where it is Gladius' command line or code given by `-c`."""
+    """`subprocess.Popen` in a session of its own; forked where it is Gladius' command line or code that composes a server."""
     words = [str(word) for word in argv]
-    ours = words[0] == sys.executable and (words[1:2] == ["-c"] or words[1:3] == ["-m", "gladius.cli.main"])
+    composes = words[1:2] == ["-c"] and "gladius.compose" in words[2]
+    ours = words[0] == sys.executable and (composes or words[1:3] == ["-m", "gladius.cli.main"])
     settings = {"stdin": subprocess.DEVNULL, "text": True, "start_new_session": True, **options}
     return (_Forked if ours else subprocess.Popen)(words, **settings)
 
