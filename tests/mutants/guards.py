@@ -1,0 +1,118 @@
+"""Guards that hold a promise, each with how to take it out and the test that must then fail. Upstream: none. Downstream: `make mutants`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One line of defence: `code` in `file` (below src) becomes `without`, and `test` is red."""
+
+    promise: str
+    file: str
+    code: str
+    without: str
+    test: str
+
+
+GUARDS = [
+    Guard(
+        "a half-written line costs itself alone",
+        "gladius/pulse/events.py",
+        "        if self._torn:\n",
+        "        if False:\n",
+        "pulse/test_event_streams.py::test_a_tail_torn_at_any_byte_costs_that_line_alone_and_heals",
+    ),
+    Guard(
+        "sequence numbers go on",
+        "gladius/pulse/events.py",
+        "self._next_seq = max(self._next_seq, last_seq + 1)",
+        "self._next_seq = 0",
+        "pulse/test_event_streams.py::test_numbers_go_on_where_the_last_writer_ended",
+    ),
+    Guard(
+        "nothing is told twice",
+        "gladius/store/stream.py",
+        "        if seq >= self.last_seq:\n            return Batch([], seq, False)\n",
+        "        seq = -1\n",
+        "store/test_stream.py",
+    ),
+    Guard(
+        "a command is posted once",
+        "gladius/pulse/control.py",
+        "        if os.path.exists(path):\n            return\n",
+        "",
+        "pulse/test_mailbox.py::test_the_same_id_is_posted_once",
+    ),
+    Guard(
+        "done is said on `applied` alone",
+        "gladius/store/commands.py",
+        '        return "outcome_unknown" if over else "accepted"',
+        '        return "applied"',
+        "store/test_steering_facts.py::test_an_answer_is_unknown_only_when_nobody_is_left_to_give_it",
+    ),
+    Guard(
+        "a process is more than its pid",
+        "gladius/pulse/identity.py",
+        "return self.start_time is None or self.start_time == start_time(self.pid)",
+        "return True",
+        "pulse/test_locks_and_identities.py::test_an_identity_is_a_process_and_not_a_pid",
+    ),
+    Guard(
+        "a clock that jumps raises no alarm",
+        "gladius/pulse/poller.py",
+        "unchanged_for >= STALE_AFTER_S and bool(",
+        "bool(",
+        "pulse/test_poller.py::test_a_wall_clock_that_jumps_ahead_raises_no_alarm",
+    ),
+    Guard(
+        "a checkpoint is what its manifest says",
+        "gladius/pulse/checkpoints.py",
+        '        elif _sha256(path) != entry["sha256"]:\n            problems.append("{} was changed".format(name))\n',
+        "",
+        "pulse/test_checkpoints.py::test_every_kind_of_damage_is_named",
+    ),
+    Guard(
+        "nobody's edit is overwritten",
+        "gladius/catalog/profile_shelf.py",
+        "if version is not None and (found is None or found.version != version):",
+        "if False:",
+        "catalog/test_profile_files.py::test_a_profile_is_kept_as_it_was_written_and_edited_by_its_version",
+    ),
+    Guard(
+        "no link leads out of the datasets' folders",
+        "gladius/catalog/dataset_roots.py",
+        "        if not any(real.is_relative_to(os.path.realpath(root)) for root in self.folders):\n",
+        "        if False:\n",
+        "catalog/test_dataset_roots.py::test_no_way_leads_out_of_the_folders",
+    ),
+    Guard(
+        "a spreadsheet runs no cell of ours",
+        "gladius/desk/audit.py",
+        """return f"'{cell}" if isinstance(cell, str)""",
+        """return f"{cell}" if isinstance(cell, str)""",
+        "desk/test_desk.py::test_the_exported_audit_is_safe_to_open",
+    ),
+    Guard(
+        "a name that is not ours is refused",
+        "gladius/server/guard.py",
+        "        if not self._credentials.host_allowed(host):\n",
+        "        if False:\n",
+        "server/test_hosts_and_origins.py::test_other_names_are_refused_even_with_the_token",
+    ),
+    Guard(
+        "a foreign page may not act",
+        "gladius/server/credentials.py",
+        "        parts = urlsplit(origin)\n",
+        "        return True\n",
+        "server/test_hosts_and_origins.py::test_a_foreign_page_may_not_act",
+    ),
+    Guard(
+        "a wrong token is none",
+        "gladius/server/credentials.py",
+        "return hmac.compare_digest(token.encode(), self.token.encode())",
+        "return bool(token)",
+        "server/test_every_route_is_guarded.py::test_a_wrong_token_is_none",
+    ),
+]
