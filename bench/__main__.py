@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bench import callback, experts, flood, footprint, kills, latency, log_call, many_runs, page, steering
+from bench import callback, experts, flood, footprint, kills, latency, log_call, many_runs, overview, page, steering
 from bench.rows import Row, write
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -17,6 +17,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "kills": kills.measure,
     "footprint": footprint.measure,
     "many_runs": many_runs.measure,
+    "overview": overview.measure,
     "page": page.measure,
     "flood": flood.measure,
 }

@@ -43,9 +43,9 @@ class FlowHouse:
             }  # fmt: skip
             (home.profiles / f"{name}.yaml").write_text(json.dumps(profile))
 
-    def up(self) -> ConsoleServer:
+    def up(self, **options: Any) -> ConsoleServer:
         """Start a server, after the one before it has gone."""
-        self.server = ConsoleServer(self._spawn, self.home)
+        self.server = ConsoleServer(self._spawn, self.home, **options)
         return self.server
 
     def kill(self) -> None:

@@ -29,11 +29,13 @@ from gladius.launch.resume import Resumer
 from gladius.launch.slots import Slots
 from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
+from gladius.server.flow_activities import flow_activity, past_flow_activities
 from gladius.server.flow_services import FlowRooms, FlowServices
 from gladius.server.rooms import Rooms
 from gladius.server.serve import DEFAULT_PORT, Address, serve
 from gladius.store.store import Store
 from gladius.wire.messages import ActivityMessage
+from gladius.wire.overview import Activity
 
 
 def build(
@@ -57,6 +59,9 @@ def build(
     flow_rooms = FlowRooms(home, store, desk, profiles, datasets, presets, queue, indexer)
     hub, activities = Hub(store, alerts), Activities(store, alerts)
     activities.listen(lambda one: hub.news("activities", ActivityMessage(run_id=one.run_id, activity=one)))
+    flows = Runner(home, Flows(home.flows), FlowServices(flow_rooms))
+    flows.listen(lambda record, event: _tell_of_flow(activities, flow_activity(record, event)))
+    activities.remember(lambda: past_flow_activities(home))
     return Rooms(
         preflight=Preflight(home, starter, datasets, queue),
         home=home,
@@ -77,8 +82,13 @@ def build(
         resumer=Resumer(home, profiles, launcher),
         boards=TensorBoards(home, tensorboard_idle_s),
         flow_rooms=flow_rooms,
-        flows=Runner(home, Flows(home.flows), FlowServices(flow_rooms)),
+        flows=flows,
     )
+
+
+def _tell_of_flow(activities: Activities, one: Activity | None) -> None:
+    if one is not None:
+        activities.add(one)
 
 
 def up(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -251,5 +252,28 @@ def test_a_client_that_goes_away_at_any_moment_ends_its_loop(home: Home) -> None
                 loop.cancel()
                 ended, _ = await asyncio.wait([loop], timeout=2)
                 assert ended, f"the loop outlived its client, {moment % 6} turns after it subscribed"
+
+    with_hub(home, work)
+
+
+def test_a_run_that_is_deleted_is_told_to_be_gone_and_told_anew_when_it_comes_back(home: Home) -> None:
+    run, writer = new_run(home)
+    writer.write("state", {"state": "done"})
+
+    async def work(store: Store, hub: Hub) -> None:
+        clients = {topic: Client() for topic in ("runs", "events")}
+        with contextlib.ExitStack() as listening:
+            for topic, client in clients.items():
+                subscription = listening.enter_context(hub.subscription(client.send))
+                await subscription.change(subscribe(["*"], [topic]))  # type: ignore[list-item]
+                task = asyncio.create_task(subscription.run())
+                listening.callback(task.cancel)
+            thrown = await store.delete(run.run_id)
+            heard = clients["runs"].heard
+            await becomes(lambda: heard)
+            assert heard == [{"type": "gone", "run_id": run.run_id}]
+            await store.restore(thrown.entry)
+            await becomes(lambda: heard[-1]["type"] == "run")
+            assert "gone" not in clients["events"].types()
 
     with_hub(home, work)

@@ -3,6 +3,7 @@ import {
   about,
   ago,
   bytes,
+  clock,
   compact,
   duration,
   epochPercent,
@@ -114,5 +115,13 @@ describe('epochs', () => {
     expect(epochPercent(1, 3)).toBe(0);
     expect(epochPercent(1.25, 3)).toBe(25);
     expect(epochPercent(null, 3)).toBeNull();
+  });
+});
+
+describe('the wall clock', () => {
+  const now = Date.UTC(2026, 10, 22, 12) / 1000;
+  it('tells the year of another year, and no hour', () => {
+    expect(clock(Date.UTC(2023, 10, 14, 12) / 1000, now)).toBe('Nov 14, 2023');
+    expect(clock(Date.UTC(2026, 9, 14, 12) / 1000, now)).toMatch(/^Oct 14, /);
   });
 });

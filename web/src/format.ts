@@ -168,7 +168,7 @@ export function ago(time: Maybe<number>, now: number): string {
   return t('time.ago', { time: t('time.d', { n: Math.floor(seconds / 86400) }) });
 }
 
-/** The wall clock: the time alone today, with the weekday or date otherwise. */
+/** The wall clock: the time alone today, with the weekday or date otherwise; the date alone of another year. */
 export function clock(time: Maybe<number>, now: number): string {
   if (time === null || time === undefined || !Number.isFinite(time)) return UNKNOWN;
   const date = new Date(time * 1000);
@@ -176,6 +176,9 @@ export function clock(time: Maybe<number>, now: number): string {
   if (today) return dateFormat({ hour: '2-digit', minute: '2-digit' }).format(date);
   if (Math.abs(time - now) < 6 * 86400)
     return dateFormat({ weekday: 'short', hour: '2-digit', minute: '2-digit' }).format(date);
+  // Of another year the hour matters to nobody, and the year does.
+  if (date.getFullYear() !== new Date(now * 1000).getFullYear())
+    return dateFormat({ dateStyle: 'medium' }).format(date);
   return dateFormat({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(date);
 }
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gladius.errors import ConfigError, FieldErrors, FlowRunEnded, FlowRunLives, GladiusError, StepFailed
@@ -28,6 +29,8 @@ from gladius.wire.flows import FlowArg, FlowRun, FlowState, FlowStep, FlowStepRu
 
 _log = logging.getLogger("gladius.flows")
 
+OnEvent = Callable[[Record, Event], None]
+
 _LOG_PATIENCE_S = 2.0
 """So long is waited before a log that cannot be written (a full disk) is tried again."""
 
@@ -35,9 +38,10 @@ _LOG_PATIENCE_S = 2.0
 class _Live:
     """A run under way: its log, what it says, the task that carries it out, and whether somebody wants it to end."""
 
-    def __init__(self, log: FlowLog, record: Record) -> None:
+    def __init__(self, log: FlowLog, record: Record, told: OnEvent) -> None:
         self.log = log
         self.record = record
+        self._told = told
         self.cancelled = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
@@ -47,7 +51,9 @@ class _Live:
     async def tell(self, type_: str, **fields: Any) -> None:
         """Write an event and take it in. A disk that takes nothing is waited for: nothing is done that is not on record."""
         async with self._writing:
-            self.record.take(await self._append(type_, fields))
+            event = await self._append(type_, fields)
+            self.record.take(event)
+            self._told(self.record, event)
 
     async def _append(self, type_: str, fields: dict[str, Any]) -> Event:
         while True:
@@ -71,11 +77,16 @@ class Runner:
         self._home = home
         self._services = services
         self._live: dict[str, _Live] = {}
+        self._listeners: list[OnEvent] = []
+
+    def listen(self, listener: OnEvent) -> None:
+        """Have `listener` called with each event of a flow's run that is on the disk from now on."""
+        self._listeners.append(listener)
 
     async def open(self) -> None:
         """Go on with what the logs say was not finished."""
         for record in await asyncio.to_thread(self._unfinished):
-            self._carry_out(_Live(log_of(self._home, record.id), record))
+            self._carry_out(_Live(log_of(self._home, record.id), record, self._tell))
 
     async def close(self) -> None:
         """Stop advancing. Nothing is ended and nothing is written: the next server goes on."""
@@ -107,7 +118,8 @@ class Runner:
         log = log_of(self._home, flow_run_id)
         definition = flow.model_dump(mode="json", exclude={"problem", "problems"})
         begun = await asyncio.to_thread(log.append, "begun", flow=definition, args=values, asked_by=asked_by)
-        live = _Live(log, Record(flow_run_id, str(log.path), begun))
+        live = _Live(log, Record(flow_run_id, str(log.path), begun), self._tell)
+        self._tell(live.record, begun)
         self._carry_out(live)
         return live.record.wire()
 
@@ -132,13 +144,17 @@ class Runner:
             raise FlowRunLives("The flow's run has not ended yet.", "Wait for its end, or cancel it first.")
         if record.state == "done":
             raise FlowRunEnded("Every step of it was done.", "Run the flow anew.")
-        live = _Live(log_of(self._home, record.id), record)
+        live = _Live(log_of(self._home, record.id), record, self._tell)
         self._live[record.id] = live
         await live.tell("retry_asked", by=by)
         self._carry_out(live)
         return live.record.wire()
 
     # Within
+
+    def _tell(self, record: Record, event: Event) -> None:
+        for listener in self._listeners:
+            listener(record, event)
 
     async def _record(self, flow_run_id: str) -> Record:
         if flow_run_id == "latest":

@@ -11,7 +11,7 @@ from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.wire.alerts import AlertRecord
 from gladius.wire.base import Wire
-from gladius.wire.messages import AlertMessage, Gap, RunMessage, StatusUpdate
+from gladius.wire.messages import AlertMessage, Gap, GoneMessage, RunMessage, StatusUpdate
 from gladius.wire.runs import RunSummary, Status, SystemSample
 
 
@@ -49,6 +49,11 @@ def console_frame(run_id: str, piece: ByteRange) -> str:
 def gap_frame(run_id: str, skipped: dict[str, int]) -> str:
     """What a slow client was spared."""
     return frame(Gap(run_id=run_id, skipped=skipped))
+
+
+def gone_frame(run_id: str) -> str:
+    """A run that is here no more."""
+    return frame(GoneMessage(run_id=run_id))
 
 
 def status_frame(view: RunView) -> str:

@@ -18,7 +18,7 @@ from gladius.wire.overview import Activity, ActivityKind
 
 TYPES = frozenset({"hello", "state", "checkpoint", "ack", "hyperparameters", "process", "restart"})
 _TAIL_BYTES = 1 << 19
-_WAITED_S = 5.0
+WAITED_S = 5.0
 """A run that began sooner after it was asked for has not waited."""
 
 
@@ -31,8 +31,8 @@ class Teller:
         self._commands: dict[str, tuple[str, dict[str, Any], str]] = {}
         self._asked_to_end: set[int] = set()
 
-    def birth(self, started: float | None) -> Activity | None:
-        """How the run came to be, where that is more than its start: forked, attached, or it had to wait."""
+    def birth(self, started: float | None, now: float) -> Activity | None:
+        """How the run came to be, where that is more than its start: forked, attached, or it had to wait for it until now."""
         parent, created = self._run.get("parent"), self._run.get("created_at")
         if not isinstance(created, (int, float)):
             return None
@@ -41,10 +41,23 @@ class Teller:
         if isinstance(parent, dict):
             data = {"parent": parent.get("run_id"), "step": parent.get("step")}
             return self._activity("forked", float(created), data, "forked")
-        if started is None or started - created > _WAITED_S:
+        if self._stood_in_line and (now if started is None else started) - created > WAITED_S:
             data = {"source": self._run.get("source"), "by": self._run.get("asked_by")}
             return self._activity("queued", float(created), data, "queued")
         return None
+
+    @property
+    def may_wait_since(self) -> float | None:
+        """When the queue was given it (Unix seconds); None for a run that never was in it."""
+        created = self._run.get("created_at")
+        waits = self._stood_in_line and not isinstance(self._run.get("parent"), dict)
+        return float(created) if waits and isinstance(created, (int, float)) else None
+
+    @property
+    def _stood_in_line(self) -> bool:
+        """What a script or a terminal starts is there when it is heard of."""
+        source = str(self._run.get("source"))
+        return source == "api" or source.startswith("flow:")
 
     def tell(self, stream: str, event: Mapping[str, Any]) -> Activity | None:
         """What one event tells; None when it is nothing of its own."""

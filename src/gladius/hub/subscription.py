@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from gladius.errors import GladiusError
 from gladius.hub.feed import Feed
-from gladius.hub.frames import alert_frame, gap_frame
+from gladius.hub.frames import alert_frame, gap_frame, gone_frame
 from gladius.store.store import Store
 from gladius.store.view import RunView
 from gladius.wire.alerts import AlertRecord
@@ -22,6 +22,7 @@ _LOOK_S = 1.0
 _EVERY_RUN = "*"
 _MOST_ALERTS = 256
 _MOST_NEWS = 128
+_MOST_GONE = 1000
 
 
 class Subscription:
@@ -31,7 +32,7 @@ class Subscription:
     slow client costs a few cursors, never memory. A run named by the client is told from its cursor on, without one
     from its beginning; `*` means every run: those that come later from their beginning, those known already from now on.
     Alerts are told from now on, before anything else, of every run where they are wanted everywhere; of more than 256
-    that wait, the oldest become a gap.
+    that wait, the oldest become a gap. Of runs that went to the trash a client hears the last 1000.
     """
 
     def __init__(self, store: Store, send: Send) -> None:
@@ -46,6 +47,7 @@ class Subscription:
         self._alerts: deque[AlertRecord] = deque()
         self._alerts_skipped: dict[str, int] = {}
         self._news: deque[tuple[str, str]] = deque(maxlen=_MOST_NEWS)
+        self._gone: deque[str] = deque(maxlen=_MOST_GONE)
         self._wake = asyncio.Event()
 
     async def change(self, wanted: Subscribe) -> list[str]:
@@ -80,17 +82,25 @@ class Subscription:
 
     def notice(self, run_id: str, changed: frozenset[str]) -> None:
         """Mark a run as changed; cheap, and never waits."""
+        if "gone" in changed:
+            self._lose(run_id)
+            return
         feed = self._feeds.get(run_id)
         if feed is None:
             feed = self._first_heard(run_id, changed)
             if feed is None:
                 return
             self._feeds[run_id] = feed
-        if "gone" in changed:
-            del self._feeds[run_id]
-            return
         feed.changed = True
         self._wake.set()
+
+    def _lose(self, run_id: str) -> None:
+        """A run that went to the trash: should it come back, it is a new one."""
+        heard = self._feeds.pop(run_id, None) is not None
+        self._known -= {run_id}
+        if "runs" in self._topics and (heard or self._every):
+            self._gone.append(run_id)
+            self._wake.set()
 
     def alert(self, alert: AlertRecord) -> None:
         """Have an alert told as soon as the client takes it; cheap, and never waits."""
@@ -129,7 +139,7 @@ class Subscription:
                 continue
             wait = min([due - now for due, _ in dues], default=_LOOK_S)
             self._wake.clear()
-            if self._alerts or self._news:
+            if self._alerts or self._news or self._gone:
                 continue
             # Not `wait_for`, which may swallow the cancellation that comes together with a wake-up: the loop would go on.
             with contextlib.suppress(TimeoutError):
@@ -142,6 +152,8 @@ class Subscription:
             await self._send(gap_frame(run_id, {"alerts": count}))
         while self._alerts:
             await self._send(alert_frame(self._alerts.popleft()))
+        while self._gone:
+            await self._send(gone_frame(self._gone.popleft()))
         while self._news:
             topic, text = self._news.popleft()
             # A measurement that waited behind a newer one is worth nothing.
@@ -174,8 +186,6 @@ class Subscription:
 
     def _first_heard(self, run_id: str, changed: frozenset[str]) -> Feed | None:
         """A run that is new is told from its beginning; one known before, when it comes to life again, from now on."""
-        if "gone" in changed:
-            return None
         if run_id in self._awaited:
             return Feed(run_id, Cursors(), named=True)
         if not self._every:

@@ -209,7 +209,13 @@ class Store:
         view = await self.caught_up(run_id)
         view.judge_process()
         if not view.ended:
-            raise RunBusy(f"Run '{run_id}' lives ({view.state}).", "Stop it first: 'gladius stop RUN'.")
+            hint = (
+                "Watch it no more first: 'gladius detach RUN'."
+                if view.attached
+                else "Stop it first: 'gladius stop RUN'."
+            )
+            state = "its file is watched" if view.attached else view.state
+            raise RunBusy(f"Run '{run_id}' lives ({state}).", hint)
         if self._adoption.incomplete(view):
             raise RunBusy(f"The record of '{run_id}' is being completed.", "Try again in a minute.")
         async with self._changing:

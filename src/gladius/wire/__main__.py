@@ -41,6 +41,7 @@ FRAMES: list[type[Wire]] = [
     messages.HelloMessage, messages.StatusUpdate, messages.EventsMessage, messages.ConsoleMessage,
     messages.SystemMessage, messages.RunMessage, messages.AlertMessage, messages.Gap, messages.Pong,
     messages.CommandMessage, messages.ErrorMessage, messages.ActivityMessage, messages.MachineMessage,
+    messages.GoneMessage,
 ]  # fmt: skip
 ANSWERS: list[type[Wire]] = [
     runs.RunRecord, runs.RunList, runs.MetricsAnswer, runs.MetricNames, runs.LatestAnswer, runs.SystemAnswer,

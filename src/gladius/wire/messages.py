@@ -100,6 +100,13 @@ class RunMessage(Wire):
     summary: RunSummary
 
 
+class GoneMessage(Wire):
+    """A run is here no more: somebody put it into the trash. It belongs to the topic `runs`."""
+
+    type: Literal["gone"] = "gone"
+    run_id: str
+
+
 class AlertMessage(Wire):
     """An alert began, changed, ended or was acknowledged: here it is as it stands now."""
 
@@ -112,7 +119,7 @@ class ActivityMessage(Wire):
     """Something happened, or is known better: it replaces the one of the same id."""
 
     type: Literal["activity"] = "activity"
-    run_id: str
+    run_id: str | None = None
     activity: Activity
 
 
@@ -159,6 +166,7 @@ class ErrorMessage(Wire):
 
 ServerMessage = Annotated[
     HelloMessage | StatusUpdate | EventsMessage | ConsoleMessage | SystemMessage | RunMessage | AlertMessage | Gap
-    | Pong | CommandMessage | ErrorMessage | ActivityMessage | MachineMessage,
+    | Pong | CommandMessage | ErrorMessage | ActivityMessage | MachineMessage
+    | GoneMessage,
     Field(discriminator="type"),
 ]  # fmt: skip

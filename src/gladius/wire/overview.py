@@ -12,17 +12,19 @@ from gladius.wire.events import GpuSample, MemoryUse
 ActivityKind = Literal[
     "queued", "started", "resumed", "forked", "restarted", "attached", "detached", "released", "ended",
     "checkpoint_saved", "checkpoint_failed", "applied", "rejected", "changed", "alert_raised", "alert_cleared",
+    "flow_started", "flow_retried", "flow_step", "flow_ended",
 ]  # fmt: skip
 
 
 class Activity(Wire):
-    """One thing that happened to a run. `data` holds what its sentence needs; the same thing has the same `id` for ever."""
+    """One thing that happened to a run, or in a flow. `data` holds what its sentence needs; the same thing has the same `id` for ever."""
 
     id: str
     time: float = Field(description="Unix seconds")
     kind: ActivityKind
-    run_id: str
-    name: str = Field(description="The run's")
+    run_id: str | None = Field(default=None, description="None where a flow did it by itself")
+    flow_run_id: str | None = Field(default=None, description="Of a flow's own doing")
+    name: str = Field(description="The run's, or the flow's")
     attempt: int | None = None
     data: dict[str, Any] = Field(default_factory=dict)
 

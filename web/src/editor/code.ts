@@ -1,5 +1,11 @@
 /** A YAML editor: CodeMirror with our theme, checks while somebody types, completion, a comparison. Upstream: a text. Downstream: CodeEditor. */
-import { autocompletion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete';
+import {
+  autocompletion,
+  closeCompletion,
+  completionStatus,
+  type CompletionContext,
+  type CompletionResult,
+} from '@codemirror/autocomplete';
 import { historyField } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
 import { forceLinting, linter, lintGutter, type Diagnostic } from '@codemirror/lint';
@@ -62,6 +68,7 @@ export class Code {
     const { label, readOnly = false, onsave, onchange } = this.wishes;
     return [
       Prec.high(keymap.of([{ key: 'Mod-s', run: () => (onsave?.(), true), stopPropagation: true }])),
+      Prec.highest(keymap.of([{ key: 'Escape', run: unlessShown }])),
       plain(label),
       search({ top: true }),
       EditorState.readOnly.of(readOnly),
@@ -197,6 +204,12 @@ export class Code {
     };
     return autocompletion({ override: [source], icons: false });
   }
+}
+
+/** Offers that are only being looked for take no Escape away: it goes on to whatever the editor stands in. */
+function unlessShown(view: EditorView): boolean {
+  if (completionStatus(view.state) === 'pending') closeCompletion(view);
+  return false;
 }
 
 /** What every column has. */

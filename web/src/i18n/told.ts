@@ -51,12 +51,19 @@ function russian(text: string): string | null {
 function inParts(text: string, all: boolean): string | null {
   const parts = text.split(/(?<=[.!?]) (?=[\p{Lu}'"{])|(?=; (?:there is|to go on) )/u);
   if (parts.length < 2) return null;
-  const found = parts.map(part => load().get(part) ?? filled(part));
+  const found = parts.map(part => load().get(part) ?? filled(part) ?? stopped(part));
   if (all ? found.includes(null) : found.every(one => one === null)) return null;
   return parts
     .map((part, index) => found[index] ?? part)
     .join(' ')
     .replaceAll(' ; ', '; ');
+}
+
+/** A sentence that its catalogue knows without the full stop. */
+function stopped(part: string): string | null {
+  const bare = part.endsWith('.') ? part.slice(0, -1) : '';
+  const known = bare ? (load().get(bare) ?? filled(bare)) : null;
+  return known === null ? null : `${known}.`;
 }
 
 function filled(text: string): string | null {

@@ -19,14 +19,17 @@ export class ApiError extends Error {
     return this.problem.hint ?? null;
   }
 
-  /** One line for each wrong field of a 422. */
+  /** One line for each wrong field of a 422, but for what the message itself says. */
   get fields(): string[] {
-    return (this.problem.errors ?? []).map(error => {
-      const place = Array.isArray(error.loc)
-        ? error.loc.filter(part => part !== 'body').join('.')
-        : error.field;
-      return [place, error.msg ?? error.message].filter(Boolean).join(': ');
-    });
+    return (this.problem.errors ?? [])
+      .map(error => {
+        const place = Array.isArray(error.loc)
+          ? error.loc.filter(part => part !== 'body').join('.')
+          : error.field;
+        const told = String(error.msg ?? error.message ?? '');
+        return this.message.includes(told) && told ? '' : [place, told].filter(Boolean).join(': ');
+      })
+      .filter(Boolean);
   }
 }
 

@@ -36,6 +36,12 @@ export class ActivityFeed {
     frames.request(this.#paint);
   }
 
+  /** What is told of a run that went to the trash leads nowhere any more. */
+  forget(runId: string): void {
+    for (const [id, one] of this.#known) if (one.run_id === runId) this.#known.delete(id);
+    frames.request(this.#paint);
+  }
+
   close(): void {
     frames.cancel(this.#paint);
   }

@@ -32,6 +32,14 @@ describe('activities', () => {
     expect(happening(one('checkpoint_saved', { step: 40 }))).toBe('checkpoint saved at step 40');
   });
 
+  it('tell of flows, step by step', () => {
+    expect(happening(one('flow_started', { by: 'cli' }))).toBe('flow started, by command line');
+    expect(happening(one('flow_step', { step: 'train', state: 'failed', cause: 'no memory' }))).toBe(
+      'step “train”: Failed: no memory',
+    );
+    expect(happening(one('flow_ended', { state: 'incomplete' }))).toBe('flow ended: Not every step done');
+  });
+
   it('are the newest hundred, newest first, each once', () => {
     const known = new Map<string, Activity>();
     for (let n = 0; n < 130; n++) known.set(`a${n}`, one('started', {}, `a${n}`, n));

@@ -42,6 +42,15 @@ export function happening(activity: Activity): string {
     }
     case 'changed':
       return `${word('name')}: ${word('old')} → ${word('new')}`;
+    case 'flow_started':
+      return word('by') ? t('activity.flow_started', { by: named('by', word('by')) }) : t('activity.started');
+    case 'flow_step':
+      return because(
+        t('activity.flow_step', { step: word('step'), state: t(`step.${word('state')}` as Key) }),
+        word('cause'),
+      );
+    case 'flow_ended':
+      return t('activity.flow_ended', { state: t(`flow.${word('state')}` as Key) });
     case 'alert_raised':
     case 'alert_cleared':
       return t(`activity.${kind}`, { what: sentence(data as unknown as Parameters<typeof sentence>[0]) });

@@ -157,8 +157,8 @@ export class HistoryStore {
   }
 
   #take(message: ServerMessage): void {
-    if (message.type !== 'run') return;
-    this.#put(message.summary);
+    if (message.type === 'run') this.#put(message.summary);
+    else if (message.type === 'gone') this.#lose(message.run_id);
   }
 
   #put(summary: RunSummary): void {
@@ -166,6 +166,17 @@ export class HistoryStore {
     if (place >= 0) this.#next = this.#next.with(place, summary);
     else if (this.#loaded && summary.created_at > this.#since) this.#unseen.add(summary.run_id);
     else return;
+    frames.request(this.#paint);
+  }
+
+  /** Another tab, or another person, put it into the trash. */
+  #lose(id: string): void {
+    this.#unseen.delete(id);
+    if (this.#next.some(run => run.run_id === id)) {
+      this.#next = this.#next.filter(run => run.run_id !== id);
+      this.#total--;
+    }
+    this.pick([id], false);
     frames.request(this.#paint);
   }
 

@@ -30,6 +30,7 @@ export class RunStore {
   #status = $state.raw<Status | null>(null);
   #saving = $state<string | null>(null);
   #problem = $state.raw<Error | null>(null);
+  #gone = $state(false);
   #consoleProblem = $state.raw<Error | null>(null);
 
   #cursors = new CursorBook();
@@ -83,6 +84,11 @@ export class RunStore {
   /** Counts the changes of `series`, at most one a frame: read it to paint again. */
   get revision(): number {
     return this.metrics.revision;
+  }
+
+  /** Put into the trash while it was looked at. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   get missing(): boolean {
@@ -185,6 +191,9 @@ export class RunStore {
       case 'hello':
         // After a reconnect: what has no cursor is fetched again.
         this.#refresh(false);
+        return;
+      case 'gone':
+        this.#gone = true;
         return;
       case 'alert':
       case 'activity':

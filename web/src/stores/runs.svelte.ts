@@ -94,7 +94,10 @@ export class RunsStore {
 
   #take(message: ServerMessage): void {
     if (message.type === 'run') this.#known.set(message.run_id, message.summary);
-    else if (message.type === 'machine') this.#nextMachine = message.sample;
+    else if (message.type === 'gone') {
+      this.#known.delete(message.run_id);
+      this.activities.forget(message.run_id);
+    } else if (message.type === 'machine') this.#nextMachine = message.sample;
     else if (message.type === 'activity') return this.activities.take(message.activity);
     else if (message.type === 'hello') return this.#loaded ? void this.#load(true) : undefined;
     else return;

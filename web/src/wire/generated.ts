@@ -41,7 +41,8 @@ export type ServerMessage =
   | CommandMessage
   | ErrorMessage
   | ActivityMessage
-  | MachineMessage;
+  | MachineMessage
+  | GoneMessage;
 
 export interface Wire {
   [k: string]: unknown;
@@ -78,7 +79,7 @@ export interface ActivitiesAnswer {
   activities: Activity[];
 }
 /**
- * One thing that happened to a run. `data` holds what its sentence needs; the same thing has the same `id` for ever.
+ * One thing that happened to a run, or in a flow. `data` holds what its sentence needs; the same thing has the same `id` for ever.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Activity".
@@ -105,10 +106,21 @@ export interface Activity {
     | 'rejected'
     | 'changed'
     | 'alert_raised'
-    | 'alert_cleared';
-  run_id: string;
+    | 'alert_cleared'
+    | 'flow_started'
+    | 'flow_retried'
+    | 'flow_step'
+    | 'flow_ended';
   /**
-   * The run's
+   * None where a flow did it by itself
+   */
+  run_id?: string | null;
+  /**
+   * Of a flow's own doing
+   */
+  flow_run_id?: string | null;
+  /**
+   * The run's, or the flow's
    */
   name: string;
   attempt?: number | null;
@@ -124,7 +136,7 @@ export interface Activity {
  */
 export interface ActivityMessage {
   type: 'activity';
-  run_id: string;
+  run_id: string | null;
   activity: Activity;
 }
 /**
@@ -1808,6 +1820,16 @@ export interface Gap {
   skipped: {
     [k: string]: number;
   };
+}
+/**
+ * A run is here no more: somebody put it into the trash. It belongs to the topic `runs`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "GoneMessage".
+ */
+export interface GoneMessage {
+  type: 'gone';
+  run_id: string;
 }
 /**
  * A run that holds memory of a GPU; None where the driver does not tell how much.

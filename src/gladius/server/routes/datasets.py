@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from gladius.catalog.token_lengths import token_lengths
 from gladius.errors import ConfigError, DatasetBusy
 from gladius.server.answers import answer, answer_list
 from gladius.server.rooms import Rooms, TheRooms
+from gladius.server.uploads import BYTES_BODY, take, told_length
 from gladius.store.summary import reference
 from gladius.wire.catalog import DatasetInfo
 from gladius.wire.datasets import (
@@ -30,11 +31,6 @@ from gladius.wire.datasets import (
 
 router = APIRouter(tags=["catalog"])
 
-_PIECE = 2**20
-_BODY: dict[str, Any] = {
-    "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-}
-
 
 @router.get("/datasets", response_model=list[DatasetInfo])
 async def list_datasets(rooms: TheRooms) -> Response:
@@ -48,27 +44,15 @@ async def add_dataset(rooms: TheRooms, body: AddDataset) -> Response:
     return answer(await asyncio.to_thread(lambda: rooms.datasets.add_path(Path(body.path)).info()), status=201)
 
 
-@router.post("/datasets/upload", response_model=DatasetInfo, status_code=201, openapi_extra=_BODY)
+@router.post("/datasets/upload", response_model=DatasetInfo, status_code=201, openapi_extra=BYTES_BODY)
 async def upload_dataset(
     rooms: TheRooms,
     request: Request,
     filename: Annotated[str, Query(min_length=1, max_length=1000, description="Its ending tells how it is read")],
 ) -> Response:
     """Add the body's bytes as a file of the home's datasets; nothing is kept of an upload that breaks off."""
-    told = request.headers.get("content-length", "")
-    folder = rooms.home.datasets
-    upload = await asyncio.to_thread(Upload, folder, filename, int(told) if told.isdecimal() else None)
-    try:
-        pieces = bytearray()
-        async for piece in request.stream():
-            pieces += piece
-            if len(pieces) >= _PIECE:
-                await asyncio.to_thread(upload.write, bytes(pieces))
-                pieces.clear()
-        await asyncio.to_thread(upload.write, bytes(pieces))
-        path = await asyncio.to_thread(upload.finish)
-    finally:
-        upload.abort()
+    upload = await asyncio.to_thread(Upload, rooms.home.datasets, filename, told_length(request))
+    path, _ = await take(request, upload)
     return answer(await asyncio.to_thread(lambda: rooms.datasets.at(path).info()), status=201)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gladius.knowledge.documents import folders, receive
 from gladius.server.answers import answer, answer_list
 from gladius.server.rooms import TheRooms
+from gladius.server.uploads import BYTES_BODY, take, told_length
 from gladius.wire.knowledge import (
     DocumentFolders,
     DocumentSearch,
@@ -24,11 +25,6 @@ from gladius.wire.knowledge import (
 )
 
 router = APIRouter(prefix="/knowledge", tags=["knowledge"])
-
-_PIECE = 2**20
-_BODY: dict[str, Any] = {
-    "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-}
 
 
 @router.get("", response_model=list[IndexInfo])
@@ -53,7 +49,7 @@ async def list_folders(
     return answer(await asyncio.to_thread(folders, rooms.indexer.roots, path))
 
 
-@router.post("/documents", response_model=UploadedDocument, status_code=201, openapi_extra=_BODY)
+@router.post("/documents", response_model=UploadedDocument, status_code=201, openapi_extra=BYTES_BODY)
 async def upload_document(
     rooms: TheRooms,
     request: Request,
@@ -61,23 +57,9 @@ async def upload_document(
     filename: Annotated[str, Query(min_length=1, max_length=1000, description="Its ending tells how it is read")],
 ) -> Response:
     """Add the body's bytes as a document; nothing is kept of an upload that breaks off."""
-    told = request.headers.get("content-length", "")
-    upload = await asyncio.to_thread(receive, rooms.home, folder, filename, int(told) if told.isdecimal() else None)
-    size = 0
-    try:
-        pieces = bytearray()
-        async for piece in request.stream():
-            pieces += piece
-            size += len(piece)
-            if len(pieces) >= _PIECE:
-                await asyncio.to_thread(upload.write, bytes(pieces))
-                pieces.clear()
-        await asyncio.to_thread(upload.write, bytes(pieces))
-        path = await asyncio.to_thread(upload.finish)
-    finally:
-        upload.abort()
-    told_path = UploadedDocument(path=str(path), folder=str(path.parent), name=path.name, bytes=size)
-    return answer(told_path, status=201)
+    upload = await asyncio.to_thread(receive, rooms.home, folder, filename, told_length(request))
+    path, size = await take(request, upload)
+    return answer(UploadedDocument(path=str(path), folder=str(path.parent), name=path.name, bytes=size), status=201)
 
 
 @router.get("/{index_id}", response_model=IndexDetail)

@@ -2,6 +2,7 @@
 export const console = {
   'console.title': 'Training Console',
   'console.back': 'Back to overview',
+  'console.gone': 'This run was put into the trash',
   'console.not_found': 'There is no such run',
   'console.loading': 'Loading the run',
   'console.attempt': 'attempt {n}',

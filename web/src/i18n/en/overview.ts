@@ -45,6 +45,10 @@ export const overview = {
   'activity.checkpoint_failed': 'checkpoint failed at step {step}',
   'activity.applied': '{command} applied, by {by}',
   'activity.rejected': '{command} rejected, by {by}',
+  'activity.flow_started': 'flow started, by {by}',
+  'activity.flow_retried': 'tried again from the step that failed',
+  'activity.flow_step': 'step “{step}”: {state}',
+  'activity.flow_ended': 'flow ended: {state}',
   'activity.alert_raised': '{what}',
   'activity.alert_cleared': 'over: {what}',
 

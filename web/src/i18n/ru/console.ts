@@ -4,6 +4,7 @@ import type { console as english } from '../en/console';
 export const console: Record<keyof typeof english, string> = {
   'console.title': 'Пульт обучения',
   'console.back': 'Вернуться в обзор',
+  'console.gone': 'Этот запуск отправлен в корзину',
   'console.not_found': 'Такого запуска нет',
   'console.loading': 'Загружается запуск',
   'console.attempt': 'попытка {n}',

@@ -47,6 +47,10 @@ export const overview: Record<keyof typeof english, string> = {
   'activity.checkpoint_failed': 'контрольная точка на шаге {step} не сохранена',
   'activity.applied': '{command}: выполнено ({by})',
   'activity.rejected': '{command}: отклонено ({by})',
+  'activity.flow_started': 'сценарий запущен, откуда: {by}',
+  'activity.flow_retried': 'повтор с шага, который не удался',
+  'activity.flow_step': 'шаг «{step}»: {state}',
+  'activity.flow_ended': 'сценарий окончен: {state}',
   'activity.alert_raised': '{what}',
   'activity.alert_cleared': 'прошло: {what}',
 
