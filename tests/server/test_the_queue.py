@@ -123,8 +123,10 @@ def test_a_run_that_waited_is_cancelled_once_and_can_be_started_after_all(line: 
 def test_a_queue_outlives_its_server_and_a_death_between_taking_and_launching(line: Line) -> None:
     first = line.start("first")
     waiting = {name: line.start(name) for name in ("a", "b", "c")}
+    damaged = line.start("damaged")
     line.server.http.patch(f"/queue/{waiting['c']}", json={"priority": 1})
     line.server.kill()
+    (line.home.queue / f"{damaged}.json").write_bytes(b'{"run_id": "2026\xff')
     # The server died when it had recorded the launch of one and had not even made the directory of another.
     line.home.run(waiting["c"]).write_attempt(1, {"argv": ["true"]})
     gone = line.home.run(waiting["b"]).root
@@ -137,13 +139,16 @@ def test_a_queue_outlives_its_server_and_a_death_between_taking_and_launching(li
 
     line.server = line._serve(slots=1)
     assert line.waiting() == ["c", "a", "b"] and line.state(waiting["c"]) == "queued"
+    assert line.state(damaged) == "error", "nobody knows what was asked for: it does not wait for ever"
+    assert ".json.damaged" in line.server.get(f"/runs/{damaged}")["attempts"][0]["evidence"]
     line.until(lambda: line.running() == ["first"])
     for name, run_id in (("first", first), *((name, waiting[name]) for name in "cab")):
         line.until(lambda name=name: line.running() == [name])
         line.end(run_id)
         assert len(line.processes(run_id, "started")) == 1, name
-    line.until(lambda: len(line.history()) == 4)
-    assert {one["status"] for one in line.history()} == {"done"} and not list(line.home.queue.iterdir())
+    line.until(lambda: len(line.history()) == 5)
+    assert [one["status"] for one in line.history()] == ["error", *["done"] * 4]
+    assert [path.name for path in line.home.queue.iterdir()] == [f"{damaged}.json.damaged"]
 
 
 def test_one_that_cannot_start_ends_with_the_cause_and_the_next_has_its_turn(line: Line) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
+import random
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -158,29 +161,69 @@ def test_the_list_is_kept_between_servers_and_made_anew_where_files_changed(
     assert (reads(), reads()) == (4, 0)
 
 
-@pytest.mark.parametrize("harm", ["deleted", "damaged"])
-def test_an_index_that_is_lost_while_a_server_runs_is_made_anew(
+def harm_index(zoo: Home, store: Store, harm: str) -> None:
+    path = zoo.run_index
+    beside = [one for one in zoo.state.glob("index.sqlite*") if one.stat().st_size]
+    if harm == "deleted":
+        for one in beside:
+            one.unlink()
+    elif harm == "cut":
+        for one in beside:
+            os.truncate(one, one.stat().st_size // 3)
+    elif harm == "emptied":
+        for one in beside:
+            os.truncate(one, 0)
+    elif harm == "random bytes":
+        for one in beside:
+            one.write_bytes(random.Random(1).randbytes(one.stat().st_size))
+    elif harm == "replaced":
+        other = path.with_name("other")
+        other.write_bytes(b"not a database at all")
+        other.replace(path)
+    elif harm == "locked":
+        path.with_name("index.sqlite-wal").unlink(missing_ok=True)
+        path.unlink()
+        with sqlite3.connect(path) as other_program:
+            other_program.execute("CREATE TABLE mine (x)")
+        other_program.execute("BEGIN EXCLUSIVE")
+        store._other_program = other_program  # type: ignore[attr-defined]
+    else:
+        database = store._shelf._index._database
+        assert database is not None
+        # A bit of a summary that SQLite itself has no way to miss.
+        database.execute("UPDATE runs SET summary = replace(summary, 'done', 'dane'), row = replace(row, 'bee', 'bea')")
+
+
+@pytest.mark.parametrize(
+    "harm", ["deleted", "cut", "emptied", "random bytes", "replaced", "locked", "other values"]
+)  # fmt: skip
+def test_an_index_that_is_harmed_while_a_server_runs_fails_no_request_and_is_made_anew(
     zoo: Home, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:
     read = read_count(monkeypatch)
+    truth = sorted((run.run_id, summarize(RunView(run).load()).state) for run in zoo.all_runs())
 
     async def work(store: Store) -> None:
-        await listed(store, sort="loss")
-        if harm == "deleted":
-            for path in zoo.state.glob("index.sqlite*"):
-                path.unlink()
-        else:
-            store._shelf._index._database.close()  # type: ignore[union-attr]  # what SQLite then says is what it says of damage
-        assert len((await listed(store, sort="loss")).runs) == 4
+        async def ask() -> None:
+            page = await listed(store, sort="loss")
+            assert sorted((run.run_id, run.state) for run in page.runs) == truth
+            for run_id, state in truth:
+                assert (await store.summary(run_id)).state == state
+
+        await ask()
+        harm_index(zoo, store, harm)
+        await ask()
         store._rescan()
         assert store._reading is not None
         await store._reading
+        await ask()
 
     with_store(zoo, work)
     read.clear()
 
     async def again(store: Store) -> None:
-        assert len((await listed(store, sort="loss")).runs) == 4
+        page = await listed(store, sort="loss")
+        assert sorted((run.run_id, run.state) for run in page.runs) == truth
 
     with_store(zoo, again)
     assert read == []

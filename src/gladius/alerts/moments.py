@@ -13,6 +13,7 @@ from typing import Any
 
 from gladius.alerts.sentences import sentence
 from gladius.store.series import spell
+from gladius.store.stream import EventStream
 from gladius.store.suggestions import OUT_OF_MEMORY
 from gladius.store.view import RunView
 from gladius.wire.alerts import AlertLevel, AlertRecord
@@ -47,6 +48,19 @@ def told(view: RunView, event: Mapping[str, Any]) -> AlertRecord | None:
         level=level, message=str(event.get("message") or event.get("code")), value=event.get("value"),
         threshold=event.get("threshold"), attempt=event["attempt"], began_at=event["time"], ended_at=event["time"],
     )  # fmt: skip
+
+
+def damaged(view: RunView, stream: EventStream, now: float) -> AlertRecord:
+    """That lines of a stream were left out, and which; the time is when the file was last written, as far as it tells."""
+    try:
+        at = stream.path.stat().st_mtime
+    except OSError:
+        at = now
+    more = stream.damaged > len(stream.damage)
+    lines = ", ".join(map(str, stream.damage)) + (", …" if more else "")
+    data = {"file": stream.path.name, "count": stream.damaged, "lines": lines}
+    id_ = f"{view.run_id}~damaged_lines~{stream.path.name}"
+    return moment(view, id_, "damaged_lines", at, data, "warning", value=stream.damaged)
 
 
 def verified(view: RunView, event: Mapping[str, Any]) -> AlertRecord:

@@ -52,6 +52,7 @@ class Tracker:
             moments.Validations(), moments.Reloads(), moments.Milestones(),
         )  # fmt: skip
         self._told = {"trainer": -1, "supervisor": -1}
+        self._damaged = {"trainer": 0, "supervisor": 0}
         self._checkpoints = 0
 
     def follows(self, view: RunView) -> bool:
@@ -77,6 +78,7 @@ class Tracker:
         self._machine(view, limits)
         self._told_events(view)
         self._saved(view)
+        self._damage(view)
         for record in (
             *self._validations.read(view), *self._reloads.read(view), *self._milestones.read(view, limits.epoch_milestone),
         ):  # fmt: skip
@@ -146,6 +148,20 @@ class Tracker:
                 self._take(view, [signal])
             if not failed:
                 self._enter(moments.verified(view, event))
+
+    def _damage(self, view: RunView) -> None:
+        """Lines that cannot be used: one record for each file, which grows with them."""
+        for name, stream in (("trainer", view.trainer), ("supervisor", view.supervisor)):
+            if stream.damaged <= self._damaged[name]:
+                continue
+            self._damaged[name] = stream.damaged
+            record = moments.damaged(view, stream, time.time())
+            known = self._book.get(record.id)
+            if known is None:
+                self._enter(record)
+            elif known.value < stream.damaged:
+                fields = {"message": record.message, "data": record.data, "value": record.value}
+                self._news.append(self._book.update("change", record.id, **fields))
 
     def _live(self, view: RunView, limits: Thresholds) -> None:
         """What only holds while the run lives."""

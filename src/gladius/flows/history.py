@@ -49,7 +49,7 @@ def load(home: Home, flow_run_id: str) -> Record:
     log = log_of(home, flow_run_id)
     if not RUN_ID.match(flow_run_id) or not log.path.is_file():
         raise FlowRunNotFound(flow_run_id)
-    return Record.of(flow_run_id, str(log.path), log.read())
+    return Record.of(flow_run_id, str(log.path), log.lines())
 
 
 def log_of(home: Home, flow_run_id: str) -> FlowLog:

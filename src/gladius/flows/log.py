@@ -41,10 +41,16 @@ class FlowLog:
 
     def read(self) -> Iterator[Event]:
         """Every event, oldest first; what is no whole event is left out."""
-        for line in self.path.read_bytes().split(b"\n"):
-            event = _event(line)
-            if event is not None:
-                yield event
+        return (event for _, event in self.lines() if event is not None)
+
+    def lines(self) -> Iterator[tuple[int, Event | None]]:
+        """The number and the event of every line, None for one that is no event. A torn last line is none yet."""
+        *whole, last = self.path.read_bytes().split(b"\n")
+        for number, line in enumerate(whole, start=1):
+            if line.strip():
+                yield number, _event(line)
+        if (event := _event(last)) is not None:
+            yield len(whole) + 1, event
 
     def unfinished(self) -> bool:
         """Whether there is something left to do, by the last event; read from the end alone."""
@@ -59,7 +65,7 @@ class FlowLog:
 def _event(line: bytes) -> Event | None:
     try:
         event = json.loads(line) if line.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
 

@@ -7,12 +7,13 @@ Events: `begun` (the flow as it was, its args), `step_begun`, `step_told` (resul
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from gladius.errors import InvalidRun
 from gladius.flows.log import Event
 from gladius.wire.flows import FlowInfo, FlowRun, FlowState, FlowStep, FlowStepRun, StepState
 
+_NAMED = 20
 OVER: frozenset[StepState] = frozenset({"done", "failed", "cancelled", "skipped"})
 
 
@@ -23,6 +24,8 @@ class Record:
         self.id = flow_run_id
         self.log = log
         self.flow = FlowInfo.model_validate(begun.get("flow"))
+        if not self.flow.steps:
+            raise ValueError("a flow without steps would be done before it began")
         self.args: dict[str, Any] = dict(begun.get("args") or {})
         self.asked_by: str | None = begun.get("asked_by")
         self.begun_at = float(begun.get("time", 0.0))
@@ -30,6 +33,7 @@ class Record:
         self.state: FlowState = "running"
         self.cancelling: str | None = None
         self.trouble: str | None = None
+        self.damage: str | None = None
         self.steps = {
             step.id: FlowStepRun(id=step.id, cmd=step.cmd, on_failure=step.on_failure) for step in self.flow.steps
         }
@@ -37,19 +41,24 @@ class Record:
         """Step -> tries since the last retry that a person asked for; the number of a try counts on."""
 
     @classmethod
-    def of(cls, flow_run_id: str, log: str, events: Iterable[Event]) -> Record:
-        """Build it from a whole log. Raises InvalidRun."""
+    def of(cls, flow_run_id: str, log: str, lines: Iterable[tuple[int, Event | None]]) -> Record:
+        """Build it from the lines of a whole log; one that is no event is left out and named. Raises InvalidRun."""
         record: Record | None = None
-        for event in events:
-            if record is None and event["type"] == "begun":
-                try:
+        damaged: list[str] = []
+        for number, event in lines:
+            try:
+                if event is None:
+                    raise ValueError("no event")
+                if record is None and event["type"] == "begun":
                     record = cls(flow_run_id, log, event)
-                except ValueError as error:
-                    raise InvalidRun(f"{log} does not say which flow was run.", "Move it away.") from error
-            elif record is not None:
-                record.take(event)
+                elif record is not None:
+                    record.take(event)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                damaged.append(str(number))
         if record is None:
             raise InvalidRun(f"{log} does not say which flow was run.", "Move it away.")
+        if damaged:
+            record.damage = f"Damaged lines of its log are left out: {', '.join(damaged[:_NAMED])}."
         return record
 
     def definition(self, step_id: str) -> FlowStep:
@@ -69,6 +78,8 @@ class Record:
         """Take in one event; what is not known is skipped."""
         time, step = float(event.get("time", 0.0)), event.get("step")
         if event["type"] == "ended":
+            if event["state"] not in get_args(FlowState):
+                raise ValueError(f"no state of a flow: {event['state']}")
             self.state, self.ended_at, self.cancelling = event["state"], time, None
             for one in self.steps.values():
                 if one.state not in OVER:
@@ -77,7 +88,7 @@ class Record:
             self.cancelling = event.get("by") or "api"
         elif event["type"] == "retry_asked":
             self._again()
-        elif step in self.steps:
+        elif event["type"] in ("step_begun", "step_told", "step_ended"):
             self._take_step(event, str(step), time)
 
     def _take_step(self, event: Event, step: str, time: float) -> None:
@@ -110,12 +121,14 @@ class Record:
                 )  # fmt: skip
 
     def _set(self, step: str, **values: Any) -> None:
-        self.steps[step] = self.steps[step].model_copy(update=values)
+        """Raises ValueError for what a step cannot be."""
+        self.steps[step] = FlowStepRun.model_validate({**self.steps[step].model_dump(), **values})
 
     def wire(self) -> FlowRun:
         """As clients see it."""
         return FlowRun(
             flow_run_id=self.id, flow_id=self.flow.id, name=self.flow.name, state=self.state,
             cancelling=self.cancelling is not None, args=self.args, asked_by=self.asked_by, started_at=self.begun_at,
-            finished_at=self.ended_at, steps=list(self.steps.values()), log=self.log, trouble=self.trouble,
+            finished_at=self.ended_at, steps=list(self.steps.values()), log=self.log,
+            trouble=self.trouble or self.damage,
         )  # fmt: skip

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from gladius.errors import ConfigError, GladiusError, LaunchError, NotWaiting
 from gladius.launch.attempt import reserved
@@ -18,7 +19,7 @@ from gladius.launch.estimate import Estimates
 from gladius.launch.queue_book import Entry, QueueBook, moved, new_place
 from gladius.launch.slots import Claim, Slots
 from gladius.launch.start import Starter
-from gladius.launch.unstarted import has_begun
+from gladius.launch.unstarted import close_unstarted, has_begun
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.identity import this_host
 from gladius.pulse.lock import is_held
@@ -313,6 +314,18 @@ class Queue:
                 _log.warning("%s will fail when its turn comes: %s", entry.run_id, error)
             with self._guard:
                 self._entries[entry.run_id] = entry
+        for path in self._book.damaged():
+            self._give_up(path)
+
+    def _give_up(self, path: Path) -> None:
+        """A damaged entry: nobody knows any more what was asked for, and a run that waits for ever would be a lie."""
+        run = self._home.run(path.stem)
+        try:
+            kept = self._book.set_aside(path)
+            if run.run_json.exists() and not has_begun(run):
+                close_unstarted(self._home, run, "error", f"Its entry in the queue is damaged ({kept}). Start it anew.")
+        except OSError as error:
+            _log.error("%s: %s", path, error)
 
     def _new_id(self, name: str, asked_at: float) -> str:
         while True:

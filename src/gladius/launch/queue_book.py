@@ -6,6 +6,7 @@ the one place or the other.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
@@ -13,10 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from gladius.wire.catalog import Resources, StartRequest
-from pulse_wrapper import atomic_write_json, safe_read_json
+from pulse_wrapper import atomic_write_json
 
 _log = logging.getLogger("gladius.launch")
 
@@ -62,16 +61,26 @@ class QueueBook:
 
     def all(self) -> list[Entry]:
         """Every entry, the next one first; a file that is none is left where it lies, and logged."""
-        found = []
-        for path in self._folder.glob("*.json"):
-            try:
-                entry = Entry.from_dict(safe_read_json(path) or {})
-                if path.stem != entry.run_id:
-                    raise ValueError(f"it names {entry.run_id}")
-                found.append(entry)
-            except (KeyError, TypeError, ValueError, ValidationError) as error:
-                _log.error("%s is no entry of the queue and is not started: %s", path, error)
+        found = [entry for entry in map(self._read, self._folder.glob("*.json")) if entry is not None]
         return sorted(found, key=lambda entry: entry.rank)
+
+    def damaged(self) -> list[Path]:
+        """The files that are there and are no entries: what stood in them is not known any more."""
+        return [path for path in self._folder.glob("*.json") if self._read(path) is None and path.is_file()]
+
+    def set_aside(self, path: Path) -> Path:
+        """Take a damaged file out of the queue and keep it beside; returns where. Raises OSError."""
+        return path.rename(path.with_name(f"{path.name}.damaged"))
+
+    def _read(self, path: Path) -> Entry | None:
+        try:
+            entry = Entry.from_dict(json.loads(path.read_bytes()))
+            if path.stem != entry.run_id:
+                raise ValueError(f"it names {entry.run_id}")
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+            _log.error("%s is no entry of the queue and is not started: %s", path, error)
+            return None
+        return entry
 
     def write(self, entry: Entry) -> None:
         """Keep an entry, durably. Raises OSError."""

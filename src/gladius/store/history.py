@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 from gladius.pulse.rundir import Home
 from gladius.store.stream import decode_event
 from gladius.wire.runs import HistoryEntry
+
+_log = logging.getLogger("gladius.store")
+
+_MOST_WARNED = 1000
 
 
 def get_training_history(
@@ -21,6 +26,15 @@ def get_training_history(
     return read_history(house.history, limit)
 
 
+_warned: set[tuple[Path, int]] = set()
+
+
+def _warn_once(path: Path, number: int) -> None:
+    if (path, number) not in _warned and len(_warned) < _MOST_WARNED:
+        _warned.add((path, number))
+        _log.warning("%s, line %d is damaged and left out", path, number)
+
+
 def read_history(path: Path, limit: int | None = None) -> list[HistoryEntry]:
     """Return the last line of each training, newest first; [] when there is no file. Lines that are none are skipped."""
     try:
@@ -28,12 +42,14 @@ def read_history(path: Path, limit: int | None = None) -> list[HistoryEntry]:
     except FileNotFoundError:
         return []
     newest: dict[str, HistoryEntry] = {}
-    for line in reversed(lines):
+    for number, line in zip(range(len(lines), 0, -1), reversed(lines), strict=True):
         if limit is not None and len(newest) >= limit:
             break
         try:
             entry = HistoryEntry.model_validate(decode_event(line))
-        except ValueError:
+        except (ValueError, RecursionError):
+            if line:
+                _warn_once(path, number)
             continue
         newest.setdefault(entry.training_id, entry)
     return list(newest.values())

@@ -11,9 +11,10 @@ import contextlib
 import logging
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,11 +26,14 @@ from gladius.wire.runs import RunSummary
 
 _log = logging.getLogger("gladius.store")
 
-_SHAPE = " ".join([__version__, *sorted(RunSummary.model_fields), *Row.__struct_fields__])
+_SHAPE = " ".join(["checksum", __version__, *sorted(RunSummary.model_fields), *Row.__struct_fields__])
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, signature TEXT, row BLOB, summary TEXT) WITHOUT ROWID"
+    "CREATE TABLE IF NOT EXISTS runs"
+    " (run_id TEXT PRIMARY KEY, signature TEXT, row BLOB, summary TEXT, checksum INTEGER) WITHOUT ROWID"
 )
 _AT_ONCE = 500
+_PATIENCE_S = 0.05
+"""Another program that locks the file is not waited for: the server's loop would stand still. The file is made anew."""
 
 
 class Entry(NamedTuple):
@@ -48,6 +52,7 @@ class RunIndex:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database: sqlite3.Connection | None = None
+        self._left: list[tuple[int, ...] | None] = []
 
     def read(self) -> dict[str, Entry]:
         """Open the file and return what it holds; {} where it is new, damaged or of another version."""
@@ -56,17 +61,20 @@ class RunIndex:
         except (sqlite3.Error, OSError, ValueError) as error:
             _log.warning("the index of runs is made anew: %s", error)
             self._begin_anew()
+        finally:
+            self._left = self._on_disk()
         return {}
 
     @property
     def lost(self) -> bool:
-        """Whether the file has gone from under us, or can no longer be written: what was kept in it has to be put again."""
-        return self._database is None or (not self._in_memory and not self._path.exists())
+        """Whether somebody else changed the file under us, or it can no longer be used: what was kept has to be put again."""
+        return self._database is None or (not self._in_memory and self._on_disk() != self._left)
 
     def put(self, run_id: str, entry: Entry, summary: str) -> None:
         """Keep what is known of an ended run; `summary` is it as JSON."""
         row = msgspec.json.encode(entry.row)
-        self._write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (run_id, entry.signature, row, summary))
+        values = (run_id, entry.signature, row, summary, _checksum(run_id, entry.signature, row, summary))
+        self._write("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", values)
 
     def drop(self, run_id: str) -> None:
         """Forget a run that is gone."""
@@ -80,12 +88,14 @@ class RunIndex:
                 some = run_ids[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(some))
                 assert database is not None
-                found.update(database.execute(f"SELECT run_id, summary FROM runs WHERE run_id IN ({marks})", some))
+                rows = database.execute(f"SELECT * FROM runs WHERE run_id IN ({marks})", some)
+                found.update((run_id, summary) for run_id, _, _, summary in _sound(rows))
         return found
 
     def renew(self) -> None:
         """Begin again with an empty file."""
         self._begin_anew()
+        self._left = self._on_disk()
 
     def close(self) -> None:
         """Write nothing any more."""
@@ -93,6 +103,17 @@ class RunIndex:
             with contextlib.suppress(sqlite3.Error):
                 self._database.close()
             self._database = None
+
+    def _on_disk(self) -> list[tuple[int, ...] | None]:
+        """How the files are now: nobody but us has any business with them."""
+        found: list[tuple[int, ...] | None] = []
+        for suffix in ("", "-wal"):
+            try:
+                info = self._path.with_name(self._path.name + suffix).stat()
+                found.append((info.st_ino, info.st_size, info.st_mtime_ns))
+            except OSError:
+                found.append(None)
+        return found
 
     @property
     def _in_memory(self) -> bool:
@@ -108,14 +129,18 @@ class RunIndex:
             database.execute("INSERT INTO shape VALUES (?)", (_SHAPE,))
             return {}
         decode = msgspec.json.Decoder(Row).decode
-        rows = database.execute("SELECT run_id, signature, row FROM runs")
-        return {run_id: Entry(signature, decode(row)) for run_id, signature, row in rows}
+        rows = _sound(database.execute("SELECT * FROM runs"))
+        return {run_id: Entry(signature, decode(row)) for run_id, signature, row, _ in rows}
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = ":memory:" if self._in_memory else str(self._path)
-        database = self._database = sqlite3.connect(place, isolation_level=None, check_same_thread=False, timeout=1.0)
+        database = self._database = sqlite3.connect(
+            place, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S
+        )
         # An entry that a power cut takes is read anew from its run: nothing here waits for the disk.
+        # Exclusive, so that SQLite shares no memory through a file: one that is cut while it is mapped would end the server.
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
         database.execute("CREATE TABLE IF NOT EXISTS shape (text TEXT)")
@@ -142,11 +167,28 @@ class RunIndex:
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[sqlite3.Connection | None]:
         """The database; one that turns out to be damaged is closed, which makes it `lost`."""
+        left = self._on_disk() == self._left
         try:
             yield self._database
+            # Only what we did ourselves is as we left it: what somebody else did stays to be seen.
+            self._left = self._on_disk() if left else []
         except sqlite3.Error as error:
             _log.warning("the index of runs cannot be used: %s", error)
             self.close()
+
+
+def _sound(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, str, bytes, str]]:
+    """The rows that are as they were put: SQLite itself does not see a flipped bit within a value."""
+    for run_id, signature, row, summary, checksum in rows:
+        try:
+            if checksum == _checksum(run_id, signature, row, summary):
+                yield run_id, signature, row, summary
+        except (AttributeError, TypeError):
+            continue
+
+
+def _checksum(run_id: str, signature: str, row: bytes, summary: str) -> int:
+    return zlib.crc32(b"\0".join((run_id.encode(), signature.encode(), row, summary.encode())))
 
 
 def signature(directory: RunDir) -> str:

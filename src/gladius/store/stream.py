@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from bisect import bisect_right
 from collections import deque
@@ -20,6 +21,8 @@ _RECENT_LINES = 4096
 _RECENT_BYTES = 2 << 20
 _CHUNK_BYTES = 1 << 20
 _SCAN_LINES = 20_000
+_NAMED = 20
+_LOOK_AHEAD = 4
 
 
 class Line(NamedTuple):
@@ -51,6 +54,7 @@ class Batch(NamedTuple):
 class _Head(msgspec.Struct):
     seq: int
     type: str
+    attempt: int = 0
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
@@ -60,14 +64,21 @@ decode_event = msgspec.json.Decoder(dict[str, Any]).decode
 class EventStream:
     """One stream of one run. The last lines stay in memory; a sparse index leads to the rest in the file.
 
-    Lines whose seq does not rise are left out, so that nobody is told anything twice.
+    Lines whose seq does not rise are left out, so that nobody is told anything twice. A line whose seq or attempt runs ahead of
+    what the lines after it say is damaged itself: one flipped bit must not cost all that follows.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.last_seq = -1
         self.damaged = 0
+        """Lines that were left out because they are no events, or not in their place."""
+        self.damage: list[int] = []
+        """Which lines of the file the first of them are, from 1."""
         self._follower = LineFollower(path)
+        self._read_lines = 0
+        self._numbers: dict[int, int] = {}
+        self._attempt = 0
         self._recent: deque[Line] = deque()
         self._recent_bytes = 0
         self._evicted_seq = -1
@@ -101,12 +112,14 @@ class EventStream:
         restarted, offset = self._follower.restarted, self._follower.offset
         lines = self._follower.read_new(limit)
         if self._follower.restarted != restarted:
-            offset = 0
+            offset = self._read_lines = 0
         return self._take_lines(lines, offset)
 
     def restore(self, piece: Piece) -> list[dict[str, Any] | MetricBlock] | None:
         """Take in what a columnar copy holds of the lines that follow, as if they had been read; None when it does not."""
         if piece.begin != self.offset or (piece.block is not None and int(piece.block.seqs[0]) <= self.last_seq):
+            return None
+        if piece.block is None and (head := _first_head(piece.lines)) is not None and head.seq <= self.last_seq:
             return None
         self._follower.offset = piece.end
         if piece.block is None:
@@ -114,9 +127,14 @@ class EventStream:
         self._index_seqs.extend(seq for seq, _ in piece.places)
         self._index_offsets.extend(offset for _, offset in piece.places)
         self._lines += len(piece.block)
-        self.last_seq = int(piece.block.seqs[-1])
+        self._read_lines += len(piece.block)
+        self.last_seq, self._attempt = int(piece.block.seqs[-1]), piece.block.attempt
         self._forget_recent()
         return [piece.block]
+
+    def reject(self, event: dict[str, Any]) -> None:
+        """Count an event of the last `read_new` as damaged: it lacks what its type needs."""
+        self._note_damage(self._numbers.get(event["seq"], 0))
 
     def after(
         self,
@@ -147,15 +165,19 @@ class EventStream:
 
     def _take_lines(self, lines: Sequence[bytes], offset: int) -> list[dict[str, Any] | MetricBlock]:
         found: list[dict[str, Any] | MetricBlock] = []
+        first, self._numbers = self._read_lines + 1, {}
+        self._read_lines += len(lines)
         for begin, end, regular in groups(lines):
             part = lines[begin:end]
             block = decode_block(part, self.last_seq) if regular else None
-            if block is not None:
+            if block is not None and not self._runs_ahead(_last_of(block), lines, end, int(block.seqs[-2])):
                 self._note_block(block, part, offset, followed_by=len(lines) - end)
                 found.append(block)
             else:
                 places = accumulate((len(raw) + 1 for raw in part), initial=offset)
-                found.extend(event for raw, at in zip(part, places, strict=False) if (event := self._take(raw, at)))
+                for index, at in zip(range(begin, end), places, strict=False):
+                    event = self._take(lines, index, at, first + index)
+                    found += [] if event is None else [event]
             offset += sum(map(len, part)) + len(part)
         return found
 
@@ -164,14 +186,15 @@ class EventStream:
             self._index_seqs.append(seq)
             self._index_offsets.append(at)
         self._lines += len(lines)
-        self.last_seq = int(block.seqs[-1])
+        self.last_seq, self._attempt = int(block.seqs[-1]), block.attempt
         if followed_by >= _RECENT_LINES:
             self._forget_recent()
             return
         for seq, raw in zip(block.seqs.tolist(), lines, strict=True):
             self._remember(Line(seq, "metrics", raw))
 
-    def _take(self, raw: bytes, offset: int) -> dict[str, Any] | None:
+    def _take(self, lines: Sequence[bytes], index: int, offset: int, number: int) -> dict[str, Any] | None:
+        raw = lines[index]
         if not raw:
             return None
         try:
@@ -180,18 +203,42 @@ class EventStream:
             if not isinstance(seq, int) or not isinstance(type_, str):
                 raise ValueError("seq and type")
         except (ValueError, KeyError, RecursionError):
-            self.damaged += 1
+            self._note_damage(number)
             return None
-        if seq <= self.last_seq:
-            self.damaged += 1
+        attempt = event.get("attempt")
+        head = _Head(seq, type_, attempt if isinstance(attempt, int) else 0)
+        if seq <= self.last_seq or self._runs_ahead(head, lines, index + 1, self.last_seq):
+            self._note_damage(number)
             return None
-        self.last_seq = seq
+        self.last_seq, self._attempt = seq, max(self._attempt, head.attempt)
+        self._numbers[seq] = number
         if self._lines % _INDEX_EVERY == 0:
             self._index_seqs.append(seq)
             self._index_offsets.append(offset)
         self._lines += 1
         self._remember(Line(seq, type_, raw))
         return event
+
+    def _runs_ahead(self, head: _Head, lines: Sequence[bytes], following: int, last_seq: int) -> bool:
+        """Whether the next line that can be read stands before this one, by its seq or its attempt."""
+        jumps, rises = head.seq > last_seq + 1, head.attempt > self._attempt
+        after = self._next_head(lines, following) if jumps or rises else None
+        if after is None:
+            return False
+        by_seq = jumps and last_seq < after.seq <= head.seq
+        return by_seq or (rises and max(1, self._attempt) <= after.attempt < head.attempt)
+
+    def _next_head(self, lines: Sequence[bytes], index: int) -> _Head | None:
+        """The next line that can be read, beyond the piece at hand if need be; None where none of the next few can."""
+        more = lines[index : index + _LOOK_AHEAD]
+        if len(more) < _LOOK_AHEAD:
+            more = [*more, *LineFollower(self.path, self._follower.offset).read_new(_CHUNK_BYTES)[:_LOOK_AHEAD]]
+        return _first_head(more)
+
+    def _note_damage(self, number: int) -> None:
+        self.damaged += 1
+        if len(self.damage) < _NAMED:
+            self.damage.append(number)
 
     def _remember(self, line: Line) -> None:
         self._recent.append(line)
@@ -230,6 +277,17 @@ class EventStream:
                 if last < head.seq <= self.last_seq:
                     last = head.seq
                     yield Line(head.seq, head.type, raw)
+
+
+def _first_head(lines: Sequence[bytes]) -> _Head | None:
+    for raw in lines:
+        with contextlib.suppress(ValueError, RecursionError):
+            return _decode_head(raw)
+    return None
+
+
+def _last_of(block: MetricBlock) -> _Head:
+    return _Head(int(block.seqs[-1]), "metrics", block.attempt)
 
 
 def index_of(block: MetricBlock, lines: Sequence[bytes], offset: int) -> list[tuple[int, int]]:

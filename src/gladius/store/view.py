@@ -99,7 +99,7 @@ class RunView(RunFacts):
             if events is None:
                 self._forget()
                 break
-            _take(events, self.take_trainer, self.take_block)
+            _take(self.trainer, events, self.take_trainer, self.take_block)
         while "more" in self.refresh(limit=4 << 20):
             pass
         self.judge_process()
@@ -128,7 +128,7 @@ class RunView(RunFacts):
             if (self.trainer.restarted, self.supervisor.restarted) != restarts:
                 self._forget()
                 return {"trainer", "supervisor", "more"}
-            _take(events, take, take_block)
+            _take(stream, events, take, take_block)
             if events:
                 changed.add(name)
             if stream.offset > before and stream.behind:
@@ -304,6 +304,7 @@ class RunView(RunFacts):
 
 
 def _take(
+    stream: EventStream,
     events: Iterable[dict[str, Any] | MetricBlock],
     take: Callable[[dict[str, Any]], None],
     take_block: Callable[[MetricBlock], None],
@@ -311,7 +312,11 @@ def _take(
     for event in events:
         if isinstance(event, MetricBlock):
             take_block(event)
-        elif is_event(event):
+        elif not is_event(event):
+            stream.reject(event)
+        else:
             # A field that is missing or of another type costs its event, never the run.
-            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+            try:
                 take(event)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                stream.reject(event)

@@ -1095,6 +1095,11 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ["How long; the profile's own number when empty", 'Как долго; пусто — сколько велит профиль'],
   ['The folder of documents', 'Папка с документами'],
   ['Known: {1}.', 'Известны: {1}.'],
+  ['Damaged lines of its log are left out: {1}.', 'Повреждённые строки его журнала пропущены: {1}.'],
+  [
+    'Its entry in the queue is damaged ({1}). Start it anew.',
+    'Его запись в очереди повреждена ({1}). Запустите его заново.',
+  ],
   ["No flow '{1}'.", 'Сценария «{1}» нет.'],
   ["'gladius flow ls' lists the flows.", '«gladius flow ls» покажет сценарии.'],
   ["No flow run '{1}'.", 'Запуска сценария «{1}» нет.'],

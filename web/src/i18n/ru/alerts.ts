@@ -56,6 +56,8 @@ export const alerts: Record<keyof typeof english, string> = {
   'alert.run_failed.killed': 'Обучение было прервано: {reason}',
   'alert.run_lost.lost': 'Процесс исчез; чем он кончился, неизвестно',
   'alert.run_lost.unknown': 'Обучение кончилось без наблюдения; чем именно, неизвестно',
+  'alert.damaged_lines':
+    'Повреждённые строки файла {file} пропущены, остальное прочитано: {count} (строки {lines})',
   'alert.checkpoint_verified': 'Контрольная точка на шаге {step} сохранена и проверена',
   'alert.validation_completed': 'Проверка на шаге {step} завершена: {values}',
   'alert.config_reloaded': 'Настройки перечитаны на шаге {step}',
