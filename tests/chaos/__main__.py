@@ -24,6 +24,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS)]
 
 from chaos_moves import MOVES  # noqa: E402
+from chaos_page import Onlooker  # noqa: E402
 from chaos_world import SERVER, SUPERVISOR, TRAINING, World  # noqa: E402
 
 ROUNDS_OF_A_HOME = 25
@@ -45,8 +46,9 @@ def plan(seed: int) -> Iterator[tuple[str, frozenset[str], int]]:
 class Harness:
     """Plays rounds in one home after the other, and counts."""
 
-    def __init__(self, seed: int, say: bool = True) -> None:
-        self.seed, self._say = seed, say
+    def __init__(self, seed: int, say: bool = True, page_every: int = 0) -> None:
+        self.seed, self._say, self._page_every = seed, say, page_every
+        self._onlooker: Onlooker | None = None
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
 
@@ -88,6 +90,8 @@ class Harness:
             if world is not None:
                 world.close()
                 shutil.rmtree(folder, ignore_errors=True)
+            if self._onlooker is not None:
+                self._onlooker.close()
 
     def _play(self, world: World, number: int, move: str, victims: frozenset[str], seed: int) -> bool:
         names = "+".join(sorted(victims))
@@ -95,6 +99,11 @@ class Harness:
         one = MOVES[move](world, victims, seed)
         try:
             one.play()
+            if self._page_every and self.counts["rounds"] % self._page_every == 0:
+                self._onlooker = self._onlooker or Onlooker()
+                for training in one.trainings:
+                    self._onlooker.check(training)
+                    self.counts["pages looked at"] += 1
         except Exception as error:  # noqa: BLE001 - whatever a round meets is a finding
             told = f"round {number} ({move}, {names}), home {world.home.root}: {type(error).__name__}: {error}"
             self.wrong.append(told)
@@ -125,10 +134,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--round", type=int, help="play this round of the seed alone")
+    parser.add_argument(
+        "--page-every", type=int, default=0, help="look at the run's page in Chromium after every so many rounds"
+    )
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(2**32)
     print(f"seed {seed}", flush=True)
-    harness, began = Harness(seed), time.monotonic()
+    harness, began = Harness(seed, page_every=options.page_every), time.monotonic()
     rounds = options.rounds if options.rounds or options.minutes else len(MOVES) * 7
     harness.run(rounds, options.minutes, options.round)
     told = {"seed": seed, **dict(sorted(harness.counts.items())), "seconds": round(time.monotonic() - began, 1)}
