@@ -18,7 +18,7 @@ import os
 import stat
 import tempfile
 import time
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 __all__ = [
     "FIELDS",
@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 StrPath = Union[str, "os.PathLike[str]"]
+Opener = Callable[[str, int], int]
 
 FIELDS: Tuple[str, ...] = ("status", "epoch", "total_epochs", "loss", "message", "timestamp")
 STATUSES: Tuple[str, ...] = ("idle", "running", "done", "error")
@@ -231,11 +232,14 @@ def _fsync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def safe_read_json(path: StrPath) -> Optional[Dict[str, Any]]:
-    """Read a JSON object; None when the file is missing, unreadable or broken. Warns once per change of a bad file."""
+def safe_read_json(path: StrPath, opener: Optional[Opener] = None) -> Optional[Dict[str, Any]]:
+    """Read a JSON object; None when the file is missing, unreadable or broken. Warns once per change of a bad file.
+
+    `opener` is that of `open`, for a reader who does not trust the folder.
+    """
     target = os.fspath(path)
     try:
-        with open(target, encoding="utf-8") as file:
+        with open(target, encoding="utf-8", opener=opener) as file:
             data = json.load(file)
         if not isinstance(data, dict):
             raise ValueError(f"a JSON object was expected, found {type(data).__name__}")
@@ -247,9 +251,9 @@ def safe_read_json(path: StrPath) -> Optional[Dict[str, Any]]:
         return None
 
 
-def read_training_status(path: StrPath) -> Optional[Dict[str, Any]]:
+def read_training_status(path: StrPath, opener: Optional[Opener] = None) -> Optional[Dict[str, Any]]:
     """Read the six fields exactly as written; None when the file is missing, broken or outside the schema."""
-    data = safe_read_json(path)
+    data = safe_read_json(path, opener)
     if data is None:
         return None
     try:

@@ -9,6 +9,7 @@ from typing import Any
 from gladius.errors import BadRecord
 from gladius.integrations.record_files import Row, rows
 from gladius.integrations.records import to_messages
+from gladius.pulse.plain_file import Opener, regular
 from gladius.wire.datasets import DatasetPreview, PreviewRecord
 
 LONGEST_TEXT = 4_000
@@ -17,9 +18,9 @@ DEEPEST = 12
 _CUT = "…"
 
 
-def preview(path: Path, offset: int, limit: int) -> DatasetPreview:
+def preview(path: Path, offset: int, limit: int, opener: Opener = regular) -> DatasetPreview:
     """Return up to `limit` rows from the `offset`th on, broken ones with their reason. Raises OSError."""
-    found = list(itertools.islice(rows(path), offset, offset + limit + 1))
+    found = list(itertools.islice(rows(path, opener), offset, offset + limit + 1))
     more = offset + limit if len(found) > limit else None
     return DatasetPreview(records=[_shown(path, row) for row in found[:limit]], next=more)
 

@@ -5,6 +5,7 @@ What leads out of them, be it by a link, by `..` or by an index file, is named a
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from gladius.errors import ConfigError
 from gladius.integrations.record_files import KINDS, parts
+from gladius.pulse.plain_file import real
 
 INDEX = "dataset_info.json"
 """LLaMA-Factory's list of datasets; in a folder that `datasets` saved a file of another meaning has the same name."""
@@ -61,12 +63,23 @@ class Roots:
 
     def within(self, path: Path) -> Path:
         """The path without links; raises ConfigError where it leads out of the folders, or nowhere."""
-        real = Path(os.path.realpath(path.expanduser()))
+        try:
+            real = Path(os.path.realpath(path.expanduser()))
+        except (OSError, ValueError, RuntimeError) as error:
+            # A link that is exchanged while it is looked at, or a name that no file can have.
+            raise self._outside(path) from error
         if not any(real.is_relative_to(os.path.realpath(root)) for root in self.folders):
             raise self._outside(path)
         if not real.exists():
             raise ConfigError(f"There is no {path}.", "Check the path.", "path")
         return real
+
+    def opener(self, path: str, flags: int) -> int:
+        """That of `open`: what was opened lies within the folders, whatever was put in its place since it was looked at."""
+        try:
+            return real(str(self.within(Path(path))), flags)
+        except ConfigError as error:
+            raise OSError(errno.ELOOP, "It leads out of the folders", path) from error
 
     def readable(self, path: Path) -> None:
         """Raise ConfigError where a dataset, or a file of its folder, leads out of the folders."""

@@ -7,15 +7,17 @@ import datetime
 import difflib
 import hashlib
 import os
+import secrets
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
+from gladius import yaml_text
 from gladius.errors import ConfigError
+from gladius.pulse.plain_file import within
 
 SUFFIXES = (".yaml", ".yml")
 _LARGEST = 256 * 1024
@@ -63,10 +65,10 @@ def read(path: Path, known: Collection[str], hint: str) -> Any:
 def read_bytes(path: Path) -> bytes:
     """What the file holds; raises ConfigError."""
     try:
-        with path.open("rb") as file:
+        with within(path, path.parent) as file:
             return file.read(_LARGEST + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}.", "Make the file readable.") from error
+        raise ConfigError(f"{path}: {error.strerror}.", "Make it a readable file in this folder.") from error
 
 
 def parse(path: Path, raw: bytes, known: Collection[str], hint: str) -> Any:
@@ -74,7 +76,7 @@ def parse(path: Path, raw: bytes, known: Collection[str], hint: str) -> Any:
     if len(raw) > _LARGEST:
         raise _at(path, 1, f"it is larger than {_LARGEST // 1024} KiB", hint)
     try:
-        data = YAML(typ="rt").load(raw.decode("utf-8"))
+        data = yaml_text.load(raw.decode("utf-8"), "rt")
     except UnicodeDecodeError as error:
         raise _at(path, raw[: error.start].count(b"\n") + 1, "it holds bytes that are no UTF-8", hint) from error
     except MarkedYAMLError as error:
@@ -82,6 +84,8 @@ def parse(path: Path, raw: bytes, known: Collection[str], hint: str) -> Any:
     except ReaderError as error:
         line = raw.decode("utf-8")[: error.position].count("\n") + 1
         raise _at(path, line, "it holds a character that no text has", hint) from error
+    except yaml_text.TooMuch as error:
+        raise _at(path, 1, str(error), hint) from error
     except RecursionError as error:
         raise _at(path, 1, "it is nested too deeply", hint) from error
     except (YAMLError, ValueError, OverflowError) as error:
@@ -148,9 +152,9 @@ def version_of(raw: bytes) -> str:
 def write(path: Path, text: str) -> None:
     """Write under another name, then rename it: a reader sees the old or the new one. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(text.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())

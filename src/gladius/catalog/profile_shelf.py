@@ -63,7 +63,9 @@ class ProfileShelf:
                 raise ConfigChanged(_file(found) if found is not None else self._place(profile_id))
             self._must_be_right(profile_id, text)
             own = found is not None and not found.builtin
-            place = _file(found).resolve() if found is not None and own else self._place(profile_id)
+            place = _file(found) if found is not None and own else self._place(profile_id)
+            # A link within the folder stays one; one that leads out of it is replaced and never written through.
+            place = inner if (inner := place.resolve()).is_relative_to(place.parent.resolve()) else place
             files.write(place, text)
             return self._profiles.get(profile_id).info()
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from gladius import yaml_text
 from gladius.errors import ConfigError
 
 ENGINES = Path(__file__).with_name("engines")
@@ -134,6 +135,6 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 def _scalar(text: str) -> Any:
     """What YAML 1.2 reads in a typed word: `1e-4` is a number, `true` a flag."""
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return yaml_text.load(text)
     except YAMLError:
         return text

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import may_move
 from gladius.wire.events import EVENT_TYPES
@@ -49,7 +50,7 @@ def validate_run(run: RunDir) -> Report:
 
 
 def _check_run_json(run: RunDir, report: Report) -> None:
-    facts = safe_read_json(run.run_json)
+    facts = read_object(run.run_json)
     if facts is None:
         report.problems.append("run.json is missing or broken")
         return

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gladius.exchange.document import json_chunks
-from gladius.exchange.rows import Survey, blocks
+from gladius.exchange.rows import Survey, blocks, size_of
 from gladius.exchange.table import csv_chunks
+from gladius.pulse.plain_file import read_bytes
 from gladius.store.record import load_yaml
 from gladius.wire.runs import RunRecord
 
@@ -78,14 +79,14 @@ def entries_of(found: Survey, record: RunRecord) -> list[Entry]:
     if config is not None:
         entries.append(Entry("config.yaml", "The configuration of its newest attempt", lambda: iter([config])))
     for path, what in ((run.report_md, "What it did, for people"), (run.report_json, "What it did, for programs")):
-        if path.exists():
-            entries.append(Entry(path.name, what, lambda path=path: iter([path.read_bytes()])))  # type: ignore[misc]
+        if size_of(path):
+            entries.append(Entry(path.name, what, lambda path=path: iter([read_bytes(path)])))  # type: ignore[misc]
     for path, what in (
         (run.events, "The trainer's own record, as written"),
         (run.supervisor_events, "The supervisor's record, as written"),
         (run.console_log, "Its output, as written"),
     ):
-        if path.exists():
+        if not path.is_symlink() and path.is_file():
             entries.append(Entry(path.name, what, lambda path=path: blocks(path, found.ends[path])))  # type: ignore[misc]
     return entries
 
@@ -93,8 +94,9 @@ def entries_of(found: Survey, record: RunRecord) -> list[Entry]:
 def _config(found: Survey, record: RunRecord) -> bytes | None:
     """The file of the newest attempt with its comments; where there was none, what the trainer said of its settings."""
     path = found.directory.attempt_config(record.summary.attempt)
-    if path.exists() and load_yaml(path):
-        return path.read_bytes()
+    root = found.directory.root
+    if not path.is_symlink() and path.is_file() and load_yaml(path, root):
+        return read_bytes(path, root)
     if not record.config:
         return None
     from ruamel.yaml import YAML

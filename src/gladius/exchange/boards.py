@@ -19,7 +19,6 @@ from typing import Any
 from gladius.errors import TensorBoardFailed, TensorBoardMissing
 from gladius.exchange.event_files import own_folders
 from gladius.pulse.rundir import Home, RunDir
-from pulse_wrapper import safe_read_json
 
 PREFIX = "/tensorboard/"
 IDLE_S = 15 * 60.0
@@ -101,7 +100,7 @@ class TensorBoards:
         key = secrets.token_urlsafe(24)
         log = self._logs / f"{run.run_id}.log"
         self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        cwd = Path(str((safe_read_json(run.attempt_json(attempt)) or {}).get("cwd") or "/"))
+        cwd = Path(str(run.read_attempt(attempt).get("cwd") or "/"))
         settings = {
             "run": str(run.root), "prefix": f"{PREFIX}{run.run_id}/{key}", "title": f"{name} · TensorBoard",
             "folders": [str(folder) for folder in own_folders(config, cwd)],

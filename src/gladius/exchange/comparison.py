@@ -15,7 +15,7 @@ from typing import Any
 
 from gladius.catalog.settings import flatten
 from gladius.exchange.rows import rows, survey
-from gladius.exchange.table import by_step
+from gladius.exchange.table import by_step, harmless
 from gladius.pulse.rundir import RunDir
 from gladius.store.results import better_end
 from gladius.store.series import spell
@@ -92,11 +92,11 @@ def results_csv(found: Comparison, wanted: Sequence[str] | None = None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heads = [f"{name} {end}" for name in names for end in ("final", "lowest", "lowest step", "highest", "highest step")]
-    writer.writerow([*_FACTS, *heads, *(f"config {one.key}" for one in differing)])
+    writer.writerow([*_FACTS, *map(harmless, heads), *(f"config {one.key}" for one in differing)])
     for run in found.runs:
         cells = [cell for name in names for cell in _ends(run, name)]
         settled = [_cell(one.values[run.run_id]) if run.run_id in one.values else None for one in differing]
-        writer.writerow([_safe(cell) for cell in (*_facts(run), *cells, *settled)])
+        writer.writerow([harmless(cell) for cell in (*_facts(run), *cells, *settled)])
     return text.getvalue()
 
 
@@ -123,15 +123,6 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) or value is None else value
 
 
-def _safe(cell: Any) -> Any:
-    """A spreadsheet would run what looks like a formula; a quote in front makes it text."""
-    return (
-        f"'{cell}"
-        if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") and cell != "-Infinity"
-        else cell
-    )
-
-
 def curves_csv(found: Sequence[tuple[RunDir, str, float | None]], wanted: Sequence[str]) -> Iterator[bytes]:
     """Yield every point of the `wanted` metrics, a row for each step of a run, in full precision; rewound points are left out.
 
@@ -139,7 +130,7 @@ def curves_csv(found: Sequence[tuple[RunDir, str, float | None]], wanted: Sequen
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run_id", "name", "step", "epoch", "time", "seconds", "attempt", *wanted])
+    writer.writerow(["run_id", "name", "step", "epoch", "time", "seconds", "attempt", *map(harmless, wanted)])
     for directory, name, start in found:
         for row in by_step(rows(survey(directory))):
             if row.superseded_by is not None or row.values.keys().isdisjoint(wanted):
@@ -147,7 +138,7 @@ def curves_csv(found: Sequence[tuple[RunDir, str, float | None]], wanted: Sequen
             seconds = None if start is None else row.time - start
             values = (row.values.get(one) for one in wanted)
             writer.writerow(
-                [directory.run_id, _safe(name), row.step, row.epoch, row.time, seconds, row.attempt, *values]
+                [directory.run_id, harmless(name), row.step, row.epoch, row.time, seconds, row.attempt, *values]
             )
             if text.tell() >= _CHUNK_CHARS:
                 yield text.getvalue().encode()

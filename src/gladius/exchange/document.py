@@ -12,8 +12,8 @@ import msgspec
 import gladius
 from gladius.exchange.columns import COLUMNS, Columns
 from gladius.exchange.rows import Survey, rows
+from gladius.pulse.plain_file import read_object
 from gladius.wire.runs import RunRecord
-from pulse_wrapper import safe_read_json
 
 _ABOUT_BYTES = 1 << 17
 _encode = msgspec.json.Encoder().encode
@@ -46,7 +46,7 @@ def _head(found: Survey, record: RunRecord) -> bytes:
         "gladius": gladius.__version__,
         "exported_at": time.time(),
         **record.model_dump(mode="json"),
-        "report": safe_read_json(found.directory.report_json),
+        "report": read_object(found.directory.report_json),
     }
     return json.dumps(facts, ensure_ascii=False, allow_nan=False)[:-1].encode() + b',"series":{'
 

@@ -7,6 +7,7 @@ points that a later attempt trained again are superseded. Here they are kept, an
 from __future__ import annotations
 
 import heapq
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gladius.pulse.plain_file import open_plain
 from gladius.pulse.rundir import RunDir
 
 _BLOCK = 1 << 20
@@ -114,10 +116,10 @@ def rows(found: Survey) -> Iterator[Row]:
 
 
 def blocks(path: Path, end: int, size: int = _BLOCK) -> Iterator[bytes]:
-    """Yield the first `end` bytes of a file; nothing where there is no file."""
+    """Yield the first `end` bytes of a file; nothing where there is no plain file."""
     try:
-        file = path.open("rb")
-    except FileNotFoundError:
+        file = open_plain(path)
+    except OSError:
         return
     with file:
         while end > 0 and (block := file.read(min(size, end))):
@@ -161,8 +163,9 @@ def _lines(path: Path, end: int) -> Iterator[bytes]:
 def size_of(path: Path) -> int:
     """Bytes of a file now; 0 where there is none."""
     try:
-        return path.stat().st_size
-    except FileNotFoundError:
+        found = path.lstat()
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    except OSError:
         return 0
 
 

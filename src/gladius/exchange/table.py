@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from gladius.exchange.rows import Row, Survey, rows
 
 PLACE = ("step", "epoch", "time", "attempt", "superseded_by")
 _CHUNK_CHARS = 1 << 17
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BLANK = ("\t", "\r", "\n")
 
 
 def csv_chunks(found: Survey) -> Iterator[bytes]:
@@ -20,7 +23,7 @@ def csv_chunks(found: Survey) -> Iterator[bytes]:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*PLACE, *(f"values/{name}" if name in PLACE else name for name in found.names)])
+    writer.writerow([*PLACE, *(f"values/{name}" if name in PLACE else harmless(name) for name in found.names)])
     for row in by_step(rows(found)):
         values = row.values
         # `csv` writes floats by repr: the shortest text that reads back as the same number.
@@ -30,6 +33,12 @@ def csv_chunks(found: Survey) -> Iterator[bytes]:
             text.seek(0)
             text.truncate()
     yield text.getvalue().encode()
+
+
+def harmless(cell: Any) -> Any:
+    """A text that a spreadsheet would take for a formula gets a quote in front; numbers stay what they are."""
+    risky = isinstance(cell, str) and cell.lstrip()[:1] in _FORMULA and cell.strip() and cell != "-Infinity"
+    return f"'{cell}" if risky or (isinstance(cell, str) and cell[:1] in _BLANK and cell) else cell
 
 
 def by_step(found: Iterator[Row]) -> Iterator[Row]:

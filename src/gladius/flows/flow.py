@@ -12,6 +12,7 @@ from typing import Any, NoReturn, get_args
 from gladius.flows.commands import COMMANDS, guess, mistakes
 from gladius.flows.places import Place, Places, places_in
 from gladius.flows.values import Reference, references
+from gladius.pulse.plain_file import within
 from gladius.wire.flows import ArgKind, FlowArg, FlowInfo, FlowProblem, FlowRetry, FlowStep, OnFailure
 
 LARGEST = 256 * 1024
@@ -33,7 +34,7 @@ class Flow(FlowInfo):
 def read(path: Path, builtin: bool = False) -> Flow:
     """Read a file; whatever is wrong is in the flow's `problems`."""
     try:
-        with path.open("rb") as file:
+        with within(path, path.parent) as file:
             raw = file.read(LARGEST + 1)
     except OSError as error:
         return _broken(path, builtin, f"it cannot be read: {error.strerror}", "Look at its place and its permissions.")

@@ -16,6 +16,7 @@ from heapq import nlargest
 from gladius.alerts.watch import Watch
 from gladius.errors import GladiusError
 from gladius.hub.happenings import TYPES, WAITED_S, Teller, read_tail
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import RunDir
 from gladius.store.store import Store
 from gladius.store.stream import decode_event
@@ -23,7 +24,6 @@ from gladius.store.summary import annotated
 from gladius.store.view import RunView
 from gladius.wire.alerts import AlertRecord
 from gladius.wire.overview import Activity
-from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.hub")
 
@@ -138,7 +138,7 @@ class Activities:
         task.add_done_callback(self._reading.discard)
 
     async def _read(self, directory: RunDir, live: bool = False) -> None:
-        run, events = await asyncio.to_thread(lambda: (safe_read_json(directory.run_json), read_tail(directory)))
+        run, events = await asyncio.to_thread(lambda: (read_object(directory.run_json), read_tail(directory)))
         if run is None:
             return
         teller = self._tellers[directory.run_id] = Teller(directory, run)
@@ -155,7 +155,7 @@ class Activities:
     def _teller(self, directory: RunDir) -> Teller:
         found = self._tellers.get(directory.run_id)
         if found is None:
-            found = self._tellers[directory.run_id] = Teller(directory, safe_read_json(directory.run_json) or {})
+            found = self._tellers[directory.run_id] = Teller(directory, read_object(directory.run_json) or {})
         return found
 
     def _take(self, one: Activity | None, live: bool = True) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gladius.pulse.control import Mailbox
+from gladius.pulse.plain_file import open_plain
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import TERMINAL, VERDICT_STATES
 from gladius.store.attached import SOURCE
@@ -152,10 +153,10 @@ def read_tail(directory: RunDir) -> list[tuple[str, dict[str, Any]]]:
     """The telling events in the last half megabyte of each stream: what a run did lately, without reading it whole."""
     found = []
     for stream, path in (("trainer", directory.events), ("supervisor", directory.supervisor_events)):
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        with contextlib.suppress(OSError), open_plain(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL_BYTES))
-            found += [(stream, event) for event in _telling(file.read())]
+            found += [(stream, event) for event in _telling(file.read(_TAIL_BYTES))]
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Callable, Dict, Iterator, List, Union
 from gladius.integrations.record_json import json_list, jsonl
 from gladius.integrations.record_rows import Flaw, Row, lines
 from gladius.integrations.record_tables import arrow, csv_rows, parquet
+from gladius.pulse.plain_file import Opener, regular
 
 __all__ = ["KINDS", "Flaw", "Row", "kind_of", "parts", "rows"]
 
@@ -27,11 +28,14 @@ def kind_of(path: Path) -> str:
     return "folder" if path.is_dir() else KINDS.get(path.suffix.lower(), "jsonl")
 
 
-def rows(path: Union[str, Path]) -> Iterator[Row]:
-    """Yield every row of a file or of a Hugging Face dataset folder; blank lines are none. Raises OSError."""
+def rows(path: Union[str, Path], opener: Opener = regular) -> Iterator[Row]:
+    """Yield every row of a file or of a Hugging Face dataset folder; blank lines are none. Raises OSError.
+
+    `opener` is that of `open`: who does not trust the folder looks at what was opened.
+    """
     path = Path(path)
     for part in parts(path):
-        yield from _READERS[kind_of(part)](part)
+        yield from _READERS[kind_of(part)](part, opener)
 
 
 def parts(path: Path) -> List[Path]:
@@ -72,13 +76,13 @@ def _of_one_kind(folder: Path) -> List[Path]:
 _NO_DATA = frozenset({"dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json"})
 
 
-def _text(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
+def _text(path: Path, opener: Opener) -> Iterator[Row]:
+    with open(path, "rb", opener=opener) as file:
         for number, _, text, flaw in lines(file):
             if flaw is not None or text.strip():
                 yield Row(number, None if flaw else {"text": text.rstrip("\r\n")}, flaw)
 
 
-_READERS: Dict[str, Callable[[Path], Iterator[Row]]] = {
+_READERS: Dict[str, Callable[[Path, Opener], Iterator[Row]]] = {
     "jsonl": jsonl, "json": json_list, "csv": csv_rows, "text": _text, "parquet": parquet, "arrow": arrow,
 }  # fmt: skip

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 
 from gladius.integrations.record_rows import LONGEST, Flaw, Row, lines, not_utf8, too_long
+from gladius.pulse.plain_file import Opener
 
 LINE_HINT = "Each line is one JSON object."
 LIST_HINT = "A .json file is a list of objects: [{...}, {...}]."
 _PIECE = 2**20
 
 
-def jsonl(path: Path) -> Iterator[Row]:
+def jsonl(path: Path, opener: Opener) -> Iterator[Row]:
     """One object a line."""
-    with path.open("rb") as file:
+    with open(path, "rb", opener=opener) as file:
         yield from jsonl_of(file)
 
 
@@ -86,9 +87,9 @@ def _broken(error: BaseException, hint: str) -> Flaw:
     return Flaw("broken_json", "not JSON in UTF-8 ({})".format(error), hint)
 
 
-def json_list(path: Path) -> Iterator[Row]:
+def json_list(path: Path, opener: Opener) -> Iterator[Row]:
     """A list of objects; a file that begins with an object is JSONL under another name."""
-    with path.open("rb") as file:
+    with open(path, "rb", opener=opener) as file:
         pieces = _Pieces(file)
         try:
             first = pieces.peek()
@@ -98,7 +99,7 @@ def json_list(path: Path) -> Iterator[Row]:
         except UnicodeDecodeError as error:
             yield Row(pieces.line, None, not_utf8(error, pieces.start))
             return
-    yield from jsonl(path)
+    yield from jsonl(path, opener)
 
 
 def _list(pieces: _Pieces, first: str) -> Iterator[Row]:

@@ -7,6 +7,8 @@ from typing import Any, BinaryIO, Dict, Iterator, NamedTuple, Optional, Tuple
 
 LONGEST = 16 * 2**20
 """Bytes of one record, at most."""
+_MOST_SKIPPED = 16 * LONGEST
+"""A line that does not end after so many bytes is no line: what comes after it is not looked for."""
 
 _UTF8_HINT = "Save the file as UTF-8."
 _UTF16_HINT = "It looks like UTF-16: save the file as UTF-8."
@@ -39,9 +41,13 @@ def lines(file: BinaryIO) -> Iterator[Tuple[int, bytes, str, Optional[Flaw]]]:
         number += 1
         flaw = None
         if len(raw) > LONGEST:
-            while not raw.endswith(b"\n") and raw:
+            skipped = 0
+            while not raw.endswith(b"\n") and raw and skipped < _MOST_SKIPPED:
                 raw = file.readline(LONGEST)
+                skipped += len(raw)
             yield number, b"", "", too_long()
+            if skipped >= _MOST_SKIPPED:
+                return
             continue
         try:
             text = raw.decode("utf-8-sig")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Iterator, List, Optional
 
 from gladius.integrations.record_rows import LONGEST, Flaw, Row, lines
+from gladius.pulse.plain_file import Opener
 
 _HEADER_HINT = "Name every column once in the first line."
 _ROW_HINT = "Put cells that hold a comma or a line break into quotes."
@@ -15,10 +16,10 @@ _PYARROW_HINT = "Where Gladius is installed, type: pip install pyarrow"
 _BATCH = 256
 
 
-def csv_rows(path: Path) -> Iterator[Row]:
+def csv_rows(path: Path, opener: Opener) -> Iterator[Row]:
     """One record a row, under the names of the first line."""
     csv.field_size_limit(LONGEST)
-    with path.open("rb") as file:
+    with open(path, "rb", opener=opener) as file:
         table = _TableLines(file)
         reader = csv.reader(table, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
         names: Optional[List[str]] = None
@@ -71,31 +72,31 @@ class _TableLines:
         return flaw
 
 
-def parquet(path: Path) -> Iterator[Row]:
+def parquet(path: Path, opener: Opener) -> Iterator[Row]:
     """The rows of a Parquet file."""
-    return _table(path, _parquet_batches)
+    return _table(path, opener, _parquet_batches)
 
 
-def arrow(path: Path) -> Iterator[Row]:
+def arrow(path: Path, opener: Opener) -> Iterator[Row]:
     """The rows of a file that `datasets` saved."""
-    return _table(path, _arrow_batches)
+    return _table(path, opener, _arrow_batches)
 
 
-def _parquet_batches(path: Path) -> Iterator[Any]:
+def _parquet_batches(source: BinaryIO) -> Iterator[Any]:
     from pyarrow.parquet import ParquetFile
 
-    with ParquetFile(path) as file:
+    with ParquetFile(source) as file:
         yield from file.iter_batches(_BATCH, use_threads=False)
 
 
-def _arrow_batches(path: Path) -> Iterator[Any]:
+def _arrow_batches(source: BinaryIO) -> Iterator[Any]:
     import pyarrow
 
-    with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_stream(file) as stream:
+    with pyarrow.ipc.open_stream(source) as stream:
         yield from stream
 
 
-def _table(path: Path, batches: Callable[[Path], Iterator[Any]]) -> Iterator[Row]:
+def _table(path: Path, opener: Opener, batches: Callable[[BinaryIO], Iterator[Any]]) -> Iterator[Row]:
     """Rows of a file that pyarrow reads, where it is installed."""
     try:
         import pyarrow
@@ -105,10 +106,11 @@ def _table(path: Path, batches: Callable[[Path], Iterator[Any]]) -> Iterator[Row
         return
     number = 0
     try:
-        for batch in batches(path):
-            for record in batch.to_pylist():
-                number += 1
-                yield Row(number, record, None)
+        with open(path, "rb", opener=opener) as source:
+            for batch in batches(source):
+                for record in batch.to_pylist():
+                    number += 1
+                    yield Row(number, record, None)
     except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # the disk's own word; what pyarrow says of a damaged file has no number

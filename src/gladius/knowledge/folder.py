@@ -11,6 +11,7 @@ from gladius.errors import IndexNotFound
 from gladius.pulse.rundir import Home
 
 _LONGEST = 60
+_LONGEST_GIVEN = 200
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 
 
@@ -44,10 +45,9 @@ def all_indexes(home: Home) -> Iterator[IndexFolder]:
 
 def find_index(home: Home, index_id: str) -> IndexFolder:
     """The index of that id. Raises IndexNotFound."""
-    found = IndexFolder(home, index_id)
-    if not _ID.match(index_id) or not found.request.is_file():
+    if len(index_id) > _LONGEST_GIVEN or not _ID.match(index_id) or not IndexFolder(home, index_id).request.is_file():
         raise IndexNotFound(index_id)
-    return found
+    return IndexFolder(home, index_id)
 
 
 def index_id_of(name: str) -> str:

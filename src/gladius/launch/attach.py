@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from gladius.catalog.dataset_roots import Roots
 from gladius.errors import ConfigError, GladiusError, RunNotLive, StatusUnfit
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.attached import SOURCE
 from gladius.store.store import Store
 from gladius.store.view import RunView
 from gladius.supervise.foreign import LOOK_S, Foreign, attempt_facts, is_detached, read_foreign
-from pulse_wrapper import safe_read_json
 
 T = TypeVar("T")
 _log = logging.getLogger("gladius.launch")
@@ -50,7 +50,7 @@ def attach(home: Home, path: Path, name: str | None = None) -> RunDir:
 
 def attached(home: Home) -> Iterable[RunDir]:
     """The runs that were made of a status file, newest first."""
-    return (run for run in home.all_runs() if (safe_read_json(run.run_json) or {}).get("source") == SOURCE)
+    return (run for run in home.all_runs() if (read_object(run.run_json) or {}).get("source") == SOURCE)
 
 
 class Attachments:

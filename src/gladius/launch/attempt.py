@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,10 @@ class Attempt:
 @contextlib.contextmanager
 def reserved(run: RunDir) -> Iterator[None]:
     """Be the only one that launches an attempt of this run; raises RunBusy when somebody else is at it."""
+    if run.attempts.is_symlink():
+        raise LaunchError(
+            "The folder of this run's attempts is a link that leads elsewhere.", "Put a folder in its place."
+        )
     run.attempts.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(run.launch_lock)
     try:
@@ -109,9 +114,9 @@ def write_config(path: Path, config: dict[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a file under another name, then rename it: a reader sees the old or the new one. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

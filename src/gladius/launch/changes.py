@@ -18,7 +18,6 @@ from gladius.errors import ConfigError, FieldErrors, ProfileNotFound
 from gladius.launch.checkpoints import Origin
 from gladius.store.record import config
 from gladius.store.view import RunView
-from pulse_wrapper import safe_read_json
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def changes_of(
 
 def _earlier(view: RunView, attempt: int, kept: Mapping[str, Any]) -> dict[str, Any]:
     """The overrides of that attempt by their keys, but for those that its configuration has `kept`."""
-    found = (safe_read_json(view.directory.attempt_json(attempt)) or {}).get("overrides")
+    found = view.directory.read_attempt(attempt).get("overrides")
     keys = {name: str(one.get("key") or name) for name, one in announced(view, attempt).items()}
     by_key = (
         {keys.get(str(given), str(given)): value for given, value in found.items()} if isinstance(found, dict) else {}

@@ -16,8 +16,8 @@ from typing import Any
 from gladius.errors import CheckpointDamaged, CheckpointNotFound
 from gladius.pulse.checkpoints import MANIFEST, read_facts, verify
 from gladius.pulse.course import checkpoints_of_the_course
+from gladius.pulse.plain_file import read_bytes
 from gladius.store.view import RunView
-from pulse_wrapper import safe_read_json
 
 _TRAINER_STATE = "trainer_state.json"
 _NOT_OURS = "is not what this run saved there: another run has put its own in that place"
@@ -91,7 +91,7 @@ def _told(view: RunView, everything: bool) -> Iterator[Told]:
                 manifest=manifest if isinstance(manifest, str) else None,
             )
     for number in numbers:
-        launched_from = (safe_read_json(view.directory.attempt_json(number)) or {}).get("checkpoint")
+        launched_from = view.directory.read_attempt(number).get("checkpoint")
         if isinstance(launched_from, str) and (path := _absolute(view, launched_from)) not in seen:
             seen.add(path)
             yield Told(path, None)
@@ -134,7 +134,7 @@ def _replaced(view: RunView, one: Told) -> bool:
     if one.manifest is None or read_facts(one.path).get("run_id") == view.run_id:
         return False
     try:
-        return hashlib.sha256((one.path / MANIFEST).read_bytes()).hexdigest() != one.manifest
+        return hashlib.sha256(read_bytes(one.path / MANIFEST)).hexdigest() != one.manifest
     except OSError:
         return False
 
@@ -223,7 +223,7 @@ def _by_files(path: Path) -> tuple[str, ...]:
 
 def _trainer_state(path: Path) -> dict[str, Any]:
     try:
-        state = json.loads((path / _TRAINER_STATE).read_text(encoding="utf-8"))
+        state = json.loads(read_bytes(path / _TRAINER_STATE))
     except (OSError, ValueError, RecursionError):
         return {}
     return state if isinstance(state, dict) else {}

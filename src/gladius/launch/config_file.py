@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from gladius import yaml_text
 from gladius.catalog.effective import settings_for
 from gladius.catalog.files import line_of, plain
 from gladius.catalog.schema import json_schema
 from gladius.catalog.settings import Settings, flatten, nest
 from gladius.errors import ConfigChanged, ConfigError, FieldErrors
 from gladius.launch.attempt import CONFIG_FILE, write_text
+from gladius.pulse.plain_file import read_bytes
 from gladius.pulse.rundir import RunDir
 from gladius.store.record import config, live_values
 from gladius.store.view import RunView
@@ -37,7 +41,7 @@ def diff(view: RunView) -> ConfigDiff:
     if path is not None:
         try:
             modified = path.stat().st_mtime
-            text = path.read_text(encoding="utf-8")
+            text = _read(view, path)
             filed = flatten(check(view, text, path.name))
         except OSError as error:
             problem = f"{path} cannot be read: {error.strerror}."
@@ -65,7 +69,7 @@ def edits(view: RunView) -> dict[str, Any]:
     if path is None or _is_the_scripts_own(view):
         return {}
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read(view, path)
     except (OSError, UnicodeDecodeError):
         return {}
     launched = flatten(config(view, view.attempt))
@@ -91,7 +95,7 @@ def save(view: RunView, text: str, version: str | None = None) -> None:
         raise ConfigError(f"{path} is the script's own.", "Edit it there; reloading takes it over.")
     check(view, text, path.name)
     with contextlib.suppress(FileNotFoundError):
-        if version is not None and version_of(path.read_text(encoding="utf-8", errors="replace")) != version:
+        if version is not None and version_of(_read(view, path, "replace")) != version:
             raise ConfigChanged(path)
     write_text(path, text)
 
@@ -140,7 +144,7 @@ def follow_along(run: RunDir, old: Mapping[str, Any], new: Mapping[str, Any]) ->
         return
     yaml = YAML(typ="rt")
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"))
+        data = yaml_text.load(read_bytes(path).decode("utf-8"), "rt")
     except (OSError, UnicodeDecodeError, YAMLError):
         return
     if not isinstance(data, Mapping):
@@ -203,9 +207,15 @@ def _coerced(settings: Settings, key: str, value: Any) -> Any:
     return setting.coerce(value)
 
 
+def _read(view: RunView, path: Path, errors: str = "strict") -> str:
+    """What the file says; raises OSError, UnicodeDecodeError. A script's own may be a link that its owner made."""
+    place = Path(os.path.realpath(path)) if _is_the_scripts_own(view) else path
+    return read_bytes(place).decode("utf-8", errors)
+
+
 def _parsed(text: str, name: str) -> Any:
     try:
-        return YAML(typ="rt").load(text)
+        return yaml_text.load(text, "rt")
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         message = f"{name}, line {line}: {error.problem or 'no YAML'}."

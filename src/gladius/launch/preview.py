@@ -12,7 +12,6 @@ from gladius.launch.continuity import BATCH, data_position, learning_rate
 from gladius.launch.plan import Plan
 from gladius.pulse.checkpoints import MANIFEST
 from gladius.wire.steering import Change
-from pulse_wrapper import safe_read_json
 
 CONTENTS = ("model", "optimizer", "scheduler", "scaler", "random_states", "data_position", "counters")
 _ONLY_WITH_FP16 = "scaler"
@@ -138,7 +137,7 @@ def _data_touched(plan: Plan) -> Iterator[str]:
     named = plan.changes.flat.get("data.path")
     if plan.origin is None or not isinstance(named, str) or "data.path" in plan.changes.asked:
         return
-    facts = safe_read_json(plan.view.directory.attempt_json(plan.base_attempt)) or {}
+    facts = plan.view.directory.read_attempt(plan.base_attempt)
     path = Path(str(facts.get("cwd") or "."), named).expanduser()
     try:
         touched, saved = path.stat().st_mtime, (plan.origin.path / MANIFEST).stat().st_mtime
@@ -154,7 +153,7 @@ def _data_touched(plan: Plan) -> Iterator[str]:
 
 def _environment(plan: Plan) -> Iterator[str]:
     """The names are on record, the values never were: what is missing here may have mattered there."""
-    facts = safe_read_json(plan.view.directory.attempt_json(plan.base_attempt)) or {}
+    facts = plan.view.directory.read_attempt(plan.base_attempt)
     names = facts.get("env")
     missing = sorted(set(names) - set(os.environ) - _NOISE) if isinstance(names, list) else []
     if missing:

@@ -29,7 +29,6 @@ from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.wire.catalog import Resources, StartRequest
 from gladius.wire.queue import Occupant, QueueAnswer, QueueChange, Waiting
-from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.launch")
 
@@ -187,7 +186,7 @@ class Queue:
         self._wake()
 
     def _claim_of(self, view: RunView) -> Claim:
-        facts = safe_read_json(view.directory.attempt_json(view.attempt)) or {}
+        facts = view.directory.read_attempt(view.attempt)
         assigned, raw = facts.get("gpus"), view.run.get("resources")
         resources = Resources.model_validate(raw) if isinstance(raw, dict) else Resources()
         return self.slots.claim_of_started(assigned if isinstance(assigned, list) else None, resources)

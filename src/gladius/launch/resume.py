@@ -35,7 +35,6 @@ from gladius.pulse.rundir import Home, RunDir
 from gladius.store.resumable import resumable
 from gladius.store.view import RunView
 from gladius.wire.steering import ForkRequest, ResumePreview, ResumeRequest
-from pulse_wrapper import safe_read_json
 
 _FORK = "Fork it from a checkpoint to train on."
 _LEAVES_WITHIN_S = 10.0
@@ -158,7 +157,7 @@ class _Launch:
     def of(cls, view: RunView, attempt: int, run: RunDir, number: int) -> _Launch:
         """The same command; where it named its own configuration or directory, the new ones. Raises NotResumable."""
         _must_be_startable(view, attempt)
-        facts = safe_read_json(view.directory.attempt_json(attempt)) or {}
+        facts = view.directory.read_attempt(attempt)
         old = view.directory
         places = [(str(old.attempt_config(attempt)), str(run.attempt_config(number))), (str(old.root), str(run.root))]
         total, command = facts.get("total_epochs"), view.run.get("command")
@@ -204,7 +203,7 @@ def _moved(word: str, places: list[tuple[str, str]]) -> str:
 
 def _no_way(view: RunView, attempt: int) -> str | None:
     """Why nobody but the person can start this run's command again; None when it can be."""
-    facts = safe_read_json(view.directory.attempt_json(attempt)) or {}
+    facts = view.directory.read_attempt(attempt)
     argv, cwd = facts.get("argv"), facts.get("cwd")
     if not isinstance(argv, list) or not argv or not isinstance(cwd, str):
         return (

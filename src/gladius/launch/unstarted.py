@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from gladius.pulse.control import Mailbox
 from gladius.pulse.events import EventReader, EventWriter
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.closing import close_attempt
 from gladius.supervise.observe import Observed
 from gladius.supervise.verdict import Verdict
-from pulse_wrapper import safe_read_json
 
 _OBEYED = ("stop", "terminate")
 
@@ -66,4 +66,4 @@ def _answer(run: RunDir, stream: EventWriter, state: str) -> None:
 def has_begun(run: RunDir) -> bool:
     """Whether a supervisor ever had attempt 1, or it was closed: then nobody may start it anew."""
     began = any(event["type"] == "process" for event in EventReader(run.supervisor_events).read_all())
-    return began or run.events.exists() or safe_read_json(run.report_json) is not None
+    return began or run.events.exists() or read_object(run.report_json) is not None

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
+from gladius.pulse.plain_file import read_bytes
+
 MANIFEST = "manifest.json"
 FACTS = "gladius.json"
 """What a checkpoint is, readable without loading it: run_id, attempt, step, epoch, kind, contents, hyperparameters."""
@@ -81,7 +83,7 @@ def publish(sealed: Sealed, target: Path) -> Sealed:
 
 def verify(folder: Path) -> List[str]:
     """Compare a folder with its manifest: a sentence for each problem, none when whole. Raises OSError, ValueError."""
-    entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    entries = json.loads(read_bytes(folder / MANIFEST))
     problems = []
     for name, entry in sorted(entries.items()):
         path = folder / name
@@ -97,8 +99,8 @@ def verify(folder: Path) -> List[str]:
 def read_facts(folder: Path) -> Dict[str, Any]:
     """Return `gladius.json` of a checkpoint; empty where there is none that can be read."""
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = json.loads(read_bytes(folder / FACTS))
+    except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set, Tuple, Union
 
 from gladius.errors import CommandInvalid
+from gladius.pulse.plain_file import names_in, small
 from pulse_wrapper import atomic_write_json
 
 _log = logging.getLogger("gladius.pulse")
@@ -115,6 +116,11 @@ class Mailbox:
         """
         if not _SAFE_ID.match(command.id):
             raise CommandInvalid(f"'{command.id}' cannot be a command's id.", "Use letters, digits, '-', '_' and '.'.")
+        # `control/supervisor` lies in the other mailbox, which may be the link.
+        if os.path.islink(self.folder) or os.path.islink(os.path.dirname(self.folder)):
+            raise CommandInvalid(
+                "The mailbox of this run is a link that leads elsewhere.", "Put a folder in its place."
+            )
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         path = os.path.join(self.folder, f"{command.id}.json")
         if os.path.exists(path):
@@ -136,7 +142,7 @@ class Mailbox:
                 self._changed, self._look_until = changed, now + _COARSEST_TICK_S
             elif now > self._look_until:
                 return []
-            names = os.listdir(self.folder)
+            names = names_in(self.folder)
         except OSError:
             # A folder that could not be read (no descriptors left, say) was not looked at.
             self._changed = None
@@ -152,7 +158,7 @@ class Mailbox:
 
     def _read(self, name: str) -> Optional[Command]:
         try:
-            with open(os.path.join(self.folder, name), "rb") as file:
+            with open(os.path.join(self.folder, name), "rb", opener=small) as file:
                 text = file.read()
         except OSError as error:
             if error.errno in _PASSING:

@@ -16,11 +16,14 @@ import weakref
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from gladius.pulse.encode import encode
+from gladius.pulse.plain_file import plain
 
 _log = logging.getLogger("gladius.pulse")
 
 _TAIL_BYTES = 1 << 16
 _READ_BYTES = 1 << 22
+_LONGEST_LINE = 64 << 20
+"""No event is that long: what has no line break for so many bytes is passed over, or it would fill the memory."""
 _SEQ = re.compile(rb'"seq"\s*:\s*(\d+)')
 
 
@@ -168,7 +171,7 @@ class EventWriter:
 
     def _open(self) -> None:
         try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+            fd = plain(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0))
         except OSError as error:
             self._warn(error)
             return
@@ -267,7 +270,7 @@ class LineFollower:
         A file that was replaced or cut is read again from its start, and `restarted` counts that.
         """
         try:
-            file = open(self.path, "rb")  # noqa: SIM115
+            file = open(self.path, "rb", opener=plain)  # noqa: SIM115
         except OSError:
             return []
         with file:
@@ -285,8 +288,12 @@ class LineFollower:
                 more = file.read(limit)
                 if not more:
                     break
+                end = more.rfind(b"\n")
+                end += len(block) if end >= 0 else 0
                 block += more
-                end = block.rfind(b"\n")
+                if end < 0 and len(block) > _LONGEST_LINE:
+                    self.offset = info.st_size
+                    return []
         if end < 0:
             return []
         self.offset += end + 1

@@ -11,6 +11,7 @@ from typing import Any, Dict, Optional, Union
 
 from gladius.errors import LockHeld
 from gladius.pulse.identity import Identity
+from gladius.pulse.plain_file import plain, small
 
 _PROBE_PATIENCE_S = 0.5
 
@@ -28,7 +29,7 @@ class FileLock:
 
     def acquire(self, patience: float = _PROBE_PATIENCE_S) -> None:
         """Take the lock or raise LockHeld after `patience` seconds; a momentary probe by a reader is waited out."""
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = plain(self.path, os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + patience
         while not _try_lock(fd, shared=False):
             if time.monotonic() >= deadline:
@@ -68,7 +69,7 @@ if hasattr(os, "register_at_fork"):
 def is_held(path: Union[str, "os.PathLike[str]"]) -> bool:
     """Whether any process holds the lock now. Looking disturbs nobody: a shared lock, taken for a moment."""
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = plain(os.fspath(path), os.O_RDONLY)
     except OSError:
         return False
     try:
@@ -80,10 +81,10 @@ def is_held(path: Union[str, "os.PathLike[str]"]) -> bool:
 def read_holder(path: Union[str, "os.PathLike[str]"]) -> Optional[Dict[str, Any]]:
     """Return the identity that the last holder wrote, or None."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=small) as file:
             holder = json.load(file)
         return holder if isinstance(holder, dict) and "pid" in holder and "host" in holder else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Optional, Union
 
+from gladius.pulse.plain_file import Opener
 from pulse_wrapper import STALE_AFTER_S, TrainingStatus, read_training_status
 
 HEARTBEAT_S = 10.0
@@ -38,8 +39,10 @@ class StatusPoller:
         path: Union[str, "os.PathLike[str]"],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        opener: Optional[Opener] = None,
     ) -> None:
         self.path = path
+        self._opener = opener
         self._clock = clock
         self._monotonic = monotonic
         self._status: Optional[Dict[str, Any]] = None
@@ -62,7 +65,7 @@ class StatusPoller:
     def poll(self) -> Optional[StatusUpdate]:
         """Read the file; return an update when something changed or a heartbeat is due, else None."""
         now = self._monotonic()
-        status = read_training_status(self.path)
+        status = read_training_status(self.path, self._opener)
         changed = status is not None and status != self._status
         if changed:
             self._history = self._status is None and status is not None and status["status"] in ("done", "error")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import sys
 import time
 import unicodedata
@@ -11,7 +13,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Union
 
 from gladius.errors import InvalidRun
-from pulse_wrapper import atomic_write_json, safe_read_json, write_idle_status
+from gladius.pulse.plain_file import names_in, read_object
+from pulse_wrapper import atomic_write_json, write_idle_status
 
 PROTOCOL_VERSION = 2
 RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]+-[0-9a-f]{4}\Z")
@@ -75,17 +78,33 @@ class RunDir:
     def attempt_numbers(self) -> List[int]:
         """The attempts that were launched, in order."""
         try:
-            names = os.listdir(self.attempts)
-        except FileNotFoundError:
+            names = names_in(self.attempts)
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
 
+    def exists(self) -> bool:
+        """Whether there is such a run: a folder with a run.json, neither of them by way of a link that leads elsewhere."""
+        try:
+            folder, run = self.root.lstat().st_mode, self.run_json.lstat().st_mode
+        except OSError:
+            return False
+        return stat.S_ISDIR(folder) and stat.S_ISREG(run)
+
     def read_run(self) -> Dict[str, Any]:
         """Return run.json; raises InvalidRun when it is missing or broken."""
-        run = safe_read_json(self.run_json)
+        run = read_object(self.run_json)
         if run is None:
             raise InvalidRun(f"{self.run_json} is missing or broken.", "A run directory holds a run.json.")
         return run
+
+    def read_attempt(self, attempt: int) -> Dict[str, Any]:
+        """Return the launch facts of one attempt; {} when they are missing or broken."""
+        return read_object(self.attempt_json(attempt), self.root) or {}
+
+    def read_annotations(self) -> Dict[str, Any]:
+        """Return what people say of the run; {} when nobody said anything."""
+        return read_object(self.annotations) or {}
 
     def create(self, run: Dict[str, Any], message: str = "Queued") -> None:
         """Make the directory with run.json and an `idle` status. A folder that exists keeps what it has."""
@@ -100,6 +119,8 @@ class RunDir:
     def write_attempt(self, attempt: int, facts: Dict[str, Any]) -> None:
         """Record how attempt `attempt` is launched, before it is."""
         self.attempts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.attempts.is_symlink():
+            raise OSError(errno.ELOOP, "The folder of attempts leads elsewhere", str(self.attempts))
         atomic_write_json(self.attempt_json(attempt), {"attempt": attempt, **facts})
 
 
@@ -160,7 +181,7 @@ class Home:
             return
         for name in sorted(names, reverse=True):
             run = RunDir(self.runs / name)
-            if not name.startswith(".") and run.run_json.exists():
+            if not name.startswith(".") and run.exists():
                 yield run
 
     def new_run(self, name: str, run: Dict[str, Any], message: str = "Queued") -> RunDir:

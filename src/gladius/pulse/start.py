@@ -22,7 +22,6 @@ from gladius.pulse.plan import Plan
 from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import TERMINAL
-from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.pulse")
 
@@ -173,7 +172,7 @@ def _open_attempt(directory: RunDir, config: Optional[Mapping[str, Any]]) -> Tup
     """Return the attempt that the launcher announced, else record one, and its facts; only the lock's holder may."""
     announced = _announced_attempt(directory)
     if announced is not None:
-        return announced, safe_read_json(directory.attempt_json(announced)) or {}
+        return announced, directory.read_attempt(announced)
     attempt = max(directory.attempt_numbers(), default=0) + 1
     facts: Dict[str, Any] = {
         **_command_line(),
@@ -194,7 +193,7 @@ def _facts_of_rank_0() -> Dict[str, Any]:
         return {}
     announced = _announced_attempt(directory)
     if announced is not None:
-        return safe_read_json(directory.attempt_json(announced)) or {}
+        return directory.read_attempt(announced)
     # Rank 0 may have begun the attempt that goes on, and with it the last state.
     states = [event.get("state") for event in events_of_type(directory.events, "state")]
     ended = [state for state in states if state != "preparing"]
@@ -245,7 +244,7 @@ def _ways_on(directory: RunDir) -> Iterator[str]:
     for event in checkpoints_of_the_course(list(events_of_type(directory.events, "checkpoint")), began):
         yield event["path"]
     for attempt in sorted(began, reverse=True):
-        launched_from = (safe_read_json(directory.attempt_json(attempt)) or {}).get("checkpoint")
+        launched_from = directory.read_attempt(attempt).get("checkpoint")
         if isinstance(launched_from, str):
             yield launched_from
 

@@ -16,6 +16,7 @@ from gladius import __version__
 from gladius.server import login, problems, socket, tensorboard
 from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
+from gladius.server.limits import Limits
 from gladius.server.pages import ASSETS, Pages
 from gladius.server.rooms import Rooms
 from gladius.server.routes import ROUTERS
@@ -33,7 +34,7 @@ def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "", asse
     app = build_api(rooms, credentials)
     pages = Pages(assets)
     app.router.default = pages
-    return Guard(app, credentials, base_path, pages.is_asset, lambda path: rooms.boards.find(path) is not None)
+    return Guard(Limits(app), credentials, base_path, pages.is_asset, lambda path: rooms.boards.find(path) is not None)
 
 
 def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -21,6 +22,7 @@ from gladius.exchange.export import check_format, export, file_name
 from gladius.flows.services import Health, Indexing, Token, TrainingEnd
 from gladius.launch.checkpoints import told
 from gladius.launch.queue import Queue
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home
 from gladius.server.start_check import check_start
 from gladius.store.record import Steering, record
@@ -29,7 +31,6 @@ from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.supervise.machine import find_gpus
 from gladius.wire.runs import RunRecord
-from pulse_wrapper import safe_read_json
 
 _UNSURE = ("lost", "unknown")
 _SURE_AFTER_S = 5.0
@@ -89,7 +90,7 @@ class FlowServices:
 
     def _submitted(self, token: Token) -> str | None:
         for run in self._rooms.home.all_runs():
-            facts = safe_read_json(run.run_json) or {}
+            facts = read_object(run.run_json) or {}
             if [facts.get(key) for key in ("flow_run_id", "flow_step", "flow_try")] == [*_parts(token)]:
                 return run.run_id
         return None
@@ -268,10 +269,10 @@ def export_path(home: Home, output: str | None, name: str) -> Path:
 def _write_export(chunks: Iterator[bytes], target: Path) -> tuple[Path, int]:
     """Write under another name, then rename it: the file is whole or the old one."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}-{os.getpid()}.part")
+    part = target.with_name(f".{target.name}-{os.getpid()}-{secrets.token_hex(4)}.part")
     size = 0
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             for chunk in chunks:
                 size += file.write(chunk)
             file.flush()

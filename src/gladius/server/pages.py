@@ -76,9 +76,12 @@ class Pages:
         name = path.lstrip("/")
         if not name or "\0" in name:
             return None
-        file = (self._folder / name).resolve()
-        own = file.is_relative_to(self._folder) and file != self._folder / "index.html"
-        return file if own and file.is_file() else None
+        try:
+            file = (self._folder / name).resolve()
+            own = file.is_relative_to(self._folder) and file != self._folder / "index.html"
+            return file if own and file.is_file() else None
+        except (OSError, ValueError):
+            return None  # longer than a name can be, or of characters that no file's name has
 
     def _page(self, base: str, path: str) -> Response:
         headers = {"cache-control": "no-cache"}

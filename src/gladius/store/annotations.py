@@ -11,7 +11,7 @@ from typing import Any
 from gladius.errors import FieldErrors, NotesChanged
 from gladius.pulse.rundir import RunDir
 from gladius.wire.runs import RunPatch
-from pulse_wrapper import atomic_write_json, safe_read_json
+from pulse_wrapper import atomic_write_json
 
 MOST_TAGS = 32
 LONGEST_TAG = 64
@@ -22,7 +22,7 @@ def annotate(directory: RunDir, patch: RunPatch) -> None:
 
     Raises FieldErrors, NotesChanged when the notes are others than `notes_before`, OSError.
     """
-    before = safe_read_json(directory.annotations) or {}
+    before = directory.read_annotations()
     run = directory.read_run()
     now = dict(before)
     if "name" in patch.model_fields_set:

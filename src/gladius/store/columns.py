@@ -23,6 +23,7 @@ import numpy as np
 from gladius.errors import LockHeld
 from gladius.pulse.events import LineFollower
 from gladius.pulse.lock import FileLock
+from gladius.pulse.plain_file import open_plain
 from gladius.store.blocks import MetricBlock, decode_block, groups
 from gladius.store.stream import Piece, index_of
 
@@ -108,7 +109,7 @@ class ColumnCopy:
                 offset = frame.end
 
     def _origin(self) -> _Origin:
-        with self._events.open("rb") as file:
+        with open_plain(self._events) as file:
             head = file.read(_HEAD_BYTES)
         return _Origin(len(head), hashlib.sha256(head).digest())
 
@@ -129,12 +130,12 @@ class ColumnCopy:
         return frames, size
 
     def _origin_of(self, size: int) -> bytes:
-        with self._events.open("rb") as file:
+        with open_plain(self._events) as file:
             return hashlib.sha256(file.read(size)).digest()
 
     def _has(self, last: list[_Metrics | _Lines]) -> bool:
         """Whether the stream still reads as it did where the copy ends."""
-        with self._events.open("rb") as file:
+        with open_plain(self._events) as file:
             for frame in last:
                 file.seek(frame.end - len(frame.tail))
                 if file.read(len(frame.tail)) != frame.tail:

@@ -12,7 +12,6 @@ from gladius.pulse.rundir import RunDir
 from gladius.store.view import RunView
 from gladius.wire.events import Ack
 from gladius.wire.runs import CommandRecord, CommandState
-from pulse_wrapper import safe_read_json
 
 TIMED_OUT_AFTER_S = 30.0
 
@@ -35,7 +34,7 @@ def forks(view: RunView, children: Sequence[str]) -> list[CommandRecord]:
 
 
 def _fork(directory: RunDir, child: str) -> CommandRecord | None:
-    launched = safe_read_json(directory.attempt_json(1)) or {}
+    launched = directory.read_attempt(1)
     asked_by, asked_at = launched.get("asked_by"), launched.get("asked_at")
     if not isinstance(asked_by, str) or not isinstance(asked_at, int | float):
         return None
@@ -60,7 +59,7 @@ def _departure(view: RunView, number: int) -> CommandRecord | None:
     """How somebody began an attempt; None for one that began by itself, or with the run."""
     parent = view.run.get("parent")
     forked = number == 1 and isinstance(parent, dict)
-    launched = safe_read_json(view.directory.attempt_json(number)) or {}
+    launched = view.directory.read_attempt(number)
     asked_by, facts = launched.get("asked_by"), view.attempt_facts(number)
     asked_at = launched.get("asked_at", facts.started_at)
     if not (forked or number > 1) or not isinstance(asked_by, str) or not isinstance(asked_at, int | float):

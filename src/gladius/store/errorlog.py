@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gladius import __version__
+from gladius.pulse.plain_file import read_bytes
 from gladius.store.logs import read_range
 from gladius.store.record import config, config_file
 from gladius.store.view import RunView
-from pulse_wrapper import safe_read_json
 
 LINES = 200
 _LONGEST_LINE = 4000
@@ -53,7 +54,7 @@ def _facts(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _environment(view: RunView) -> dict[str, Any]:
-    launched = safe_read_json(view.directory.attempt_json(view.attempt)) or {}
+    launched = view.directory.read_attempt(view.attempt)
     argv = launched.get("argv")
     return {
         "gladius": __version__,
@@ -76,8 +77,8 @@ def _tail(path: Path) -> list[str]:
 def _configuration(view: RunView) -> str:
     """As the attempt's file says it, comments included; what a script gave to `start` as it is."""
     path = config_file(view, view.attempt)
-    if path.exists():
-        return path.read_text(encoding="utf-8", errors="replace").rstrip()
+    with contextlib.suppress(OSError):
+        return read_bytes(path, view.directory.root).decode("utf-8", "replace").rstrip()
     given = config(view, view.attempt)
     return "\n".join(f"{key}: {value}" for key, value in given.items()) or "—"
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gladius.pulse.plain_file import read_object
 from gladius.store.store import Store
 from gladius.store.table import parent_of
 from gladius.store.view import RunView
-from pulse_wrapper import safe_read_json
 
 Place = Literal["here", "trash", "gone"]
 
@@ -30,7 +30,7 @@ async def family_of(store: Store, run: RunView) -> Family:
     unread = [run_id for run_id in store.ids() if run_id not in known]
 
     def look() -> tuple[list[str], bool]:
-        known.update((one, parent_of(safe_read_json(store.home.run(one).run_json) or {})) for one in unread)
+        known.update((one, parent_of(read_object(store.home.run(one).run_json) or {})) for one in unread)
         return store.trash.children(run.run_id), parent is not None and store.trash.holds(parent)
 
     in_trash, thrown = await asyncio.to_thread(look)

@@ -34,6 +34,9 @@ def judge_health(view: RunView, now: float | None = None) -> Health:
     """Conclude from what is known; `now` is Unix seconds."""
     now = time.time() if now is None else now
     state = view.state
+    if view.unfit is not None:
+        message = f"{view.unfit} is no plain file in this run's folder, and is not read"
+        return Health(level="attention", code="unfit_file", message=message, data={"file": view.unfit})
     if view.attached:
         problem, detached = watched_problem(reversed(view.alerts)), view.ended
         silent = int(now - view.last_sign) if view.stale and view.last_sign is not None else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from gladius.pulse.plain_file import open_plain
+
 
 class ByteRange(NamedTuple):
     """`data` begins at byte `offset` of a file that had `size` bytes."""
@@ -15,14 +17,17 @@ class ByteRange(NamedTuple):
 
 
 def read_range(path: Path, offset: int, limit: int) -> ByteRange:
-    """Read at most `limit` bytes; a negative offset counts from the end. A missing file is an empty one."""
+    """Read at most `limit` bytes; a negative offset counts from the end.
+
+    A missing file is an empty one, and so is what is no plain file.
+    """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             size = file.seek(0, 2)
             start = max(0, size + offset) if offset < 0 else min(offset, size)
             file.seek(start)
             return ByteRange(start, file.read(max(0, min(limit, size - start))), size)
-    except FileNotFoundError:
+    except OSError:
         return ByteRange(0, b"", 0)
 
 

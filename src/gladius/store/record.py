@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gladius.errors import ConfigError
+from gladius.pulse.plain_file import open_plain, read_bytes
 from gladius.store.commands import command_records
 from gladius.store.family import Family, Place
 from gladius.store.resumable import checkpoint_here, resumable
@@ -20,7 +21,6 @@ from gladius.wire.base import Wire
 from gladius.wire.events import Adjustable, HyperparameterChange, ModelInfo, PauseMode, Split
 from gladius.wire.runs import Attempt, Cursors, RunRecord, Status
 from gladius.wire.steering import ParentLink
-from pulse_wrapper import safe_read_json
 
 T = TypeVar("T", bound=Wire)
 
@@ -94,9 +94,9 @@ def _parent(raw: Any, place: Place) -> ParentLink | None:
 def last_words(view: RunView) -> str | None:
     """The last lines of its output, without colours; what a progress bar drew over counts once. None when there are none."""
     try:
-        with view.directory.console_log.open("rb") as file:
+        with open_plain(view.directory.console_log) as file:
             file.seek(max(0, view.console_size - _LAST_BYTES))
-            text = file.read().decode("utf-8", "replace")
+            text = file.read(_LAST_BYTES).decode("utf-8", "replace")
     except OSError:
         return None
     lines = [line.rpartition("\r")[2].rstrip() for line in _COLOURS.sub("", text).replace("\r\n", "\n").split("\n")]
@@ -148,9 +148,9 @@ def config_file(view: RunView, attempt: int) -> Path:
 def config(view: RunView, attempt: int) -> dict[str, Any]:
     """The effective configuration of an attempt: its YAML file, else what a script gave to `start`; {} when there is none."""
     path = config_file(view, attempt)
-    if path.exists():
-        return load_yaml(path)
-    facts = safe_read_json(view.directory.attempt_json(attempt)) if attempt else None
+    if not path.is_symlink() and path.is_file():
+        return load_yaml(path, view.directory.root)
+    facts = view.directory.read_attempt(attempt) if attempt else None
     hello = view.attempts[attempt].hello if attempt in view.attempts else None
     given, announced = (facts or {}).get("config"), (hello or {}).get("config")
     if isinstance(given, dict) and given:
@@ -158,20 +158,21 @@ def config(view: RunView, attempt: int) -> dict[str, Any]:
     return {key: value for key, value in announced.items() if key not in TOLD} if isinstance(announced, dict) else {}
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML 1.2 mapping; raises ConfigError when it is none."""
-    from ruamel.yaml import YAML
+def load_yaml(path: Path, root: Path | None = None) -> dict[str, Any]:
+    """Read a YAML 1.2 mapping; raises ConfigError when it is none. Below `root`, a run's folder, no link is followed."""
     from ruamel.yaml.error import YAMLError
 
+    from gladius import yaml_text
+
     try:
-        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        loaded = yaml_text.load(read_bytes(path if root is not None else path.resolve(), root).decode("utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Mend or remove the file.") from error
     return loaded if isinstance(loaded, dict) else {}
 
 
 def _attempt(view: RunView, number: int) -> Attempt:
-    launched = safe_read_json(view.directory.attempt_json(number)) or {}
+    launched = view.directory.read_attempt(number)
     argv = launched.get("argv")
     planned = [str(word) for word in argv] if isinstance(argv, list) else []
     facts = view.attempt_facts(number)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home
 from gladius.store.index import Entry, RunIndex, signature
 from gladius.store.summary import annotated, summarize
 from gladius.store.table import Row, row_of
 from gladius.store.view import RunView
 from gladius.wire.runs import RunSummary
-from pulse_wrapper import safe_read_json
 
 
 class Shelf:
@@ -62,7 +62,7 @@ class Shelf:
         if kept is None:
             return False
         directory = self._home.run(run_id)
-        run, annotations = safe_read_json(directory.run_json) or {}, safe_read_json(directory.annotations) or {}
+        run, annotations = read_object(directory.run_json) or {}, directory.read_annotations()
         summary = RunSummary.model_validate_json(kept).model_copy(update=annotated(run_id, run, annotations))
         row = self.rows[run_id] = row_of(summary, run, annotations)
         self._index.put(run_id, Entry(signature(directory), row), summary.model_dump_json())

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunBusy, RunNotFound
 from gladius.pulse.lock import is_held
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.adoption import Adoption, Attach
 from gladius.store.annotations import annotate
@@ -27,7 +28,6 @@ from gladius.store.trash import Trash
 from gladius.store.view import RunView
 from gladius.store.watch import Watcher, open_watcher
 from gladius.wire.runs import RunPatch, RunSummary, TrashedRun
-from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.store")
 
@@ -252,11 +252,11 @@ class Store:
         directory = self.home.run(run_id)
         if run_id.startswith("."):
             return
-        if not directory.root.is_dir():
+        if directory.root.is_symlink() or not directory.root.is_dir():
             self._forget(run_id)
             return
         self._watch(run_id)
-        if directory.run_json.exists():
+        if directory.exists():
             self._ids.add(run_id)
             self._mark(run_id, "")
 
@@ -266,13 +266,14 @@ class Store:
         for run_id in self._ids - names:
             self._forget(run_id)
         for run_id in sorted(names - self._ids, reverse=True):
-            if self.home.run(run_id).run_json.exists():
+            if self.home.run(run_id).exists():
                 self.adopt(run_id)
         if self._reading is not None and self._reading.done() and self._shelf.renew():
             self._reading = asyncio.create_task(self._read_all(self.ids()))
 
     def _names(self) -> set[str]:
-        return {entry.name for entry in os.scandir(self.home.runs) if not entry.name.startswith(".")}
+        with os.scandir(self.home.runs) as entries:
+            return {one.name for one in entries if not one.name.startswith(".") and not one.is_symlink()}
 
     def _watch(self, run_id: str) -> None:
         if self._watcher is None:
@@ -388,7 +389,7 @@ class Store:
     def _look_at_all(self, names: list[str]) -> tuple[list[str], list[str]]:
         """The runs that have to be read, and those of them that may live."""
         self.trash.sweep()
-        unread = [name for name in self._shelf.open(names) if self.home.run(name).run_json.exists()]
+        unread = [name for name in self._shelf.open(names) if self.home.run(name).exists()]
         return unread, [run_id for run_id in unread if _may_live(self.home.run(run_id))]
 
     async def _read_all(self, unread: list[str]) -> None:
@@ -469,7 +470,7 @@ class Store:
             row, view = self._shelf.rows.get(run_id), self._live.get(run_id)
             run = view.run if view is not None else {}
             if row is None and view is None:
-                run = safe_read_json(self.home.run(run_id).run_json) or {}
+                run = read_object(self.home.run(run_id).run_json) or {}
             first = row.first_name if row is not None else run.get("name")
             shown = (
                 row.name if row is not None else (view.annotations.get("name") if view is not None else None) or first

@@ -17,10 +17,10 @@ from typing import Any
 
 from gladius.errors import LockHeld, RunBusy, RunExists, TrashElsewhere, TrashNotFound
 from gladius.pulse.lock import FileLock, is_held
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.summary import reference
 from gladius.wire.runs import TrashedRun
-from pulse_wrapper import safe_read_json
 
 _ENTRY = re.compile(r"(?P<run_id>.+)~(?P<ms>\d{13,})\Z")
 _GOING = ".going-"
@@ -80,7 +80,7 @@ class Trash:
         places = {place.name: place for place in self._places()}
         self._parents = {name: parent for name, parent in self._parents.items() if name in places}
         for name in places.keys() - self._parents.keys():
-            parent = (safe_read_json(RunDir(places[name]).run_json) or {}).get("parent")
+            parent = (read_object(RunDir(places[name]).run_json) or {}).get("parent")
             self._parents[name] = parent.get("run_id") if isinstance(parent, dict) else None
         return sorted(_run_id(places[name]) for name, parent in self._parents.items() if parent == run_id)
 
@@ -104,6 +104,8 @@ def _nobody_at(run: RunDir) -> Iterator[None]:
     """Hold the locks that whoever starts this run would need; raises RunBusy."""
     with contextlib.ExitStack() as held:
         for path in (run.launch_lock, run.supervisor_lock):
+            if path.parent.is_symlink():
+                continue  # it leads elsewhere, and nobody launches anything there
             lock = FileLock(path)
             try:
                 lock.acquire()
@@ -143,8 +145,8 @@ def _run_id(place: Path) -> str:
 
 
 def _told(place: Path) -> TrashedRun:
-    run: dict[str, Any] = safe_read_json(RunDir(place).run_json) or {}
-    annotations = safe_read_json(RunDir(place).annotations) or {}
+    run: dict[str, Any] = read_object(RunDir(place).run_json) or {}
+    annotations = RunDir(place).read_annotations()
     name, created = annotations.get("name") or run.get("name"), run.get("created_at")
     return TrashedRun(
         entry=place.name,

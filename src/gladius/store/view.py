@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any, cast
 
 from gladius.errors import InvalidRun
 from gladius.pulse.control import Command, Mailbox
-from gladius.pulse.identity import Identity, process_state
+from gladius.pulse.identity import Identity, boot_id, process_state, this_host
 from gladius.pulse.lock import is_held, read_holder
+from gladius.pulse.plain_file import small
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import effective_state
@@ -22,9 +24,9 @@ from gladius.store.blocks import MetricBlock
 from gladius.store.facts import RunFacts
 from gladius.store.stream import EventStream, Piece
 from gladius.store.tolerance import is_event
+from gladius.store.unfit import unfit
 from gladius.wire.base import TERMINAL_STATES, State
 from gladius.wire.runs import Health
-from pulse_wrapper import safe_read_json
 
 _LAUNCH_PATIENCE_S = 30.0
 
@@ -38,7 +40,7 @@ class RunView(RunFacts):
     def __init__(self, directory: RunDir) -> None:
         self.directory = directory
         self.run_id = directory.run_id
-        self.poller = StatusPoller(directory.status)
+        self.poller = StatusPoller(directory.status, opener=small)
         self.run: dict[str, Any] = {}
         self.annotations: dict[str, Any] = {}
         self.read_facts()
@@ -47,6 +49,8 @@ class RunView(RunFacts):
         self.config_time: float | None = None
         self.alive: bool | None = None
         self.suspended = False
+        self.unfit: str | None = None
+        """A file of its directory that is none, and so is not read."""
         self.concern: Health | None = None
         """What a room above found wrong with the machine; the store itself judges what the files tell."""
         self._forget()
@@ -65,7 +69,7 @@ class RunView(RunFacts):
     def read_facts(self) -> None:
         """Read run.json and annotations.json; raises InvalidRun when there is no run.json."""
         self.run = self.directory.read_run()
-        self.annotations = safe_read_json(self.directory.annotations) or {}
+        self.annotations = self.directory.read_annotations()
 
     def refresh(self, names: Set[str] | None = None, limit: int = 1 << 18) -> set[str]:
         """Read what is new in the files called `names`, or in all, about `limit` bytes a stream.
@@ -86,6 +90,8 @@ class RunView(RunFacts):
             changed |= self._refresh_console()
         if everything or ((path := self.config_path) is not None and path.name in names):
             changed |= self._refresh_config()
+        if everything:
+            self.unfit = unfit(self.directory)
         if everything or not names.isdisjoint(("control", "supervisor")):
             changed |= self._refresh_commands()
         if everything or "attempts" in names or "supervisor" in changed:
@@ -137,10 +143,10 @@ class RunView(RunFacts):
 
     def _refresh_console(self) -> set[str]:
         try:
-            info = self.directory.console_log.stat()
+            info = self.directory.console_log.lstat()
         except OSError:
             return set()
-        if info.st_size == self.console_size:
+        if info.st_size == self.console_size or not stat.S_ISREG(info.st_mode):
             return set()
         self.console_size, self.console_time = info.st_size, info.st_mtime
         return {"console"}
@@ -157,8 +163,22 @@ class RunView(RunFacts):
     @property
     def config_path(self) -> Path | None:
         """The editable file that run.json names, else the one that the trainer reads; None where neither is known."""
-        source = self.run.get("config_source") or self.hello.get("config_file")
-        return self.directory.root / source if isinstance(source, str) and source else None
+        source = self.run.get("config_source")
+        if source:
+            # run.json may come from anywhere: what it names lies in the run's own folder, or nowhere.
+            named = isinstance(source, str) and source not in (".", "..") and "/" not in source and "\0" not in source
+            return self.directory.root / source if named else None
+        own = self.hello.get("config_file")
+        # Its own word leads anywhere, so it counts where the trainer ran here: another machine's run cannot know this boot.
+        told = isinstance(own, str) and "\0" not in own and self._ran_here
+        return self.directory.root / str(own) if told else None
+
+    @property
+    def _ran_here(self) -> bool:
+        identity = Identity.from_dict(self.hello)
+        if identity is None or identity.host != this_host():
+            return False
+        return identity.boot_id == boot_id() if boot_id() is not None else identity.alive() is True
 
     # Judging
 

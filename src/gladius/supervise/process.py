@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gladius.pulse.identity import Identity, process_state
+from gladius.pulse.plain_file import plain
 from gladius.supervise.machine import with_descendants
 
 _POLL_S = 0.1
@@ -33,7 +34,7 @@ class Trainer:
     @classmethod
     def spawn(cls, argv: list[str], env: Mapping[str, str], cwd: Path, console: Path) -> Trainer:
         """Start a command in a session of its own, its output straight to the file. Raises OSError when it cannot."""
-        output = os.open(console, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        output = plain(os.fspath(console), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             popen = subprocess.Popen(
                 argv,

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gladius.pulse.plain_file import open_plain
 from gladius.pulse.rundir import RunDir
 from gladius.units import duration, size
 from pulse_wrapper import atomic_write_json
@@ -74,9 +75,9 @@ def render(report: dict[str, Any], log_tail: str) -> str:
 
 def _log_tail(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             file.seek(max(0, path.stat().st_size - _LOG_TAIL_BYTES))
-            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-20:])
+            return "\n".join(file.read(_LOG_TAIL_BYTES).decode("utf-8", "replace").splitlines()[-20:])
     except OSError:
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from ruamel.yaml.error import YAMLError
 
 from gladius.pulse.checkpoints import read_facts
 from gladius.pulse.events import events_of_type
+from gladius.pulse.plain_file import read_bytes
 from gladius.pulse.rundir import RunDir
-from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.supervise")
 
@@ -31,7 +32,7 @@ def prepare_rollback(directory: RunDir, attempt: int, asked: Mapping[str, Any] |
     start the command again, when somebody has launched a later attempt already, or when it was done `MOST_IN_A_ROW`
     times before. Raises OSError.
     """
-    facts = safe_read_json(directory.attempt_json(attempt)) or {}
+    facts = directory.read_attempt(attempt)
     done = int(facts.get("rollbacks") or 0)
     if not asked or done >= MOST_IN_A_ROW or max(directory.attempt_numbers(), default=attempt) != attempt:
         return None
@@ -107,7 +108,7 @@ def _others(earlier: Mapping[str, Any], later: Mapping[str, Any], names: Mapping
 
 
 def _load(path: Path) -> Any:
-    return YAML().load(path.read_text(encoding="utf-8"))
+    return YAML().load(read_bytes(path).decode("utf-8"))
 
 
 def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _write(path: Path, config: Any) -> None:
     """Write YAML under another name, then rename it; readable by its owner alone."""
     text = io.StringIO()
     YAML().dump(config, text)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text.getvalue())
     temporary.replace(path)

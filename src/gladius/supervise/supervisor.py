@@ -21,6 +21,7 @@ from gladius.pulse.control import SUPERVISOR_COMMANDS, Command, Mailbox, check_c
 from gladius.pulse.events import EventReader, EventWriter
 from gladius.pulse.identity import Identity, boot_id
 from gladius.pulse.lock import is_held, read_holder
+from gladius.pulse.plain_file import open_plain
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.alarms import Alarms
@@ -33,7 +34,7 @@ from gladius.supervise.rollback import prepare_rollback
 from gladius.supervise.scrape import Reading, Scraper
 from gladius.supervise.trainer_env import trainer_env
 from gladius.supervise.verdict import Verdict, judge_exit, judge_not_started, judge_unobserved, name_rank
-from pulse_wrapper import read_training_status, safe_read_json, write_training_status
+from pulse_wrapper import read_training_status, write_training_status
 
 _log = logging.getLogger("gladius.supervise")
 
@@ -52,7 +53,7 @@ class Supervisor:
         self.directory = directory
         self.home = home
         self.attempt = attempt
-        self.facts = safe_read_json(directory.attempt_json(attempt)) or {}
+        self.facts = directory.read_attempt(attempt)
         self.stream = EventWriter(directory.supervisor_events, attempt)
         self.observed = Observed(directory, attempt)
         self.trainer: Trainer | None = None
@@ -236,7 +237,7 @@ class Supervisor:
         """Read numbers from the output of a command that does not report itself."""
         if self.observed.instrumented or self.observed.state is not None:
             return
-        with contextlib.suppress(FileNotFoundError), self.directory.console_log.open("rb") as file:
+        with contextlib.suppress(OSError), open_plain(self.directory.console_log) as file:
             file.seek(self._scraper.offset)
             # One block a tick: a program that prints faster than this is read must not keep signals from it.
             self._note(self._scraper.feed(file.read(SCRAPE_BYTES)))

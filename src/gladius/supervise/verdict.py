@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gladius.pulse.plain_file import open_plain
 from gladius.pulse.states import TERMINAL
 
 _LAST_WORDS = 20_000
@@ -40,9 +41,9 @@ def name_rank(verdict: Verdict, console: Path) -> Verdict:
     if verdict.verdict != "failed":
         return verdict
     try:
-        with console.open("rb") as file:
+        with open_plain(console) as file:
             file.seek(max(0, console.stat().st_size - _LAST_WORDS))
-            text = file.read().decode("utf-8", "replace")
+            text = file.read(_LAST_WORDS).decode("utf-8", "replace")
     except OSError:
         return verdict
     ended = [(int(rank), int(code), int(pid)) for rank, code, pid in _TORCHRUN.findall(text)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from gladius.launch.config_file import diff, rules, save
 from gladius.launch.snapshot import as_yaml, resolved, snapshot
+from gladius.pulse.plain_file import read_bytes
 from gladius.server.answers import answer
 from gladius.server.rooms import TheRun
 from gladius.store.record import config, config_file
@@ -48,7 +50,9 @@ async def get_schema(run: TheRun) -> Response:
 
 def _read(run: RunView, attempt: int) -> ConfigAnswer:
     path = config_file(run, attempt)
-    text = path.read_text(encoding="utf-8") if path.exists() else None
+    text = None
+    with contextlib.suppress(OSError):
+        text = read_bytes(path, run.directory.root).decode("utf-8", "replace")
     source, settings = run.run.get("config_source"), config(run, attempt)
     return ConfigAnswer(
         attempt=attempt, config=settings, text=text, source=source, snapshot=snapshot(run), resolved=resolved(run),

@@ -87,7 +87,7 @@ def _preview(rooms: Rooms, dataset_id: str, offset: int, limit: int) -> DatasetP
     path = rooms.datasets.readable(dataset_id).path
     assert path is not None
     try:
-        return preview(path, offset, limit)
+        return preview(path, offset, limit, rooms.datasets.roots.opener)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}.", "Make the file readable.", "dataset_id") from error
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from gladius.errors import ReportNotFound
+from gladius.pulse.plain_file import read_bytes
 from gladius.server.answers import JSON
 from gladius.server.rooms import TheRun
 from gladius.store.errorlog import error_log
@@ -21,8 +22,8 @@ async def get_report(run: TheRun, format: Literal["json", "md"] = "json") -> Res
     """What the last ended attempt did; `format=md` for people."""
     path = run.directory.report_json if format == "json" else run.directory.report_md
     try:
-        content = await asyncio.to_thread(path.read_bytes)
-    except FileNotFoundError:
+        content = await asyncio.to_thread(read_bytes, path)
+    except OSError:
         raise ReportNotFound(f"Run '{run.run_id}' has no report yet.", "It is written when an attempt ends.") from None
     return Response(content, media_type=JSON if format == "json" else "text/markdown; charset=utf-8")
 

@@ -57,6 +57,7 @@ export const common = {
   'health.stalled': 'No step for {seconds} s{evidence}',
   'health.loss_not_finite': 'Needs you: loss is {what} since step {step}',
   'health.loss_not_finite_unplaced': 'Needs you: loss is {what}',
+  'health.unfit_file': '{file} is no plain file in this run’s folder, and is not read',
   'health.dead_experts': 'Training, but no tokens reach {count} of {experts} experts',
   'health.gpu_lost': 'Needs you: GPU {gpu} ({name}) is gone',
   'health.gpu_temperature': 'Training, but GPU {gpu} is hotter than {limit} °C',

@@ -59,6 +59,7 @@ export const common: Record<keyof typeof english, string> = {
   'health.stalled': 'Нет шагов {seconds} с{evidence}',
   'health.loss_not_finite': 'Нужны вы: потери — {what} начиная с шага {step}',
   'health.loss_not_finite_unplaced': 'Нужны вы: потери — {what}',
+  'health.unfit_file': '{file} — не обычный файл в папке запуска, поэтому не читается',
   'health.dead_experts': 'Обучение идёт, но экспертов без токенов: {count} из {experts}',
   'health.gpu_lost': 'Нужны вы: GPU {gpu} ({name}) пропал',
   'health.gpu_temperature': 'Обучение идёт, но GPU {gpu} горячее {limit} °C',

@@ -1,0 +1,92 @@
+"""Read YAML that anybody wrote, bounded in size, depth and aliases. Upstream: files, requests. Downstream: catalog, store, launch."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+LARGEST = 256 * 1024
+MOST_VALUES = 20_000
+DEEPEST = 32
+
+_BRACKETS = re.compile(r"[\[\]{}]")
+_INDENTS = re.compile(r"(?m)^ *(?=[^ \n])")
+_TOO_MUCH = "it is nested too deeply, or holds too many values"
+
+
+class TooMuch(YAMLError):
+    """More than a person writes to be read."""
+
+    def __str__(self) -> str:
+        return _TOO_MUCH
+
+
+def load(text: str, kind: Literal["safe", "rt"] = "safe") -> Any:
+    """Return what the text says, YAML 1.2; raises YAMLError.
+
+    A kilobyte of aliases may stand for a billion values. So the text is composed first, which costs no more than it has
+    characters, weighed, and only then made into objects.
+    """
+    if len(text) > LARGEST or text.count("\n") + text.count(",") + text.count("- ") > 2 * MOST_VALUES or _is_deep(text):
+        raise TooMuch
+    constructor, parser = YAML(typ=kind, pure=True).get_constructor_parser(text)
+    try:
+        node = constructor.composer.get_single_node()
+        if node is None:
+            return None
+        _weigh(node)
+        return constructor.construct_document(node)
+    except RecursionError as error:
+        raise TooMuch from error
+    finally:
+        parser.dispose()
+
+
+def _is_deep(text: str) -> bool:
+    """Whether it looks nested far deeper than it may be: the reader takes seconds to find out. Text in quotes counts too."""
+    depth = 0
+    for mark in _BRACKETS.finditer(text):
+        depth = depth + 1 if mark[0] in "[{" else max(0, depth - 1)
+        if depth > 8 * DEEPEST:
+            return True
+    indents: list[int] = []
+    for line in _INDENTS.finditer(text):
+        indent = len(line[0])
+        while indents and indents[-1] >= indent:
+            indents.pop()
+        indents.append(indent)
+        if len(indents) > 4 * DEEPEST:
+            return True
+    return False
+
+
+def _weigh(root: Node) -> None:
+    """Count what the aliases stand for, each node once; raises TooMuch, also for a value that holds itself."""
+    weights: dict[int, tuple[int, int]] = {}
+    """Values and depth by node; of one whose inner nodes are still weighed, (0, 0)."""
+    waiting: list[tuple[Node, bool]] = [(root, False)]
+    while waiting:
+        node, known = waiting.pop()
+        inner = _inner(node)
+        if known:
+            of = [weights[id(one)] for one in inner]
+            count, depth = 1 + sum(one for one, _ in of), 1 + max((one for _, one in of), default=0)
+            if count > MOST_VALUES * 2 or depth > DEEPEST + 1:
+                raise TooMuch
+            weights[id(node)] = count, depth
+        elif id(node) not in weights:
+            weights[id(node)] = (0, 0)
+            waiting.append((node, True))
+            waiting += [(one, False) for one in inner]
+        elif weights[id(node)] == (0, 0) and not isinstance(node, ScalarNode):
+            raise TooMuch
+
+
+def _inner(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [one for pair in node.value for one in pair]
+    return list(node.value) if isinstance(node, SequenceNode) else []
