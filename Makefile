@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-python test-web test-integrations chaos mutants check check-python check-types check-style drift gen bench bench-quick dev setup-demo setup-dev clean
+.PHONY: demo test test-python test-web test-integrations chaos mutants check check-python check-types check-style drift gen bench bench-quick dev paths sbom setup-demo setup-dev clean
 
 demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
 	@$(BIN)/gladius demo $(ARGS)
@@ -45,6 +45,12 @@ gen: setup-dev            ## JSON Schemas and TypeScript types from the wire mod
 
 bench: setup-dev          ## the figures of docs/performance.md, with raw samples in bench/results.json
 	@$(BIN)/python -m bench $(ARGS)
+
+paths: setup-dev          ## each operation of the API with each of 596 names that want to lead out (about a minute)
+	@GLADIUS_EVERY_PATH=1 $(BIN)/python -m pytest -s tests/server/test_paths_that_lead_out.py
+
+sbom: setup-dev           ## what is installed and what the page is made of, as CycloneDX in dist/sbom.json
+	@$(BIN)/python scripts/sbom.py dist/sbom.json
 
 dev: setup-dev            ## server on port 8642 and the page with hot reload on 5173
 	@$(BIN)/python scripts/bootstrap.py dev

@@ -17,6 +17,7 @@ from gladius.catalog import files
 from gladius.catalog.files import plain, wrong
 from gladius.catalog.settings import Settings, engine_settings, flatten, nest
 from gladius.errors import ConfigError, FieldErrors, PresetBuiltin, PresetExists, PresetNotFound
+from gladius.pulse.plain_file import private
 from gladius.pulse.rundir import slug
 from gladius.wire.presets import PresetInfo, PresetRequest
 
@@ -159,5 +160,6 @@ def _write(path: Path, data: dict[str, Any]) -> None:
     yaml.default_flow_style = False
     yaml.dump(data, text)
     temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
-    temporary.write_text(text.getvalue(), encoding="utf-8")
+    with open(temporary, "w", encoding="utf-8", opener=private) as file:
+        file.write(text.getvalue())
     temporary.replace(path)

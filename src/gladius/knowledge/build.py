@@ -19,6 +19,7 @@ from gladius.knowledge.folder import IndexFolder
 from gladius.knowledge.search import SearchWriter
 from gladius.knowledge.shelf import Document, Shelf
 from gladius.pulse import atomic_write_json
+from gladius.pulse.plain_file import private
 from gladius.wire.knowledge import IndexCounts, IndexOptions
 
 MANIFEST_VERSION = 1
@@ -45,7 +46,7 @@ class Build:
         part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         search = SearchWriter(self._folder.search_part)
         try:
-            with part.open("wb") as file:
+            with open(part, "wb", opener=private) as file:
                 for document in self._shelf.documents():
                     self._step(document.path)
                     self._add(document, file, search)

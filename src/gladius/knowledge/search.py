@@ -11,6 +11,7 @@ import re
 import sqlite3
 from pathlib import Path
 
+from gladius.pulse.plain_file import lay_down
 from gladius.wire.knowledge import DocumentHit, DocumentSearch, SnippetPart
 
 _TERM = re.compile(r'"([^"]*)"|(\S+)')
@@ -26,6 +27,7 @@ class SearchWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.unlink(missing_ok=True)
+        lay_down(path)
         self._db: sqlite3.Connection | None = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA synchronous=OFF")

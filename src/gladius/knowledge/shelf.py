@@ -17,6 +17,7 @@ from pathlib import Path
 from gladius.knowledge.extract import Extracted, Segment
 from gladius.knowledge.walk import Found
 from gladius.knowledge.worker import Reading
+from gladius.pulse.plain_file import lay_down
 from gladius.wire.knowledge import SkippedFile
 
 READER_VERSION = 1
@@ -73,6 +74,7 @@ class Shelf:
         self._committed = time.monotonic()
 
     def _open(self) -> sqlite3.Connection:
+        lay_down(self._path)
         db = sqlite3.connect(self._path)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")

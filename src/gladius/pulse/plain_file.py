@@ -69,6 +69,16 @@ def within(path: StrPath, root: StrPath) -> BinaryIO:
     return open(found, "rb", opener=real)
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file of ours for writing, its owner's alone whatever the umask is."""
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
+
+
+def lay_down(path: StrPath) -> None:
+    """Make an empty file of ours where none is: for a library that would make it readable by everyone. Raises OSError."""
+    os.close(private(os.fspath(path), os.O_RDWR | os.O_CREAT))
+
+
 def place_of(fd: int) -> Optional[str]:
     """Where an open file lies, as the kernel says; None where it does not say."""
     try:

@@ -23,7 +23,7 @@ import numpy as np
 from gladius.errors import LockHeld
 from gladius.pulse.events import LineFollower
 from gladius.pulse.lock import FileLock
-from gladius.pulse.plain_file import open_plain
+from gladius.pulse.plain_file import open_plain, private
 from gladius.store.blocks import MetricBlock, decode_block, groups
 from gladius.store.stream import Piece, index_of
 
@@ -86,7 +86,7 @@ class ColumnCopy:
         lock.acquire()
         try:
             frames, size = self._sound()
-            with self.path.open("r+b" if size else "wb") as file:
+            with open(self.path, "r+b" if size else "wb", opener=private) as file:
                 file.truncate(size)
                 file.seek(size)
                 if not size:

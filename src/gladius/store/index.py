@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gladius import __version__
+from gladius.pulse.plain_file import lay_down
 from gladius.pulse.rundir import RunDir
 from gladius.store.table import Row
 from gladius.store.watch import on_network
@@ -135,6 +136,8 @@ class RunIndex:
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         place = ":memory:" if self._in_memory else str(self._path)
+        if not self._in_memory:
+            lay_down(self._path)
         database = self._database = sqlite3.connect(
             place, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S
         )
