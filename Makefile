@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-python test-web test-integrations chaos mutants check check-python check-types check-style drift gen bench bench-quick dev paths sbom setup-demo setup-dev clean
+.PHONY: demo test test-python test-web test-integrations chaos mutants check check-python check-types check-style drift gen bench bench-quick dev paths sbom audit setup-demo setup-dev clean
 
 demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
 	@$(BIN)/gladius demo $(ARGS)
@@ -25,7 +25,7 @@ chaos: setup-dev          ## SIGKILL server, supervisor and trainer at random mo
 mutants: setup-dev        ## take one guard after the other out of a copy, and see the test that is named for it fail
 	@$(BIN)/python tests/mutants $(ARGS)
 
-check: check-python check-types check-style  ## style, types, import rules, generated types; side by side with make -j3
+check: check-python check-types check-style audit  ## style, types, import rules, generated types; side by side with make -j3
 
 check-python: drift
 	@$(BIN)/ruff check .
@@ -48,6 +48,9 @@ bench: setup-dev          ## the figures of docs/performance.md, with raw sample
 
 paths: setup-dev          ## each operation of the API with each of 596 names that want to lead out (about a minute)
 	@GLADIUS_EVERY_PATH=1 $(BIN)/python -m pytest -s tests/server/test_paths_that_lead_out.py
+
+audit: setup-dev          ## known weaknesses of what is shipped, where a database answers within three seconds
+	@$(BIN)/python scripts/audit.py
 
 sbom: setup-dev           ## what is installed and what the page is made of, as CycloneDX in dist/sbom.json
 	@$(BIN)/python scripts/sbom.py dist/sbom.json
