@@ -54,7 +54,7 @@ MALFORMED: dict[str, tuple[bytes, int, str, str]] = {
     "never-closed": (b"engine: transformers\ntags: [a, b\nname: x\n", 3, "',' or ']'", "Mend the YAML"),
     "two-documents": (b"engine: transformers\n---\nengine: transformers\n", 2, "another document", "second '---'"),
     "bomb": (BOMB.encode(), 1, "too many values", "YAML"),
-    "holds-itself": (b"engine: transformers\ntags: &c [a, *c]\n", 2, "holds words", "Mend 'tags'"),
+    "holds-itself": (b"engine: transformers\ntags: &c [a, *c]\n", 1, "too many values", "YAML"),
     "too-deep": (b"name: " + b"[" * 5000 + b"]" * 5000, 1, "nested too deeply", "YAML"),
     "huge-number": (b"engine: transformers\nconfig:\n  train: {batch_size: 1" + b"0" * 400 + b"}\n", 3, "a whole number", "records"),
     "too-large": (b"# " + b"x" * 300_000, 1, "larger than 256 KiB", "YAML"),

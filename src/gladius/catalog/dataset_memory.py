@@ -6,7 +6,6 @@ What is large is read by a process beside the server, one after the other.
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 from gladius.catalog.dataset_check import check
 from gladius.integrations.record_files import parts
 from gladius.pulse import atomic_write_json, safe_read_json
+from gladius.pulse.plain_file import settled
 from gladius.wire.datasets import DatasetReport
 
 AT_ONCE = 16 * 2**20
@@ -76,7 +76,7 @@ class Memory:
 
     def look(self, path: Path, patience: Patience) -> Look:
         """What is known of a file or folder; it is read now if there is the patience, else beside the server."""
-        key = os.path.realpath(path)
+        key = settled(path)
         try:
             stats = [(part.name, part.stat()) for part in parts(path)]
         except OSError as error:

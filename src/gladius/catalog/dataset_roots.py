@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from gladius.errors import ConfigError
 from gladius.integrations.record_files import KINDS, parts
-from gladius.pulse.plain_file import real
+from gladius.pulse.plain_file import real, settled
 
 INDEX = "dataset_info.json"
 """LLaMA-Factory's list of datasets; in a folder that `datasets` saved a file of another meaning has the same name."""
@@ -102,8 +102,8 @@ class Roots:
         """Whether it is a path within the folders at which nothing lies."""
         if "\0" in str(path):
             return False
-        real = Path(os.path.realpath(path))
-        return any(real.is_relative_to(os.path.realpath(root)) for root in self.folders) and not real.exists()
+        place = Path(settled(path))
+        return any(place.is_relative_to(os.path.realpath(root)) for root in self.folders) and not place.exists()
 
     def _in(self, folder: Path, nested: bool) -> Iterator[Place]:
         found = _entries(folder)

@@ -6,7 +6,6 @@ read through yet the first records are told, until a process beside this one has
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import threading
@@ -20,6 +19,7 @@ from gladius.catalog.dataset_roots import Origin, Place, Roots
 from gladius.errors import ConfigError, DatasetNotFound
 from gladius.integrations.record_files import KINDS, kind_of, parts
 from gladius.pulse import atomic_write_json, safe_read_json
+from gladius.pulse.plain_file import settled
 from gladius.wire.catalog import DatasetInfo
 from gladius.wire.datasets import DatasetReport
 
@@ -131,7 +131,7 @@ class Datasets:
             raise ConfigError(f"{path} is no dataset.", f"Read are {', '.join(KINDS)} and folders of these.", "path")
         with self._changing:
             for id_, place in self._places():
-                if Path(os.path.realpath(place.path)) == real:
+                if Path(settled(place.path)) == real:
                     return self._from_place(id_, place)
             known = self._paths()
             self._added.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

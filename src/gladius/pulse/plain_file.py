@@ -69,6 +69,14 @@ def within(path: StrPath, root: StrPath) -> BinaryIO:
     return open(found, "rb", opener=real)
 
 
+def settled(path: StrPath) -> str:
+    """Return the path without links; as it was given where a link is exchanged in this very moment."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return os.path.abspath(path)
+
+
 def private(path: str, flags: int) -> int:
     """Open a file of ours for writing, its owner's alone whatever the umask is."""
     return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)

@@ -175,10 +175,9 @@ class RunView(RunFacts):
 
     @property
     def _ran_here(self) -> bool:
-        identity = Identity.from_dict(self.hello)
-        if identity is None or identity.host != this_host():
-            return False
-        return identity.boot_id == boot_id() if boot_id() is not None else identity.alive() is True
+        said = (self.hello, self.current.started or {}, read_holder(self.directory.trainer_lock) or {})
+        known = (who for who in map(Identity.from_dict, said) if who is not None and who.host == this_host())
+        return any(who.boot_id == boot_id() if boot_id() is not None else who.alive() is True for who in known)
 
     # Judging
 
