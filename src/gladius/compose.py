@@ -24,6 +24,7 @@ from gladius.knowledge.indexer import Indexer
 from gladius.launch.attach import Attachments
 from gladius.launch.local import LocalLauncher
 from gladius.launch.preflight import Preflight
+from gladius.launch.probe import Probes
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.launch.slots import Slots
@@ -64,6 +65,7 @@ def build(
     activities.remember(lambda: past_flow_activities(home))
     return Rooms(
         preflight=Preflight(home, starter, datasets, queue),
+        probes=Probes(home, starter, queue),
         home=home,
         store=store,
         alerts=alerts,
@@ -79,7 +81,7 @@ def build(
         indexer=indexer,
         presets=presets,
         queue=queue,
-        resumer=Resumer(home, profiles, launcher),
+        resumer=Resumer(home, profiles, launcher, queue.room_at_once),
         boards=TensorBoards(home, tensorboard_idle_s),
         flow_rooms=flow_rooms,
         flows=flows,

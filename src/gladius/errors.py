@@ -6,6 +6,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ InvalidRun                 a run directory that cannot be used
 ├ NotFound                   nothing by that id
 │ ├ RunNotFound              no run by that id, prefix or name
+│ ├ ProbeNotFound            no probe by that id
 │ ├ ProfileNotFound
 │ ├ DatasetNotFound
 │ ├ PresetNotFound
@@ -18,6 +19,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
 ├ NotWaiting                 a run that is not in the queue
+├ MachineFull                a probe for which there is no room now
 ├ RunExists                  a run of that id is there already
 ├ TrashElsewhere             a trash on another disk than the runs
 ├ NotesChanged               notes that somebody else has changed meanwhile
@@ -117,6 +119,14 @@ class RunNotFound(NotFound):
     where = "'gladius ls' lists the runs."
 
 
+class ProbeNotFound(NotFound):
+    """No probe is called that, or it is forgotten."""
+
+    code = "probe_not_found"
+    says = "No probe '{}'."
+    where = "POST /api/v1/runs/probe starts one; a server forgets those of the server before it."
+
+
 class AmbiguousRun(GladiusError):
     """A prefix or a name fits several runs."""
 
@@ -132,6 +142,18 @@ class RunBusy(GladiusError):
     """What was asked needs a run without a living process."""
 
     code = "run_busy"
+
+
+class MachineFull(GladiusError):
+    """A probe waits for nobody: where a run would have to wait, it is refused."""
+
+    code = "machine_full"
+
+    def __init__(self, name: str, running: int) -> None:
+        super().__init__(
+            f"The machine is full: there is no room for {name} beside {running} running.",
+            "'gladius queue' tells who runs and who waits; ask again when a run has ended.",
+        )
 
 
 class NotWaiting(GladiusError):

@@ -15,7 +15,7 @@ from gladius.pulse.checkpoints import verify  # noqa: E402
 from gladius.pulse.control import Command, Mailbox, new_command_id  # noqa: E402
 from gladius.pulse.events import EventReader  # noqa: E402
 from gladius.pulse.rundir import RunDir  # noqa: E402
-from gladius.pulse.start import start  # noqa: E402
+from gladius.pulse.start import current_run, start  # noqa: E402
 from gladius.wire.events import parse_event  # noqa: E402
 
 torch.set_num_threads(1)  # a model this small gains nothing from more, and spinning threads starve a busy machine
@@ -107,6 +107,34 @@ def test_one_line_records_a_whole_run(train, home):
     assert_valid(run)
     epoch = ["validating", "running", "checkpointing", "running"]
     assert states(run) == ["preparing", "running", *epoch, *epoch, "done"]
+
+
+def test_a_probed_training_is_held_at_its_last_step_and_neither_evaluates_nor_saves(train, home, tmp_path, monkeypatch):
+    class Held(Exception):
+        """In the place of the end that a supervisor brings."""
+
+    def hold(probe):
+        if probe._taken == 3:
+            raise KeyboardInterrupt from Held()
+
+    monkeypatch.setenv("GLADIUS_PROBE_STEPS", "3")
+    monkeypatch.setattr("gladius.pulse.probe.Probe.hold", hold)
+    every = {
+        "eval_strategy": "steps",
+        "eval_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": 1,
+        "eval_on_start": True,
+    }
+    with pytest.raises(KeyboardInterrupt):
+        train(GladiusCallback(checkpoint_steps=1), **every)
+    run = only_run(home)
+    told = [event["values"] for event in events(run, "metrics") if "probe/steps" in event["values"]]
+    assert [one["probe/steps"] for one in told] == [1, 2, 3] and events(run, "hello")[-1]["total_steps"] == 12
+    assert "probe/step_seconds" not in told[0] and all(one["probe/step_seconds"] > 0 for one in told[1:])
+    assert not any("eval/loss" in event["values"] for event in events(run, "metrics"))
+    assert not events(run, "checkpoint") and not list((tmp_path / "out").glob("checkpoint-*"))
+    current_run().finish()
 
 
 def test_every_number_is_the_trainers_own(train, home):

@@ -9,16 +9,25 @@ from typing import Any
 
 import pytest
 
+from gladius.catalog.dataset_roots import Roots
+from gladius.catalog.datasets import Datasets
+from gladius.catalog.presets import Presets
 from gladius.catalog.profiles import Profiles
 from gladius.errors import FieldErrors
 from gladius.launch.attempt import write_config
 from gladius.launch.local import LocalLauncher
+from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
+from gladius.launch.slots import Gpu, Slots
+from gladius.launch.start import Starter
 from gladius.pulse.checkpoints import seal
 from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import this_host
 from gladius.pulse.rundir import Home, RunDir
+from gladius.store.store import Store
+from gladius.wire.catalog import Resources
 from gladius.wire.steering import ForkRequest, ResumePreview, ResumeRequest
+from pulse_wrapper import safe_read_json
 
 TRAIN = {
     "epochs": 3.0, "max_steps": None, "batch_size": 8, "gradient_accumulation": 1, "learning_rate": 1e-3,
@@ -195,3 +204,27 @@ def test_without_a_checkpoint_it_begins_anew_and_says_so(written: Written) -> No
     assert "model" in preview.not_restored and any("begins anew" in one for one in preview.warnings)
     fork = written.resumer().preview_fork(written.run, ForkRequest())
     assert not fork.possible and "no checkpoint" in str(fork.reason)
+
+
+class Standing(LocalLauncher):
+    """Starts nothing: what is looked at is which GPUs an attempt was given."""
+
+    def start(self, run: RunDir, attempt: int) -> None:
+        return
+
+
+def test_a_resume_and_a_fork_take_gpus_by_the_queues_book(written: Written) -> None:
+    written.checkpoint(100)
+    exited = {"event": "exited", "verdict": "failed", "evidence": "exit code 1"}
+    EventWriter(written.run.supervisor_events, 1).write("process", exited)
+    house, launcher = written.home, Standing(written.home)
+    profiles, slots = Profiles(house.profiles), Slots(1, (Gpu(0, "A", None), Gpu(1, "B", None)))
+    datasets, presets = Datasets(house.state, Roots.of(house.datasets)), Presets(house.presets)
+    queue = Queue(house, Starter(house, profiles, datasets, presets, launcher), Store(house), slots)
+    resumer = Resumer(house, profiles, launcher, queue.room_at_once)
+    child = resumer.fork(written.run, ForkRequest(), "api", "a test")
+    assert queue.place_for(Resources(gpus=2)) == 1 and queue.place_for(Resources()) == 0
+    assert resumer.resume(written.run, ResumeRequest(), "a test") == 2
+    given = [safe_read_json(path) or {} for path in (child.attempt_json(1), written.run.attempt_json(2))]
+    assert [one["gpus"] for one in given] == [[0], [1]]
+    assert queue.place_for(Resources()) == 1, "both GPUs are taken"

@@ -60,6 +60,20 @@ def test_what_the_machine_can_never_hold_is_said_and_not_waited_for() -> None:
     assert Slots().lacks(want(gpus=3)) is None, "a machine without GPUs trains on its processors"
 
 
+def test_a_run_with_memory_to_reserve_waits_for_what_others_reserved_or_use() -> None:
+    machine = Slots(3, (), 32 * GB)
+    first = machine.fit(want(memory_gb=20), [], free=25 * GB)
+    assert first == Claim(ram=20 * GB)
+    assert machine.fit(want(memory_gb=20), [Claim(ram=20 * GB)], free=25 * GB) is None, "the book is full"
+    assert machine.fit(want(memory_gb=8), [Claim(ram=20 * GB)], free=5 * GB) is None, "another program has it"
+    assert machine.fit(want(memory_gb=8), [Claim(ram=20 * GB)], free=9 * GB) == Claim(ram=8 * GB)
+    assert machine.fit(want(), [Claim(ram=32 * GB)], free=0) == Claim(), "one that says nothing waits for a place alone"
+    assert machine.lacks(want(memory_gb=40)) == "It asks for 40 GB of memory, and this machine has 32 GB."
+    assert Slots(1, (), None).fit(want(memory_gb=8), []) == Claim(ram=8 * GB), (
+        "what nobody can read keeps nobody waiting"
+    )
+
+
 def test_a_run_that_starts_whatever_else_runs_goes_where_the_fewest_are() -> None:
     assert TWO.claim_anyway(want(), [Claim((0,), None)]) == Claim((1,), None)
     assert TWO.claim_anyway(want(), [Claim((0,), None), Claim((0, 1), None)]) == Claim((1,), None)

@@ -25,7 +25,7 @@ from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import may_move
 from gladius.wire.events import parse_event
-from pulse_wrapper import read_training_status
+from pulse_wrapper import atomic_write_json, read_training_status
 
 Until = Callable[..., Any]
 PATIENCE_S = 20.0
@@ -554,6 +554,15 @@ def test_reloading_applies_the_confirmed_live_keys_and_names_the_rest(street: St
         "learning_rate: 0.1 -> 0.5; batch_size needs a restart.; model.name needs a restart; train.none is not in the file"
     )
     assert street.obey("reload_config", keys=["model.name"])["state"] == "rejected"
+    assert run.dir is not None
+    bounds = {"train.rate": {"max": 0.7}, "model.name": {"choices": ["x"]}}
+    atomic_write_json(run.dir.run_json, {**run.dir.read_run(), "bounds": bounds})
+    file.update({"train.rate": 0.9, "model.name": "y"})
+    answer = street.obey("reload_config", keys=["train.batch_size", "train.rate", "model.name"])
+    assert answer["state"] == "rejected" and street.rate == 0.5, "one key that the profile refuses keeps all back"
+    assert "'train.rate' at most 0.7, not 0.9" in answer["detail"] and "'model.name' one of x" in answer["detail"]
+    file["train.rate"] = 0.6
+    assert street.obey("reload_config", keys=["train.rate"])["state"] == "applied" and street.rate == 0.6
     run.on("reload_config", lambda: json.loads("{"))
     assert "cannot be read" in street.obey("reload_config", keys=["train.rate"])["detail"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import subprocess
@@ -14,7 +15,12 @@ import forge
 import pytest
 from console_server import ConsoleServer
 
+from gladius.compose import build
+from gladius.errors import DiskFull
+from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home
+from gladius.wire.catalog import StartRequest
+from pulse_wrapper import safe_read_json
 
 RECORDS = '{"instruction": "Say one.", "output": "one"}\n{"instruction": "Say two.", "output": "two"}\n'
 
@@ -152,8 +158,39 @@ def test_a_disk_without_room_and_a_memory_too_small_are_said(desk: Desk) -> None
     desk.profile("large", script + "resources: {disk_gb: 90000000}\n")
     assert "free, and 9e+04 TB are needed" in desk.refused(desk.ask("large", None))["profile_id"]
     desk.profile("hungry", script + "resources: {memory_gb: 900000}\n")
-    memory = desk.found(desk.ask("hungry", None))["memory"]
-    assert memory["level"] == "warning" and memory["message"].startswith("It will not fit")
+    found = desk.found(desk.ask("hungry", None))
+    assert found["memory"]["level"] == "warning" and found["memory"]["message"].startswith("It will not fit")
+    assert found["machine"]["level"] == "error", "it would wait for ever"
+    assert "It asks for 900 TB of memory" in desk.refused(desk.ask("hungry", None))["profile_id"]
+
+
+def test_a_disk_that_is_full_is_said_and_nothing_half_made_is_left(tmp_path: Path, until: Callable[..., Any]) -> None:
+    house = Home(tmp_path / "home")
+    house.create()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(house.runs)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        (house.profiles / "plain.yaml").write_text('engine: script\nneeds_dataset: false\nargv: ["true"]\n')
+        filling = house.runs / "filling"
+        with contextlib.suppress(OSError), filling.open("wb", buffering=0) as file:
+            while file.write(b"x" * 4096):
+                pass
+        rooms = build(house)
+        asked = StartRequest(profile_id="plain")
+        (disk,) = [one for one in rooms.preflight.check(asked).findings if one.check == "disk"]
+        assert disk.level == "error" and disk.message.startswith("The disk has 0 B free, and ") and disk.hint
+        assert rooms.preflight.refuse(asked)[0]["message"].startswith("The disk has 0 B free")
+        # A flow, or a disk that fills between the look and the start.
+        with pytest.raises(DiskFull, match="is full"):
+            rooms.queue.submit(asked, "flow")
+        assert [path.name for path in house.runs.iterdir()] == ["filling"] and not list(house.queue.iterdir())
+        filling.unlink()
+        run = rooms.queue.submit(asked, "flow")
+        assert until(lambda: safe_read_json(run.report_json))["state"] == "done"
+        until(lambda: not is_held(run.supervisor_lock))
+    finally:
+        subprocess.run(["umount", str(house.runs)], check=True)
 
 
 def test_a_full_machine_says_where_a_run_would_wait_and_dying_words_are_on_record(

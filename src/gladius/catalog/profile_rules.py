@@ -14,6 +14,7 @@ from gladius.catalog import files
 from gladius.catalog.files import plain, wrong
 from gladius.catalog.settings import Settings, engine_settings, flatten
 from gladius.errors import ConfigError
+from gladius.pulse.bounds import is_number, outside
 from gladius.wire.catalog import EpochBounds
 
 ENGINES = ("transformers", "llama_factory", "lightning", "script")
@@ -84,7 +85,7 @@ class Rules:
     def _epochs(self) -> Iterator[ConfigError]:
         given = self._whole.get("epochs", {})
         for key, value in given.items():
-            if key not in ("min", "max") or not _is_number(value) or not 0 < value <= _MOST_EPOCHS:
+            if key not in ("min", "max") or not is_number(value) or not 0 < value <= _MOST_EPOCHS:
                 yield self.wrong("epochs", f"'epochs' holds min and max, numbers above 0 and up to {_MOST_EPOCHS}")
                 return
         bounds = EpochBounds(**given)
@@ -155,8 +156,8 @@ class Rules:
 
     def _resources(self) -> Iterator[ConfigError]:
         for key, value in self._whole.get("resources", {}).items():
-            whole = key != "gpus" or value == int(value if _is_number(value) else 0)
-            if key not in _RESOURCES or not _is_number(value) or not whole or value < 0:
+            whole = key != "gpus" or value == int(value if is_number(value) else 0)
+            if key not in _RESOURCES or not is_number(value) or not whole or value < 0:
                 problem = f"'resources' holds {', '.join(_RESOURCES)}, numbers from 0, not '{key}: {plain(value)}'"
                 yield self.wrong("resources", problem)
         if self._whole.get("launcher", "local") not in LAUNCHERS:
@@ -175,17 +176,7 @@ class Rules:
 def default_epochs(whole: Mapping[str, Any], bounds: EpochBounds) -> float:
     """What the profile says, else LLaMA-Factory's own key, else the least."""
     theirs = whole.get("config", {}).get("num_train_epochs") if whole.get("engine") == "llama_factory" else None
-    return float(whole.get("default_epochs", theirs if _is_number(theirs) else bounds.min))
-
-
-def outside(bounds: Mapping[str, Any], value: Any) -> str | None:
-    """What `value` would have to be, None when it is."""
-    choices, low, high = bounds.get("choices"), bounds.get("min"), bounds.get("max")
-    if choices is not None:
-        return None if value in choices else f"one of {', '.join(map(str, choices))}"
-    if not _is_number(value) or (low is not None and value < low) or (high is not None and value > high):
-        return f"at least {low}" if high is None else f"at most {high}" if low is None else f"between {low} and {high}"
-    return None
+    return float(whole.get("default_epochs", theirs if is_number(theirs) else bounds.min))
 
 
 def _braced(place: str) -> str:
@@ -198,7 +189,7 @@ def _bounds_problem(bounds: Any) -> str | None:
     if "choices" in bounds:
         listed = isinstance(bounds["choices"], list) and bounds["choices"] and len(bounds) == 1
         return None if listed else "needs its choices as a list, and no min or max beside them"
-    if not all(_is_number(value) for value in bounds.values()):
+    if not all(is_number(value) for value in bounds.values()):
         return "needs numbers as min and max"
     return "has a min above its max" if bounds.get("min", -math.inf) > bounds.get("max", math.inf) else None
 
@@ -209,8 +200,3 @@ def _check_setting(settings: Settings, key: str, value: Any) -> None:
         raise ConfigError(f"Unknown setting '{key}'.", f"Did you mean '{setting.key}'?", key)
     if value is not None:  # null: whoever starts a run must say it
         setting.coerce(value)
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a number to count with: no flag, no NaN, no infinity."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= 1e15

@@ -9,9 +9,10 @@ from typing import Any
 
 from gladius.catalog.environments import Environments
 from gladius.catalog.profile_reading import Draft, Key, Reading
-from gladius.catalog.profile_rules import PLACE, default_epochs, outside
+from gladius.catalog.profile_rules import PLACE, default_epochs
 from gladius.catalog.settings import engine_settings, flatten
 from gladius.errors import ConfigError, ProfileNotFound
+from gladius.pulse.bounds import outside
 from gladius.wire.catalog import Bounds, EpochBounds, ProfileInfo, ProfileProblem, Resources
 
 BUILTIN = Path(__file__).with_name("builtin")

@@ -13,9 +13,11 @@ from rich.markup import escape
 from gladius.cli.connect import connected, lasting_client
 from gladius.cli.follow import follow, place_of
 from gladius.cli.output import Json, print_json, print_table
+from gladius.cli.probe import probe as show_probe
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import LockHeld
 from gladius.pulse.rundir import Home
+from gladius.wire.catalog import StartRequest
 from gladius.wire.preflight import CheckAnswer
 
 if TYPE_CHECKING:
@@ -96,12 +98,22 @@ def train(
     now: Annotated[bool, typer.Option("--now", help="Start at once, whatever else runs; else it may wait.")] = False,
     priority: Annotated[int, typer.Option(min=-1000, max=1000, help="In the queue the higher one goes first.")] = 0,
     check: Annotated[bool, typer.Option("--check", help="Only look whether it can start; exit 1 when not.")] = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Only take 3 steps and measure memory and time; exit 1 when it fails or will not fit."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Start a run through the server (starts one if none runs) and print its id."""
     if check:
         with connected() as client:
             return _check(client.check_start(profile, dataset, epochs, pairs(settings), preset), as_json)
+    if probe:
+        body = {"profile_id": profile, "dataset_id": dataset, "epochs": epochs, "overrides": pairs(settings)}
+        with connected() as client:
+            return show_probe(client, StartRequest.model_validate({**body, "preset_id": preset}), as_json)
     with lasting_client() as client:
         run = client.start(
             profile,

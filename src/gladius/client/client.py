@@ -15,6 +15,7 @@ from urllib.parse import quote
 from gladius.client.download import save
 from gladius.client.flows import FlowCalls
 from gladius.client.history import History
+from gladius.client.probes import ProbeCalls
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover
@@ -45,7 +46,7 @@ _PAGE = 200
 _ALL_TOPICS: tuple[Topic, ...] = ("status", "metrics", "events", "console", "system", "runs", "alerts")
 
 
-class Client(History, FlowCalls):
+class Client(History, FlowCalls, ProbeCalls):
     """A console server, found by itself on the same machine.
 
     Args:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from gladius.catalog.profile_rules import outside
 from gladius.desk.ability import disabled_commands, forms_of, lingers, route_of, way_of
 from gladius.errors import CommandConflict, CommandInvalid, CommandNotFound, RunNotLive
+from gladius.pulse.bounds import refusal
 from gladius.pulse.control import Command, Mailbox, check_command, new_command_id
 from gladius.store.commands import command_record, command_records, forks
 from gladius.store.family import family_of
@@ -138,21 +138,11 @@ def _standing(changes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _keep_to_the_profile(view: RunView, args: Mapping[str, Any]) -> None:
     """Raise CommandInvalid for a value that the run's profile does not let people set; the trainer has bounds of its own."""
-    told = view.run.get("bounds")
     announced = view.hello.get("adjustable") or {}
     key = (announced.get(args["name"]) or {}).get("key") or args["name"]
-    bounds = told.get(key) if isinstance(told, dict) else None
-    wanted = outside(bounds, _counted(args["value"])) if isinstance(bounds, dict) else None
-    if wanted is not None:
-        raise CommandInvalid(f"The profile of this run takes for '{key}' {wanted}, not {args['value']!r}.")
-
-
-def _counted(value: Any) -> Any:
-    """A number that was sent as a text is the number that the trainer will take it for."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    refused = refusal(view.run.get("bounds"), key, args["value"])
+    if refused is not None:
+        raise CommandInvalid(refused)
 
 
 def _not_live(view: RunView, name: str) -> RunNotLive:

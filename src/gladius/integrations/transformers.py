@@ -138,6 +138,8 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
         """Say who trains what, for how long, and what can be asked of it."""
         self._let_go(RuntimeError("the training before this one was left by an exception"))
         self._run = join(self._take_run(args))
+        if self._run.probed:
+            args.eval_on_start = False
         model, loader = kwargs.get("model"), kwargs.get("train_dataloader")
         facts = plan_facts(args, state, loader)
         self._take_controls(found_trainer.find(state))
@@ -180,12 +182,14 @@ class GladiusCallback(TrainerCallback):  # type: ignore[misc]
             self._leave(run, control)
         else:
             self._not_twice(state, control)
+        if run.probed:
+            control.should_evaluate = control.should_save = False
         self._begin_what_follows(control)
 
     @_survivable
     def on_epoch_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
         """After a stop the Trainer still ends its epoch: what that would save and evaluate was not asked for."""
-        if self._run is not None and self._run.should_stop:
+        if self._run is not None and (self._run.should_stop or self._run.probed):
             control.should_evaluate = control.should_save = False
         else:
             self._not_twice(state, control)

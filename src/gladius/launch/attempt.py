@@ -38,6 +38,8 @@ class Attempt:
     asked_by: str | None = None
     gpus: tuple[int, ...] | None = None
     """What it may use, as `nvidia-smi` counts them; None is whatever its environment says."""
+    probe: dict[str, float] | None = None
+    """A probe: how many `steps` it takes, and how many `seconds` it may last in all."""
 
 
 @contextlib.contextmanager
@@ -89,6 +91,7 @@ def record(home: Home, launcher: Launcher, run: RunDir, number: int, attempt: At
         "checkpoint": attempt.checkpoint, "overrides": attempt.overrides, "total_epochs": attempt.total_epochs,
         "pythonpath": str(extra_path) if extra_path else None, "asked_by": attempt.asked_by,
         "asked_at": time.time(), **({"gpus": list(attempt.gpus)} if attempt.gpus is not None else {}),
+        **({"probe": attempt.probe} if attempt.probe is not None else {}),
     }  # fmt: skip
     run.write_attempt(number, facts)
 

@@ -49,7 +49,14 @@ class Preflight:
         began = time.monotonic()
         findings = list(self._findings(request))
         possible = all(one.level != "error" for one in findings)
-        return CheckAnswer(possible=possible, findings=findings, seconds=round(time.monotonic() - began, 3))
+        place = self._place(request) if possible else None
+        seconds = round(time.monotonic() - began, 3)
+        return CheckAnswer(possible=possible, findings=findings, place=place, seconds=seconds)
+
+    def _place(self, request: StartRequest) -> int:
+        if request.queue is False:
+            return 0
+        return self._queue.place_for(self._starter.order(request).profile.resources, request.priority)
 
     def refuse(self, request: StartRequest) -> list[dict[str, Any]]:
         """The errors alone, as fields of the request; empty when it may start."""
@@ -184,8 +191,7 @@ class Preflight:
         if resources.gpus and not self._queue.slots.gpus:
             hint = "It trains on the processors, which is slow."
             return _doubt("machine", f"The profile asks for {resources.gpus} GPUs, and none can be read here.", hint)
-        place = 0 if request.queue is False else self._queue.place_for(resources, request.priority)
-        if place:
+        if place := self._place(request):
             return _fine("machine", f"The machine is full: it will wait, {place} in the queue.")
         return _fine("machine", "It starts at once.")
 

@@ -2,22 +2,28 @@
 
 What waits is in files (`queue_book`), what takes room is seen in the store; so a server that comes later goes on. A run that
 waits never lets one of the same kind (with a GPU, without) that was asked for later go before it, however small that is.
+Past 400 lines because all that takes room on the machine is in this one book, also what waits for nobody (a resume, a probe).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from gladius.errors import ConfigError, GladiusError, LaunchError, NotWaiting
+import psutil
+
+from gladius.errors import ConfigError, DiskFull, GladiusError, LaunchError, MachineFull, NotWaiting
 from gladius.launch.attempt import reserved
 from gladius.launch.estimate import Estimates
 from gladius.launch.queue_book import Entry, QueueBook, moved, new_place
-from gladius.launch.slots import Claim, Slots
+from gladius.launch.slots import Claim, Slots, needed_ram
 from gladius.launch.start import Starter
 from gladius.launch.unstarted import close_unstarted, has_begun
 from gladius.pulse.control import Command, Mailbox
@@ -33,6 +39,8 @@ from gladius.wire.queue import Occupant, QueueAnswer, QueueChange, Waiting
 _log = logging.getLogger("gladius.launch")
 
 _ENDS = frozenset({"status", "trainer", "supervisor", "loaded", "tick", "gone"})
+_MEMORY_LOOK_S = 2.0
+"""How often a queue looks whether there is memory again for one that waits for it: nobody tells of that."""
 
 
 class Queue:
@@ -48,6 +56,7 @@ class Queue:
         self._entries: dict[str, Entry] = {}
         self._leaving: set[str] = set()
         self._claims: dict[str, Claim] = {}
+        self._guests: dict[str, str] = {}
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
@@ -87,11 +96,14 @@ class Queue:
             run_id=self._new_id(request.name or order.profile.id, asked_at), request=request, source=source,
             asked_at=asked_at, priority=request.priority, place=asked_at, asked_by=asked_by, resources=resources,
         )  # fmt: skip
-        self._book.write(entry)
         try:
+            self._book.write(entry)
             run = self._starter.create(entry, order)
-        except OSError:
+        except OSError as error:
             self._book.remove(entry.run_id)
+            _forget(self._home.run(entry.run_id).root)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(str(self._home.runs)) from error
             raise
         claim = self._claim_now(entry, anyway=wait is False)
         if claim is not None:
@@ -128,17 +140,85 @@ class Queue:
             self._tell_store(run_id)
         return done
 
+    # Room for what is no new run
+
+    @contextlib.contextmanager
+    def room_at_once(self, run_id: str, resources: Resources) -> Iterator[tuple[int, ...] | None]:
+        """Room for an attempt that starts at once, whatever else runs; gives its GPUs, None without any.
+
+        The room stays taken when the block is left well, until the run's process is gone.
+        """
+        with self._guard:
+            claim = self.slots.claim_anyway(resources, self._others(run_id))
+            self._claims[run_id] = claim
+            self._leaving.add(run_id)
+        started = False
+        try:
+            yield claim.gpus
+            started = True
+        finally:
+            with self._guard:
+                self._leaving.discard(run_id)
+                if not started:
+                    self._claims.pop(run_id, None)
+            self._tell_store(run_id)
+
+    @contextlib.contextmanager
+    def room_for_guest(self, key: str, name: str, resources: Resources) -> Iterator[tuple[int, ...] | None]:
+        """Room for what is no run, for as long as the block lasts; gives its GPUs, None without any.
+
+        It waits for nobody and goes before nobody: raises MachineFull where a run would have to wait now.
+        """
+        lacks = self.slots.lacks(resources)
+        if lacks is not None:
+            raise ConfigError(lacks, field="profile_id")
+        with self._guard:
+            claim = self._free_place(resources, 0)
+            if claim is None:
+                raise MachineFull(name, len(self._claims))
+            self._claims[key], self._guests[key] = claim, name
+        try:
+            yield claim.gpus
+        finally:
+            with self._guard:
+                self._claims.pop(key, None)
+                self._guests.pop(key, None)
+            self._wake()
+
+    def _others(self, run_id: str) -> list[Claim]:
+        return [claim for one, claim in self._claims.items() if one != run_id]
+
     # Telling
 
     def place_for(self, resources: Resources, priority: int = 0) -> int:
         """Where one more run would wait, from 1; 0: it would start at once."""
         with self._guard:
-            pool = self.slots.pool(resources)
-            before = [one for one in self._ordered() if one.priority >= priority and one.run_id not in self._leaving]
-            same = any(self.slots.pool(one.resources) == pool for one in before)
-            if not same and self.slots.fit(resources, self._claims.values()) is not None:
+            if self._free_place(resources, priority) is not None:
                 return 0
-            return len(before) + 1
+            return len(self._before(priority)) + 1
+
+    def _free_place(self, resources: Resources, priority: int) -> Claim | None:
+        """The room that one more run would have at once; None when it would have to wait. Under the guard."""
+        pool = self.slots.pool(resources)
+        if any(self.slots.pool(one.resources) == pool for one in self._before(priority)):
+            return None
+        return self.slots.fit(resources, self._claims.values(), self._free_ram(resources))
+
+    def _before(self, priority: int) -> list[Entry]:
+        return [one for one in self._ordered() if one.priority >= priority and one.run_id not in self._leaving]
+
+    def _free_ram(self, resources: Resources) -> int | None:
+        """Memory that nobody uses and no run of ours has reserved and not taken yet; None where nothing is asked for."""
+        if not needed_ram(resources):
+            return None
+        due = sum(max(0, claim.ram - self._used_ram(run_id)) for run_id, claim in self._claims.items() if claim.ram)
+        return psutil.virtual_memory().available - due
+
+    def _used_ram(self, run_id: str) -> int:
+        view = self._store.loaded(run_id)
+        group = view.system[-1].get("group") if view is not None and view.system else None
+        used = group.get("rss") if isinstance(group, dict) else None
+        return used if isinstance(used, int) else 0
 
     def answer(self) -> QueueAnswer:
         """Everything about the queue, as of now. In the store's loop only."""
@@ -155,9 +235,10 @@ class Queue:
     def _occupant(self, run_id: str, claim: Claim) -> Occupant:
         view = self._store.loaded(run_id)
         summary = summarize(view) if view is not None else None
+        guest = self._guests.get(run_id)
         eta = summary.eta_seconds if summary is not None else None
         return Occupant(
-            run_id=run_id, name=summary.name if summary is not None else run_id,
+            run_id=run_id, name=guest or (summary.name if summary is not None else run_id), probe=guest is not None,
             gpus=None if claim.gpus is None else list(claim.gpus), gpu_memory=claim.memory,
             ends_at=None if eta is None or view is None else self._estimates.now() + eta,
         )  # fmt: skip
@@ -222,7 +303,7 @@ class Queue:
                 continue
             # One that no longer fits this machine takes its turn, and is told so.
             lost = self.slots.lacks(entry.resources) is not None
-            claim = Claim(()) if lost else self.slots.fit(entry.resources, claims)
+            claim = Claim(()) if lost else self.slots.fit(entry.resources, claims, self._free_ram(entry.resources))
             if claim is None:
                 closed.add(pool)
                 continue
@@ -252,7 +333,13 @@ class Queue:
                     _log.warning("%s could not be started: %s", taken[0].run_id, error)
                 except Exception:  # noqa: BLE001
                     _log.exception("%s could not be started", taken[0].run_id)
-            await self._woken.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._looks_again_in)
+
+    @property
+    def _looks_again_in(self) -> float | None:
+        with self._guard:
+            return _MEMORY_LOOK_S if any(needed_ram(one.resources) for one in self._entries.values()) else None
 
     def _launch(self, entry: Entry, claim: Claim) -> None:
         """Start one whose room is taken. Whatever comes of it, it waits no more."""
@@ -344,6 +431,11 @@ class Queue:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._woken.set)
+
+
+def _forget(root: Path) -> None:
+    """Remove what could be made of a run's directory before there was no more room."""
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _occupies(view: RunView) -> bool:

@@ -5,8 +5,10 @@ Everything here works on its own reading of the run's files, so that it may run 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,11 @@ from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store.resumable import resumable
 from gladius.store.view import RunView
+from gladius.wire.catalog import Resources
 from gladius.wire.steering import ForkRequest, ResumePreview, ResumeRequest
+
+Room = Callable[[str, Resources], contextlib.AbstractContextManager[tuple[int, ...] | None]]
+"""Takes room for an attempt of a run that starts at once, and gives its GPUs: the queue's `room_at_once`."""
 
 _FORK = "Fork it from a checkpoint to train on."
 _LEAVES_WITHIN_S = 10.0
@@ -45,8 +51,10 @@ _RELEASE = "Release it ('pause --release'), or stop it; then resume with these c
 class Resumer:
     """Starts new attempts of runs that have ended, and runs from other runs' checkpoints."""
 
-    def __init__(self, home: Home, profiles: Profiles, launcher: Launcher) -> None:
+    def __init__(self, home: Home, profiles: Profiles, launcher: Launcher, room: Room | None = None) -> None:
+        """Without a `room` nobody counts what is taken, and each attempt sees all GPUs."""
         self._home = home
+        self._room = room or (lambda _run_id, _resources: contextlib.nullcontext(None))
         self._profiles = profiles
         self._launcher = launcher
 
@@ -75,7 +83,7 @@ class Resumer:
             plan = self._plan(view, request, fork=False)
             number = view.attempt + 1
             began = _Launch.of(view, plan.base_attempt, run, number)
-            launch(self._home, self._launcher, run, number, began.attempt(plan, asked_by))
+            self._launch(run, number, began.attempt(plan, asked_by), view)
             follow_along(run, plan.changes.base, plan.changes.flat)
         return number
 
@@ -102,8 +110,14 @@ class Resumer:
         if attempt.config is not None:
             write_config(child.root / CONFIG_FILE, attempt.config)
         with reserved(child):
-            launch(self._home, self._launcher, child, 1, attempt)
+            self._launch(child, 1, attempt, view)
         return child
+
+    def _launch(self, run: RunDir, number: int, attempt: Attempt, like: RunView) -> None:
+        """Start an attempt on GPUs that the queue's book gives it, by what the run's profile asked for."""
+        raw = like.run.get("resources")
+        with self._room(run.run_id, Resources.model_validate(raw if isinstance(raw, dict) else {})) as gpus:
+            launch(self._home, self._launcher, run, number, replace(attempt, gpus=gpus))
 
     def _plan(self, view: RunView, request: ResumeRequest, fork: bool) -> Plan:
         origin = choose(view, request.checkpoint)

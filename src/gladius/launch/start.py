@@ -40,12 +40,17 @@ class Order:
 
 
 class Starter:
-    """Starts runs of profiles from the catalog: `order` checks, `create` makes the directory, `launch` hands it over."""
+    """Starts runs of profiles from the catalog: `order` checks, `create` makes the directory, `launch` hands it over.
+
+    With `probe` (`steps`, `seconds`) what it launches are probes, which end after so many steps.
+    """
 
     def __init__(
-        self, home: Home, profiles: Profiles, datasets: Datasets, presets: Presets, launcher: Launcher
-    ) -> None:
+        self, home: Home, profiles: Profiles, datasets: Datasets, presets: Presets, launcher: Launcher,
+        probe: dict[str, float] | None = None,
+    ) -> None:  # fmt: skip
         self._home = home
+        self._probe = probe
         self._profiles = profiles
         self._datasets = datasets
         self._presets = presets
@@ -91,6 +96,11 @@ class Starter:
             launch(self._home, self._launcher, run, 1, self._attempt(run, entry, gpus))
         return run
 
+    def probing(self, home: Home, launcher: Launcher, steps: int, seconds: float) -> Starter:
+        """One that launches probes, into a home that is theirs alone."""
+        probe: dict[str, float] = {"steps": steps, "seconds": seconds}
+        return Starter(home, self._profiles, self._datasets, self._presets, launcher, probe)
+
     def fail(self, entry: Entry, why: str) -> None:
         """Record why it could not be started, unless that is on record."""
         run = self._home.run(entry.run_id)
@@ -117,6 +127,7 @@ class Starter:
         return Attempt(
             argv=_argv(profile, run, config), cwd=str(run.root), total_epochs=float(config["train"]["epochs"]),
             overrides=self._overrides(entry.request, profile), config=config, asked_by=entry.asked_by, gpus=gpus,
+            probe=self._probe,
         )  # fmt: skip
 
     def _overrides(self, request: StartRequest, profile: Profile) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
 from gladius.pulse.plan import Plan
 from gladius.pulse.preempt import Preemption
+from gladius.pulse.probe import Probe
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.saving import Policy, Saver
 from gladius.pulse.steering import POLICIES, Steering
@@ -89,14 +90,17 @@ class Run:
         self._follower: Optional[Follower] = None
         self._led: Union[Steering, Follower, None] = None
         self._preemption: Optional[Preemption] = None
+        self._probe: Optional[Probe] = None
         if directory is None:
             return
         self._voice = Voice(directory, attempt, plan.v1_total_epochs)
         self._voice.clocks += self._rates.values()
         self._events = self._voice.events
         self._heart = self._voice.heart
+        self._probe = Probe.of_environment(self._heart)
         identity = {"run_id": directory.run_id, "attempt": attempt}
         self._saver = Saver(self._voice, self._adjustables, directory.checkpoints, identity)
+        self._saver.saves = self._probe is None
         self._steering = Steering(self._voice, self._adjustables, self._saver)
         self._led = self._steering
         self._steering.log = lambda values: self.log(values, step=self._step or 0)
@@ -132,6 +136,11 @@ class Run:
     def should_stop(self) -> bool:
         """Whether the loop must end now: a stop, a release or a policy asked for it."""
         return self._led is not None and self._led.should_stop
+
+    @property
+    def probed(self) -> bool:
+        """Whether a few steps are measured and nothing else: no evaluation and no checkpoint is wanted."""
+        return self._probe is not None
 
     @property
     def stop_checkpoint(self) -> bool:
@@ -435,6 +444,9 @@ class Run:
         heart, saver = self._heart, self._saver
         now = heart.pace.mark()
         heart.dirty = True
+        if self._probe is not None:
+            self._events.metrics(self._probe.end_of_step(), step, epoch, heart.log_offset)
+            self._probe.hold()
         if self._crew is not None:
             self._crew.step = step
             self._steering.boundary(step, now)

@@ -140,6 +140,7 @@ class Home:
         self.trashed_runs = self.trash / "runs"
         self.state = self.root / "state"
         self.queue = self.state / "queue"
+        self.probes = self.state / "probes"
         self.knowledge = self.state / "knowledge"
         self.run_index = self.state / "index.sqlite"
         self.logs = self.root / "logs"

@@ -54,6 +54,7 @@ class Saver:
         self.saved: List[Tuple[int, Path]] = []
         self.failure = ""
         self.watched = ""
+        self.saves = True
         self.together: Callable[..., Any] = alone
         self._voice = voice
         self._adjustables = adjustables
@@ -122,6 +123,9 @@ class Saver:
         policy = self.policy
         if policy is None:
             self.failure = "this trainer has no function that saves a checkpoint"
+            return None
+        if not self.saves:
+            self.failure = "a probe saves nothing"
             return None
         step = self._voice.step or 0
         with self._voice.long("checkpointing", f"Saving a checkpoint at step {step}"), preserved():

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from gladius.errors import CommandInvalid, RankLost
 from gladius.pulse.adjust import Adjustables, Change
+from gladius.pulse.bounds import refusal
 from gladius.pulse.control import Command
 from gladius.pulse.crew import GO_ON, RELEASE, STOP, STOP_UNSAVED, Conductor, alone
 from gladius.pulse.failures import NON_FINITE_LOSS
@@ -19,6 +20,7 @@ from gladius.pulse.randomness import preserved
 from gladius.pulse.saving import Saver
 from gladius.pulse.values import Cleaner
 from gladius.pulse.voice import Voice
+from pulse_wrapper import safe_read_json
 
 _log = logging.getLogger("gladius.pulse")
 
@@ -278,6 +280,10 @@ class Steering:
             # The user's own function and file: a broken one must not end the training.
             self._answer(command, "rejected", f"the configuration cannot be read: {error}")
             return
+        against = self._against_the_profile(command.args["keys"], file)
+        if against:
+            self._answer(command, "rejected", f"nothing was applied: {' '.join(against)}")
+            return
         changed, refused = [], []
         for key in command.args["keys"]:
             if key not in file:
@@ -292,6 +298,16 @@ class Steering:
                 self.tell_change(change, _who(command))
                 changed.append(str(change))
         self._answer(command, "applied" if changed else "rejected", "; ".join(changed + refused))
+
+    def _against_the_profile(self, keys: List[str], file: Mapping[str, Any]) -> List[str]:
+        """What the run's profile does not let people set while it trains, be it asked for by a file."""
+        bounds = (safe_read_json(self._heart.directory.run_json) or {}).get("bounds")
+        found = []
+        for given in keys:
+            one = self._adjustables.find(given)
+            key = one.key or one.name if one is not None else given
+            found.append(refusal(bounds, key, file[given]) if given in file else None)
+        return [one for one in found if one is not None]
 
     # A loss that is not finite
 

@@ -52,6 +52,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.to_thread(rooms.probes.close)
             await rooms.queue.close()
             await _close(rooms)
 
@@ -80,7 +81,13 @@ def _beside(rooms: Rooms) -> list[Coroutine[Any, Any, None]]:
     machine = rooms.machine.tell_for_ever(
         lambda: rooms.hub.hears("machine"), lambda sample: rooms.hub.news("machine", MachineMessage(sample=sample))
     )
-    return [rooms.alerts.catch_up(), rooms.activities.catch_up(), rooms.attachments.catch_up(), machine]
+    return [
+        rooms.alerts.catch_up(),
+        rooms.activities.catch_up(),
+        rooms.attachments.catch_up(),
+        rooms.probes.clear_away(),
+        machine,
+    ]
 
 
 async def _close(rooms: Rooms) -> None:

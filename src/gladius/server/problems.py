@@ -26,6 +26,8 @@ STATUS_OF: dict[str, int] = {
     "run_busy": 409,
     "run_not_live": 409,
     "not_waiting": 409,
+    "machine_full": 409,
+    "probe_not_found": 404,
     "run_exists": 409,
     "notes_changed": 409,
     "trash_elsewhere": 409,

@@ -23,6 +23,7 @@ from gladius.hub.machine import HostMachine
 from gladius.knowledge.indexer import Indexer
 from gladius.launch.attach import Attachments
 from gladius.launch.preflight import Preflight
+from gladius.launch.probe import Probes
 from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.pulse.rundir import Home
@@ -51,6 +52,7 @@ class Rooms:
     presets: Presets
     queue: Queue
     preflight: Preflight
+    probes: Probes
     resumer: Resumer
     boards: TensorBoards
     flow_rooms: FlowRooms

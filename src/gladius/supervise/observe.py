@@ -7,6 +7,7 @@ from typing import Any
 
 from gladius.pulse.events import EventReader
 from gladius.pulse.identity import Identity
+from gladius.pulse.probe import STEPS
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.states import TERMINAL
 
@@ -24,6 +25,7 @@ class Observed:
         self.epoch: float | None = None
         self.total_epochs: float | None = None
         self.loss: float | None = None
+        self.probed = 0
         self.answered: set[str] = set()
         self.ranks: list[Identity] = []
         self._attempt = attempt
@@ -55,6 +57,7 @@ class Observed:
             error = error if isinstance(error, dict) else {}
             self.error, self.restart = error.get("message"), error.get("restart")
         elif event["type"] == "metrics" and isinstance(event.get("values"), dict):
+            self.probed += STEPS in event["values"]
             step, epoch = number(event.get("step")), number(event.get("epoch"))
             if self._by_steps and step is not None:
                 epoch = (step + 1) / self._by_steps

@@ -28,6 +28,7 @@ from gladius.supervise.alarms import Alarms
 from gladius.supervise.closing import clear_half_written, close_attempt
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
+from gladius.supervise.probe import ProbeLimits
 from gladius.supervise.process import Trainer
 from gladius.supervise.promises import promised, who_asked_to_end
 from gladius.supervise.rollback import prepare_rollback
@@ -73,6 +74,7 @@ class Supervisor:
         self._status_written = 0.0
         self._status_dirty = False
         self._next_sample = 0.0
+        self._probe = ProbeLimits.of(self.facts)
 
     # Start or adopt
 
@@ -156,7 +158,15 @@ class Supervisor:
         """Stay until the trainer has ended, then write the record."""
         if self.trainer is None:
             return
-        duties = (self._obey, self._observe, self._scrape, self._keep_status, self._watch_life, self._sample)
+        duties = (
+            self._obey,
+            self._observe,
+            self._scrape,
+            self._keep_status,
+            self._watch_life,
+            self._sample,
+            self._end_probe,
+        )
         while not self.trainer.wait(TICK_S):
             for duty in duties:
                 self._attempt_duty(duty)
@@ -186,7 +196,7 @@ class Supervisor:
         now = time.monotonic()
         if now < self._next_sample:
             return
-        self._next_sample = now + SAMPLE_S
+        self._next_sample = now + (SAMPLE_S if self._probe is None else 0.0)
         assert self.trainer is not None
         console = self.directory.console_log
         size = console.stat().st_size if console.exists() else 0
@@ -196,6 +206,16 @@ class Supervisor:
             self.stream.write("alert", alert)
         self.stream.check_file()
         self.stream.sync()
+
+    def _end_probe(self) -> None:
+        """Kill a probe that has its steps, or none in all its time: what a trainer does in its end is not wanted of it."""
+        why = self._probe.over(self.observed) if self._probe is not None else None
+        if why is not None and self.trainer is not None:
+            self._probe = None
+            self.stopped_by = "the probe"
+            self.stream.write("alert", {"level": "info", "code": why, "message": "The probe is over."}, durable=True)
+            self._attempt_duty(self._sample)
+            self.trainer.signal_group(signal.SIGKILL)
 
     @property
     def _roots(self) -> list[int]:
@@ -256,6 +276,8 @@ class Supervisor:
                 self._own("running")
                 self.stream.metrics(reading.values, reading.step, reading.epoch, reading.offset)
             self.observed.note(reading.step, reading.epoch, reading.values.get("train/loss"))
+            if self._probe is not None:
+                self._probe.see(reading.step)
             self.observed.total_epochs = self._scraper.total_epochs
             self._status_dirty = True
 

@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from gladius.pulse.probe import VARIABLE as PROBE
 from gladius.pulse.rundir import Home, RunDir
+from gladius.supervise.probe import steps_of_probe
 
 TRAINER_DEFAULTS = {
     "PYTHONUNBUFFERED": "1",
@@ -25,6 +27,8 @@ def trainer_env(directory: RunDir, home: Home, attempt: int, facts: Mapping[str,
     # Where the Hugging Face Trainer writes its event files, when it is told to report to TensorBoard.
     env = {**TRAINER_DEFAULTS, "TENSORBOARD_LOGGING_DIR": str(directory.tensorboard), **os.environ}
     env.update(GLADIUS_RUN_DIR=str(directory.root), GLADIUS_HOME=str(home.root), GLADIUS_ATTEMPT=str(attempt))
+    if (steps := steps_of_probe(facts)) is not None:
+        env[PROBE] = str(steps)
     if facts.get("gpus") is not None:
         # Counted as nvidia-smi does, not fastest first as CUDA would.
         chosen = ",".join(str(index) for index in facts["gpus"])

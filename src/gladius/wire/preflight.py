@@ -26,4 +26,8 @@ class CheckAnswer(Wire):
 
     possible: bool
     findings: list[CheckFinding]
+    place: int | None = Field(
+        default=None,
+        description="Where it would wait in the queue, from 1; 0: it starts at once; None: it cannot start",
+    )
     seconds: float = Field(description="How long looking took")

@@ -27,13 +27,14 @@ class Slots(Wire):
 
 
 class Occupant(Wire):
-    """A run that takes room now. `gpus` None: it takes a place without a GPU."""
+    """A run that takes room now, or a probe, which is no run. `gpus` None: it takes a place without a GPU."""
 
     run_id: str
     name: str
     gpus: list[int] | None = None
     gpu_memory: int | None = Field(default=None, description="Bytes reserved on each of its GPUs; None: whole GPUs")
     ends_at: float | None = Field(default=None, description="Unix seconds by its own pace; None: not known")
+    probe: bool = False
 
 
 class Waiting(Wire):

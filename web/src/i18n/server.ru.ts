@@ -888,6 +888,28 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['it waits to start.', 'он ждёт запуска.'],
   ["Run '{1}' does not wait.", 'Запуск «{1}» не стоит в очереди.'],
   ["'gladius queue' lists those that do.", '«gladius queue» показывает тех, кто в ней.'],
+  ['It asks for {1} of memory, and this machine has {2}.', 'Ему нужно памяти: {1}, а на этой машине её {2}.'],
+  // probes
+  ["No probe '{1}'.", 'Пробы «{1}» нет.'],
+  [
+    'POST /api/v1/runs/probe starts one; a server forgets those of the server before it.',
+    'POST /api/v1/runs/probe начинает пробу; пробы прежнего сервера новый не помнит.',
+  ],
+  [
+    'The machine is full: there is no room for {1} beside {2} running.',
+    'Машина занята: рядом с идущими запусками ({2}) для «{1}» нет места.',
+  ],
+  [
+    "'gladius queue' tells who runs and who waits; ask again when a run has ended.",
+    '«gladius queue» покажет, кто работает и кто ждёт; повторите, когда какой-нибудь запуск завершится.',
+  ],
+  ['No step was reported within {1} s.', 'За {1} с не сообщено ни об одном шаге.'],
+  ['It ended, and no step was reported.', 'Он завершился, не сообщив ни об одном шаге.'],
+  ['The trainer failed: {1}.', 'Тренер завершился с ошибкой: {1}.'],
+  ['its supervisor is gone', 'его супервизора больше нет'],
+  ['The probe has no room on the disk: {1}.', 'Для пробы нет места на диске: {1}.'],
+  ['a probe saves nothing', 'проба ничего не сохраняет'],
+  ['nothing was applied: {1}', 'ничего не применено: {1}'],
   // looked at before a start
   ['{1} holds no weights.', 'В {1} нет весов.'],
   [

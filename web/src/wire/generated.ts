@@ -384,6 +384,10 @@ export interface CheckAnswer {
   possible: boolean;
   findings: CheckFinding[];
   /**
+   * Where it would wait in the queue, from 1; 0: it starts at once; None: it cannot start
+   */
+  place?: number | null;
+  /**
    * How long looking took
    */
   seconds: number;
@@ -2232,7 +2236,7 @@ export interface SupersededColumn {
   attempt: number;
 }
 /**
- * A run that takes room now. `gpus` None: it takes a place without a GPU.
+ * A run that takes room now, or a probe, which is no run. `gpus` None: it takes a place without a GPU.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Occupant".
@@ -2249,6 +2253,7 @@ export interface Occupant {
    * Unix seconds by its own pace; None: not known
    */
   ends_at?: number | null;
+  probe?: boolean;
 }
 /**
  * The answer to ping.
@@ -2299,6 +2304,91 @@ export interface PresetRequest {
     [k: string]: unknown;
   };
   from_run?: string | null;
+}
+/**
+ * A probe, whether it goes on or has ended. What is not known is null, never 0.
+ *
+ * It is no run: it stands in no list and no history, and nothing of it is left on the disk when it has ended.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProbeAnswer".
+ */
+export interface ProbeAnswer {
+  probe_id: string;
+  state: 'preparing' | 'running' | 'done' | 'failed' | 'cancelled';
+  profile_id: string;
+  dataset_id?: string | null;
+  /**
+   * Steps that have ended
+   */
+  steps?: number;
+  steps_wanted?: number;
+  /**
+   * What the trainer says that it does
+   */
+  message?: string;
+  started_at: number;
+  /**
+   * Since it was started, or how long it took
+   */
+  seconds?: number;
+  /**
+   * It is ended after so long, whatever it has measured
+   */
+  limit_seconds: number;
+  /**
+   * Bytes of the machine's memory that all its processes held together at most
+   */
+  peak_memory?: number | null;
+  /**
+   * Bytes that were free before it began
+   */
+  free_memory?: number | null;
+  /**
+   * The GPUs that it held something of
+   */
+  gpus?: ProbeGpu[];
+  /**
+   * Whether its peaks were within what was free; false too when memory ran out
+   */
+  fits?: boolean | null;
+  /**
+   * From its start to the end of its first step
+   */
+  first_step_seconds?: number | null;
+  /**
+   * Median of the steps after the first
+   */
+  step_seconds?: number | null;
+  /**
+   * Steps that the whole run would take
+   */
+  total_steps?: number | null;
+  /**
+   * Seconds that they would take, without evaluations and checkpoints
+   */
+  duration?: number | null;
+  error?: string | null;
+  /**
+   * What a failed one printed last
+   */
+  last_words?: string | null;
+}
+/**
+ * What one GPU held of the probe at most. Bytes; None: the driver does not tell.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "ProbeGpu".
+ */
+export interface ProbeGpu {
+  index: number;
+  name: string;
+  peak?: number | null;
+  /**
+   * Before it began
+   */
+  free?: number | null;
+  total?: number | null;
 }
 /**
  * RFC 9457 problem details, with `code` for programs and `hint` for the next step.

@@ -22,6 +22,7 @@ from gladius.server.routes import (
     metrics,
     overview,
     presets,
+    probe,
     profiles,
     queue,
     report,
@@ -37,6 +38,7 @@ from gladius.server.routes import (
 ROUTERS: list[APIRouter] = [
     health.router,
     session.router,
+    probe.router,
     runs.router,
     queue.router,
     status.router,

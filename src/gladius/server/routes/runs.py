@@ -28,7 +28,7 @@ from gladius.wire.runs import RunList, RunPatch, RunRecord, RunSummary, TrashedR
 router = APIRouter(tags=["runs"])
 
 _MAX_BODY = 1 << 20
-_START_BODY = {
+START_BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": StartRequest.model_json_schema()}}}
 }
 
@@ -56,10 +56,10 @@ async def list_runs(
     return Response(await page_of(rooms.store, wanted, limit, cursor, offset, facets), media_type=JSON)
 
 
-@router.post("/runs", status_code=201, response_model=StartAnswer, openapi_extra=_START_BODY)
+@router.post("/runs", status_code=201, response_model=StartAnswer, openapi_extra=START_BODY)
 async def start_run(rooms: TheRooms, request: Request) -> Response:
     """Start a run of a profile; 422 names every wrong field."""
-    body = await _json_body(request)
+    body = await json_body(request)
     wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets, rooms.presets)
     if refused := await asyncio.to_thread(rooms.preflight.refuse, wanted):
         raise FieldErrors(refused)
@@ -70,10 +70,10 @@ async def start_run(rooms: TheRooms, request: Request) -> Response:
     return answer(StartAnswer(run_id=directory.run_id, state=view.state), 201, {"location": location})
 
 
-@router.post("/runs/check", response_model=CheckAnswer, openapi_extra=_START_BODY)
+@router.post("/runs/check", response_model=CheckAnswer, openapi_extra=START_BODY)
 async def check_run(rooms: TheRooms, request: Request) -> Response:
     """Look whether a run of this body can start, in seconds; nothing is started. 422 only for what is no such body."""
-    body = await _json_body(request)
+    body = await json_body(request)
     try:
         wanted = await asyncio.to_thread(check_start, body, rooms.profiles, rooms.datasets, rooms.presets)
     except FieldErrors as error:
@@ -115,7 +115,8 @@ async def record_of(run: RunView, rooms: Rooms) -> RunRecord:
     return record(run, Steering(disabled, pause_modes(run), splits(run)), family)
 
 
-async def _json_body(request: Request) -> dict[str, Any]:
+async def json_body(request: Request) -> dict[str, Any]:
+    """The body as an object; raises FieldErrors for anything else, and for one that is too large."""
     raw = b""
     async for chunk in request.stream():
         raw += chunk
