@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,40 @@ from console_server import ConsoleServer
 pytestmark = pytest.mark.browser
 
 _HOLD = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.02)"
+
+_COUNTS = """import gladius, time
+run = gladius.start(total_steps=40)
+for step, _ in run.steps(range(40)):
+    time.sleep(0.02)
+"""
+
+
+def _probes_end_in_three_ways(
+    page: Any, server: ConsoleServer, hold: Path, dies: Path, until: Callable[..., Any]
+) -> None:
+    """Measured, cancelled, failed; none of them is a run."""
+    runs = set(server.home.runs.iterdir())
+    counts = server.home.root / "counts.py"
+    counts.write_text(_COUNTS)
+    page.get_by_role("textbox", name="script.file").fill(str(counts))
+    probe = page.get_by_role("button", name="Probe: 3 steps")
+    until(probe.is_enabled)
+    probe.click()
+    measured = page.get_by_role("region", name="Probe")
+    until(lambda: "It fits." in measured.inner_text())
+    rows = dict(zip(measured.locator("dt").all_inner_texts(), measured.locator("dd").all_inner_texts(), strict=True))
+    assert rows["Steps of the run"] == "40" and "MB of" in rows["Memory at most"] and rows["A step"].endswith("s")
+    page.get_by_role("textbox", name="script.file").fill(str(hold))
+    until(lambda: measured.count() == 0 and probe.is_enabled())
+    probe.click()
+    page.get_by_role("button", name="Cancel probe").click()
+    until(lambda: "The probe was cancelled." in measured.inner_text())
+    page.get_by_role("textbox", name="script.file").fill(str(dies))
+    until(lambda: measured.count() == 0 and probe.is_enabled())
+    probe.click()
+    until(lambda: "The probe failed." in measured.inner_text())
+    assert "No module named 'nothing_like_this'" in measured.inner_text()
+    assert set(server.home.runs.iterdir()) == runs and not list(server.home.probes.iterdir())
 
 
 def test_a_choice_is_checked_started_waits_is_moved_cancelled_and_its_failure_told(
@@ -62,10 +97,13 @@ def test_a_choice_is_checked_started_waits_is_moved_cancelled_and_its_failure_to
     page.get_by_role("combobox", name="Profile").select_option("mine")
     page.get_by_role("textbox", name="script.file").fill(str(dies))
     until(lambda: "it will wait, 2 in the queue" in form.inner_text())
+    assert start.inner_text() == "Wait as no. 2"
     start.click()
     until(lambda: queue.get_by_role("listitem").count() == 2)
     assert "Queued" in form.inner_text()
     (home.run(first).root / "go").touch()
     until(lambda: "No module named 'nothing_like_this'" in form.inner_text(), timeout=40)
-    until(lambda: queue.count() == 0)
+    until(lambda: queue.count() == 0 and not server.get("/queue")["running"])
+
+    _probes_end_in_three_ways(page, server, hold, dies, until)
     assert guest.complaints == []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forge
 import psutil
 import pytest
 from console_server import ConsoleServer
@@ -66,19 +67,11 @@ class Bench:
         return self._server
 
     def close(self) -> None:
-        if self._server is None:
-            return
-        if self._server.process.poll() is None:
+        if self._server is not None and self._server.process.poll() is None:
             self._server.terminate()
-        assert self._server.process.stdout is not None
-        self._server.process.stdout.close()
 
     def _serve(self) -> ConsoleServer:
-        def spawn(*argv: object, **_: object) -> subprocess.Popen[str]:
-            words = [str(word) for word in argv]
-            return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
-
-        return ConsoleServer(spawn, self.home, slots=1)
+        return ConsoleServer(forge.start, self.home, slots=1)
 
     def begin(self, profile: str, limit: float = 60, **said: Any) -> str:
         body = {"profile_id": profile, **said}

@@ -53,6 +53,8 @@ class Probe:
 
     def __init__(self, answer: ProbeAnswer, folder: Path, gpus: Gpus | None) -> None:
         self.answer = answer
+        self.end = answer
+        """What came of it; told when nothing of it is left and its room is free."""
         self.cancelled = threading.Event()
         self.thread: threading.Thread | None = None
         self._folder = folder
@@ -111,7 +113,7 @@ class Probe:
     def _conclude(self, reading: ProbeReading, words: str | None) -> None:
         exited = reading.exited or {}
         if reading.steps >= STEPS or (reading.steps and (reading.late or exited.get("verdict") == "finished")):
-            self.answer = self.answer.model_copy(update={"state": "done", "message": ""})
+            self.end = self.answer.model_copy(update={"state": "done", "message": ""})
         elif reading.late:
             self._fail(f"No step was reported within {self.answer.limit_seconds:g} s.", words)
         elif exited.get("verdict") == "finished":
@@ -123,7 +125,7 @@ class Probe:
     def _fail(self, why: str, words: str | None = None) -> None:
         seconds = time.time() - self.answer.started_at
         told = {"state": "failed", "error": why, "last_words": words, "seconds": seconds}
-        self.answer = self.answer.model_copy(update=told)
+        self.end = self.answer.model_copy(update=told)
 
 
 class Probes:
@@ -163,9 +165,9 @@ class Probes:
         def work() -> None:
             with room:
                 probe.run(self._starter, request, order, gpus)
-            if probe.cancelled.is_set():
-                took = time.time() - answer.started_at
-                probe.answer = probe.answer.model_copy(update={"state": "cancelled", "seconds": took})
+            took = time.time() - answer.started_at
+            cancelled = probe.answer.model_copy(update={"state": "cancelled", "seconds": took})
+            probe.answer = cancelled if probe.cancelled.is_set() else probe.end
 
         with self._guard:
             self._known[probe_id] = probe

@@ -1,6 +1,7 @@
 """Watch over one attempt of one run. Upstream: launch. Downstream: supervisor.jsonl, PULSE v1 before and after the trainer, the record.
 
 It may be killed at any instant: the trainer does not notice, and the next supervisor adopts it.
+Past 400 lines because every duty towards one living trainer stands here; what they need to know stands beside it.
 """
 
 from __future__ import annotations

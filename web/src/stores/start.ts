@@ -1,5 +1,6 @@
 /** The start form's rules: what is chosen, what is missing, and what the person's own choice outlives. Upstream: the catalogue, this browser. Downstream: the start form. */
 import { keep, keptFields } from '../kept';
+import { t } from '../i18n/index.svelte';
 import type { ProfileInfo } from '../wire/generated';
 
 const STORED = 'active_training_context';
@@ -54,6 +55,11 @@ function said(value: unknown): string {
     : typeof value === 'string'
       ? value
       : JSON.stringify(value);
+}
+
+/** A setting's name for people. */
+export function nameOf(key: string): string {
+  return key === 'model.name' || key === 'model_name_or_path' ? t('start.model') : key;
 }
 
 export type Missing = 'profile' | 'dataset' | 'epochs';

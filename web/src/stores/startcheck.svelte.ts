@@ -14,6 +14,11 @@ export class StartCheck {
     return this.#answer?.findings ?? [];
   }
 
+  /** Where it would wait in the queue, from 1; 0 starts at once, null is not known. */
+  get place(): number | null {
+    return this.#answer?.place ?? null;
+  }
+
   get looking(): boolean {
     return this.#looking;
   }
