@@ -220,6 +220,19 @@ def test_bytes_that_are_no_text_and_endless_lines_are_survived() -> None:
     assert scraper.feed(b"\nloss: 2\n")[0].values == {"train/loss": 2.0}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "step " + "9" * 400, "batch " + "9" * 400 + "/3 loss: 1", "12%|#| " + "9" * 5000 + "/9 [loss=1]",
+        "{'loss': " + "9" * 400 + "}", "{'loss': 1, []: 2}", "{'0'}", "{'loss': " + "-" * 9000 + "1}",
+    ],
+)  # fmt: skip
+def test_a_line_that_only_looks_like_numbers_stops_nobody(line: str) -> None:
+    scraper = Scraper()
+    scraper.feed(f"{line}\n".encode())
+    assert [one.values for one in scraper.feed(b"Step 7 loss: 0.5\n")] == [{"train/loss": 0.5}]
+
+
 def test_names_are_mapped_to_the_consoles() -> None:
     names = {"Loss": "train/loss", "Expert-3": "moe/loss/3", "expert_12": "moe/loss/12", "eval_x": "eval/x", "val loss": "eval/loss", "lr": "train/learning_rate", "grad_norm": "train/grad_norm", "a/B": "a/b"}  # fmt: skip
     assert {name: metric_name(name) for name in names} == names

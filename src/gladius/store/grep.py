@@ -26,6 +26,9 @@ SHOWN_BEFORE = 200
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _ANSI_BYTES = re.compile(_ANSI.pattern.encode())
 
+_REPLACEMENT = "\ufffd"
+"""What is shown for a byte that is no UTF-8: whoever looks for it looks for bytes that it is not spelled with."""
+
 
 class OutOfTime(Exception):
     """The alarm rang."""
@@ -81,6 +84,8 @@ class Search:
 
     def _may_hold(self, data: bytes) -> bool:
         """Dismiss most blocks whole: plain text never spans lines."""
+        if _REPLACEMENT in self.query:
+            return True
         plain = _ANSI_BYTES.sub(b"", data) if b"\x1b" in data else data
         if self.query.isascii():
             return self.query.lower().encode() in plain.lower()

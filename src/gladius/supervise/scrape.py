@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 _NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
+_COUNT = r"\d{1,15}(?!\d)"
 _ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _NUMERIC = re.compile(rb"\d|nan|inf", re.IGNORECASE)
 _DICT = re.compile(r"\{['\"][^{}]*\}")
@@ -18,10 +19,12 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 _COUNTER = re.compile(
-    r"\b(?P<name>epoch|step|batch|iter(?:ation)?)(?P<plural>e?s)?\b\s*[:=#]?\s*[\[(]?\s*(?P<n>\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(?P<total>\d+))?",
+    rf"\b(?P<name>epoch|step|batch|iter(?:ation)?)(?P<plural>e?s)?\b\s*[:=#]?\s*[\[(]?\s*(?P<n>{_COUNT}(?:\.\d+)?)(?:\s*(?:/|of)\s*(?P<total>{_COUNT}))?",
     re.IGNORECASE,
 )
-_BAR = re.compile(r"^\s*(?P<label>[^|%]*?):?\s*\d{1,3}%\|[^|]*\|\s*(?P<n>\d+)/(?P<total>\d+)\s*\[(?P<rest>[^\]]*)")
+_BAR = re.compile(
+    rf"^\s*(?P<label>[^|%]*?):?\s*\d{{1,3}}%\|[^|]*\|\s*(?P<n>{_COUNT})/(?P<total>{_COUNT})\s*\[(?P<rest>[^\]]*)"
+)
 _EXPERT = re.compile(r"expert[-_ ]?(\d+)$")
 _METRIC_WORDS = re.compile(
     r"loss|acc|perplexity|ppl|\blr\b|learning[ _]rate|grad[ _]norm|reward|f1|bleu|\bmse|\bmae|rmse|\bauc|throughput|expert[-_ ]?\d",
@@ -145,7 +148,9 @@ class Scraper:
             return None
         try:
             printed = ast.literal_eval(re.sub(r"(?<=: )(nan|inf|-inf)(?=[,}])", r"'\1'", match[0]))
-        except (ValueError, SyntaxError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return None
+        if not isinstance(printed, dict):
             return None
         numbers = {str(key): number for key, value in printed.items() if (number := _number(value)) is not None}
         if not any(_METRIC_WORDS.search(name) for name in numbers):
@@ -236,9 +241,7 @@ def _pairs(text: str) -> dict[str, float]:
 def _number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
-        return float(value)
     try:
-        return float(str(value).replace(",", ""))
-    except ValueError:
+        return float(value if isinstance(value, int | float) else str(value).replace(",", ""))
+    except (ValueError, OverflowError):
         return None

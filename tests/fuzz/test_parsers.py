@@ -1,0 +1,24 @@
+"""Each parser, on thousands of texts made of the words of its language and of any bytes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from parsers import PARSERS, Parser
+
+EXAMPLES = int(os.environ.get("GLADIUS_FUZZ_EXAMPLES", "600"))
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
+def test_whatever_the_bytes_a_parser_keeps_its_word(parser: Parser) -> None:
+    word = st.one_of(st.sampled_from(parser.words), st.sampled_from(parser.words), st.binary(max_size=6))
+
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(word, max_size=12))
+    def holds(words: list[bytes]) -> None:
+        parser.holds(b"".join(words))
+
+    holds()
