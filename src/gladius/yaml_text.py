@@ -42,6 +42,9 @@ def load(text: str, kind: Literal["safe", "rt"] = "safe") -> Any:
         return constructor.construct_document(node)
     except RecursionError as error:
         raise TooMuch from error
+    except (LookupError, AttributeError, TypeError, AssertionError) as error:
+        # The reader itself fails so on some texts that are no YAML: a plain scalar that ends in a colon, a tag of nothing.
+        raise YAMLError(f"the reader fails on it ({type(error).__name__})") from error
     finally:
         parser.dispose()
 
