@@ -11,9 +11,12 @@ import logging
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ruamel.yaml.composer import ReusedAnchorWarning
 
 from gladius.catalog import files
 from gladius.errors import ConfigError, FieldErrors
@@ -85,7 +88,9 @@ def yaml(data: bytes) -> None:
     """A mapping whose keys have lines, or a ConfigError that names one."""
     path = FOLDER / "profile.yaml"
     try:
-        read = files.parse(path, data, ("name", "engine"), "Write it as YAML.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            read = files.parse(path, data, ("name", "engine"), "Write it as YAML.")
     except ConfigError as error:
         assert error.line is not None
         assert str(path) in str(error)
