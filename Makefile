@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-python test-web test-integrations chaos mutants fuzz check check-python check-types check-style drift gen bench bench-quick dev paths sbom audit setup-demo setup-dev clean
+.PHONY: demo test test-python test-web test-integrations chaos faults mutants fuzz check check-python check-types check-style drift gen bench bench-quick dev paths sbom audit setup-demo setup-dev clean
 
 demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
 	@$(BIN)/gladius demo $(ARGS)
@@ -21,6 +21,9 @@ test-integrations: setup-dev  ## trainers with environments of their own (LLaMA-
 
 chaos: setup-dev          ## SIGKILL server, supervisor and trainer at random moments: make chaos ARGS="--minutes 15 --seed 7"
 	@$(BIN)/python tests/chaos $(ARGS)
+
+faults: setup-dev         ## every errno at every open, write, fsync and rename of every file that is written; 1,000 reused pids
+	@GLADIUS_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 fuzz: setup-dev           ## each parser under atheris, half an hour each: make fuzz ARGS="--seconds 120 printed yaml"
 	@$(BIN)/python tests/fuzz $(ARGS)

@@ -465,6 +465,17 @@ class DiskFull(GladiusError):
         super().__init__(f"The disk of {folder} is full.", "Free some room there, then try again.")
 
 
+class DiskFailed(GladiusError):
+    """The disk did not do what was asked of it; `place` is the file or folder, `cause` the system's own word."""
+
+    code = "disk_failed"
+
+    def __init__(self, place: str, cause: str) -> None:
+        super().__init__(
+            f"The disk failed at {place}: {cause}.", "Look at the disk and its permissions, then try again."
+        )
+
+
 class StatusUnfit(GladiusError):
     """A watched file cannot be read as a training status; `problem` is the code of the alert that says so."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gladius.errors import LaunchError, RunBusy
-from gladius.launch.attempt import Attempt, launch, reserved, write_config, write_text
+from gladius.launch.attempt import Attempt, launch, reserved, write_config
+from gladius.pulse.files import write_text
 from gladius.pulse.rundir import Home, RunDir
 from pulse_wrapper import read_training_status, write_idle_status
 

@@ -32,6 +32,13 @@ GUARDS = [
         "pulse/test_event_streams.py::test_numbers_go_on_where_the_last_writer_ended",
     ),
     Guard(
+        "a failed fsync makes nothing durable",
+        "gladius/pulse/events.py",
+        "            return number <= self._on_disk and not self._lost[0] < number <= self._lost[1]\n",
+        "            return True\n",
+        "faults/test_durable_points.py::test_an_event_whose_fsync_failed_is_never_called_durable",
+    ),
+    Guard(
         "nothing is told twice",
         "gladius/store/stream.py",
         "        if seq >= self.last_seq:\n            return Batch([], seq, False)\n",

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gladius.pulse.files import write_text
 from gladius.wire.alerts import AlertRecord
 
 _log = logging.getLogger("gladius.alerts")
@@ -35,6 +35,7 @@ class Book:
         self._lines = 0
         self._fd = -1
         self._warned = False
+        self._behind = False
 
     # Asking
 
@@ -60,6 +61,7 @@ class Book:
         torn = self._read()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._fd = self._open_file()
+        self._behind = self._fd < 0
         if torn:
             self._write(b"\n")
 
@@ -77,6 +79,9 @@ class Book:
             os.utime(self.path)
         except OSError as error:
             self._warn(error)
+            self._behind = True
+        if self._behind:
+            self._rewrite()
 
     def close(self) -> None:
         """Append nothing any more."""
@@ -152,7 +157,7 @@ class Book:
 
     def _append(self, line: dict[str, Any], durable: bool = False) -> None:
         self._lines += 1
-        if self._lines > MOST_LINES:
+        if self._lines > MOST_LINES or self._behind:
             self._rewrite()
             return
         self._write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
@@ -161,14 +166,16 @@ class Book:
                 os.fsync(self._fd)
             except OSError as error:
                 self._warn(error)
+                self._behind = True
 
     def _write(self, data: bytes) -> None:
         try:
             while data and self._fd >= 0:
                 data = data[os.write(self._fd, data) :]
         except OSError as error:
-            # A full disk is what somebody must be told of: the book goes on in memory.
+            # A full disk is what somebody must be told of: the book goes on in memory, and is written anew when it can be.
             self._warn(error)
+            self._behind = True
 
     def _rewrite(self) -> None:
         """Write the file anew, in one rename, with what is kept."""
@@ -177,17 +184,15 @@ class Book:
             json.dumps({"op": "begin", "alert": one.model_dump(mode="json")}, ensure_ascii=False) for one in alerts
         ]
         try:
-            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, encoding="utf-8") as file:
-                file.writelines(line + "\n" for line in lines)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self.path)
-            self.close()
-            self._fd = self._open_file()
+            write_text(self.path, "".join(line + "\n" for line in lines))
         except OSError as error:
             self._warn(error)
             return
+        self.close()
+        self._fd = self._open_file()
         self._lines = len(lines)
+        self._behind = self._fd < 0
+        self._warned = self._behind
 
     def _open_file(self) -> int:
         try:

@@ -6,8 +6,6 @@ import contextlib
 import datetime
 import difflib
 import hashlib
-import os
-import secrets
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -147,20 +145,6 @@ def plain(value: Any) -> Any:
 def version_of(raw: bytes) -> str:
     """A name for these contents of a file, the same wherever they are read."""
     return hashlib.sha256(raw).hexdigest()[:16]
-
-
-def write(path: Path, text: str) -> None:
-    """Write under another name, then rename it: a reader sees the old or the new one. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _measure(path: Path, data: Any, hint: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from gladius.catalog import files
 from gladius.catalog.files import plain, wrong
 from gladius.catalog.settings import Settings, engine_settings, flatten, nest
 from gladius.errors import ConfigError, FieldErrors, PresetBuiltin, PresetExists, PresetNotFound
-from gladius.pulse.plain_file import private
+from gladius.pulse.files import write_text
 from gladius.pulse.rundir import slug
 from gladius.wire.presets import PresetInfo, PresetRequest
 
@@ -154,12 +153,7 @@ def _values(path: Path, config: Any, engine: str) -> dict[str, Any]:
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:
-    """Write under another name, then rename it: a reader sees the old or the new one."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     yaml, text = YAML(), io.StringIO()
     yaml.default_flow_style = False
     yaml.dump(data, text)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8", opener=private) as file:
-        file.write(text.getvalue())
-    temporary.replace(path)
+    write_text(path, text.getvalue())

@@ -12,6 +12,7 @@ from typing import Any
 from gladius.catalog import files
 from gladius.catalog.profiles import Profile, Profiles
 from gladius.errors import ConfigChanged, FieldErrors, ProfileBuiltin, ProfileExists, ProfileNotFound, TrashNotFound
+from gladius.pulse.files import write_text
 from gladius.pulse.rundir import slug
 from gladius.wire.catalog import ProfileFile, ProfileInfo, ProfileNew, TrashedProfile
 
@@ -66,7 +67,7 @@ class ProfileShelf:
             place = _file(found) if found is not None and own else self._place(profile_id)
             # A link within the folder stays one; one that leads out of it is replaced and never written through.
             place = inner if (inner := place.resolve()).is_relative_to(place.parent.resolve()) else place
-            files.write(place, text)
+            write_text(place, text)
             return self._profiles.get(profile_id).info()
 
     def remove(self, profile_id: str, version: str | None = None) -> TrashedProfile:

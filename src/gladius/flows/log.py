@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gladius.pulse.files import append_line
+
 Event = dict[str, Any]
 
 
@@ -19,24 +21,10 @@ class FlowLog:
         self.path = path
 
     def append(self, type_: str, **fields: Any) -> Event:
-        """Write one event and have it on the disk when this returns. Raises OSError."""
+        """Write one event and have it on the disk when this returns. Raises OSError; then it is not there."""
         event = {"type": type_, "time": round(time.time(), 3), **fields}
         line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = not self.path.exists()
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            end = os.lseek(descriptor, 0, os.SEEK_END)
-            # A power cut may have left half a line; it is ended, so that ours begins a new one.
-            if end and os.pread(descriptor, 1, end - 1) != b"\n":
-                line = b"\n" + line
-            while line:
-                line = line[os.write(descriptor, line) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if new:
-            _sync_folder(self.path.parent)
+        append_line(self.path, line)
         return event
 
     def read(self) -> Iterator[Event]:
@@ -68,13 +56,3 @@ def _event(line: bytes) -> Event | None:
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from gladius.errors import LaunchError, LockHeld, RunBusy
 from gladius.launch.base import Launcher
 from gladius.launch.trainer_path import trainer_path
 from gladius.launch.unstarted import close_unstarted
+from gladius.pulse.files import write_text
 from gladius.pulse.lock import FileLock, is_held
 from gladius.pulse.rundir import Home, RunDir
 from pulse_wrapper import read_training_status, write_training_status
@@ -112,17 +112,3 @@ def write_config(path: Path, config: dict[str, Any]) -> None:
     text = io.StringIO()
     yaml.dump(config, text)
     write_text(path, text.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file under another name, then rename it: a reader sees the old or the new one. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

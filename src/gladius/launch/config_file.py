@@ -19,7 +19,8 @@ from gladius.catalog.files import line_of, plain
 from gladius.catalog.schema import json_schema
 from gladius.catalog.settings import Settings, flatten, nest
 from gladius.errors import ConfigChanged, ConfigError, FieldErrors
-from gladius.launch.attempt import CONFIG_FILE, write_text
+from gladius.launch.attempt import CONFIG_FILE
+from gladius.pulse.files import write_text
 from gladius.pulse.plain_file import read_bytes
 from gladius.pulse.rundir import RunDir
 from gladius.store.record import config, live_values

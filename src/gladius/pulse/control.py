@@ -129,7 +129,13 @@ class Mailbox:
             "id": command.id, "attempt": command.attempt, "command": command.command, "args": dict(command.args),
             "issued_at": command.issued_at, "issued_by": command.issued_by,
         }  # fmt: skip
-        atomic_write_json(path, fields)
+        try:
+            atomic_write_json(path, fields)
+        except OSError as error:
+            # The last thing that may fail is the folder's sync: the command is given then, and will be obeyed.
+            if not os.path.exists(path):
+                raise
+            _log.warning("%s", error)
 
     def scan(self) -> List[Command]:
         """Return the commands that appeared since the last scan, by id."""

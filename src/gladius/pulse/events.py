@@ -41,7 +41,12 @@ class EventWriter:
         self._fd = -1
         self._torn = False
         self._warned = False
-        self._unsynced = False
+        self._syncing = threading.Lock()
+        self._appended = 0
+        self._on_disk = 0
+        self._lost = (0, 0)
+        self._cause = ""
+        self._told_lost = False
         self._next_seq = 0
         self._closed = False
         _writers.add(self)
@@ -49,16 +54,18 @@ class EventWriter:
             self._open()
 
     def write(self, type_: str, fields: Mapping[str, Any], durable: bool = False) -> bool:
-        """Append one event and return whether it is with the kernel; with `durable`, on the disk."""
+        """Append one event and return whether it is with the kernel; with `durable`, on the disk.
+
+        One that was to be durable and is not yet, for the disk failed, stays in the stream, and may be written again.
+        """
         try:
             body = encode(fields)
         except ValueError as error:
             return self._leave_out(type_, error)
         with self._lock:
             written = self._append_event(type_, body[1:])
-        if written and durable:
-            self.sync()
-        return written
+            mine = self._appended
+        return self.sync(mine) if written and durable else written
 
     def metrics(
         self, values: Mapping[str, Any], step: Optional[int], epoch: Optional[float], log_offset: Optional[int]
@@ -83,18 +90,28 @@ class EventWriter:
             self.dropped += 1
         return False
 
-    def sync(self) -> None:
-        """Put what was written on the disk. A failed fsync is reported and not tried again for the same bytes."""
-        with self._lock:
-            fd, due = self._fd, self._unsynced
-            self._unsynced = False
-        if due and fd >= 0:
-            # Outside the lock: a slow disk must not hold up the training loop's next event.
-            self._fsync(fd)
+    def sync(self, until: Optional[int] = None) -> bool:
+        """Put what was written on the disk; return whether it is there: all of it, or event number `until` of this writer.
+
+        After a failed fsync the kernel may have given up the bytes, and calls the next one good all the same: so what
+        one was to put there is never called durable later. One at a time: nobody may go on while another's is under way.
+        """
+        with self._syncing:
+            with self._lock:
+                fd, upto = self._fd, self._appended
+            if upto > max(self._on_disk, self._lost[1]):
+                # Outside the lock: a slow disk must not hold up the training loop's next event.
+                if fd >= 0 and self._fsync(fd):
+                    self._on_disk, self._told_lost = upto, False
+                else:
+                    self._lost = (self._on_disk, upto)
+                    self._tell_lost()
+            number = upto if until is None else until
+            return number <= self._on_disk and not self._lost[0] < number <= self._lost[1]
 
     def check_file(self) -> None:
         """Find out whether the path still leads to the open file; writing to a deleted one would succeed silently."""
-        with self._lock:
+        with self._syncing, self._lock:
             if self._closed:
                 return
             if self._fd >= 0:
@@ -113,20 +130,29 @@ class EventWriter:
 
     def close(self) -> None:
         """Sync and close; later writes are dropped."""
-        with self._lock:
+        self.sync()
+        with self._syncing, self._lock:
             self._closed = True
             fd, self._fd = self._fd, -1
         if fd >= 0:
-            self._fsync(fd)
             os.close(fd)
 
     def abandon(self) -> None:
         """Close without a word: what a forked child does with its parent's stream."""
-        self._lock = threading.Lock()
+        self._lock, self._syncing = threading.Lock(), threading.Lock()
         self._closed = True
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _tell_lost(self) -> None:
+        """Say once, until a sync succeeds, that what was written may not outlive a power cut."""
+        if not self._told_lost and not self._closed:
+            self._told_lost = True
+            message = f"the disk failed to keep events ({self._cause}); a power cut may take them"
+            fields = {"level": "warning", "code": "events_not_durable", "message": message, "value": self._cause}
+            with self._lock:
+                self._append_event("alert", encode(fields)[1:])
 
     # All below run with the lock held.
 
@@ -156,13 +182,13 @@ class EventWriter:
             self._warn(error)
             return False
         self._torn = False
-        self._unsynced = True
+        self._appended += 1
         return True
 
     def _report_dropped(self) -> None:
         """Say how many are lost; when even that cannot be written, the count is kept for the next time."""
         count, self.dropped = self.dropped, 0
-        message = f"{count} events could not be written"
+        message = f"{count} events could not be written" + (f": {self._cause}" if self._cause else "")
         fields = {"level": "warning", "code": "events_dropped", "message": message, "value": count}
         if self._append_event("alert", encode(fields)[1:]):
             self._warned = False
@@ -200,17 +226,19 @@ class EventWriter:
                 self._fd, self._torn = old, torn
                 return
             self._torn = torn
-            self._unsynced = True
+            self._appended += 1
         os.close(old)
 
-    def _fsync(self, fd: int) -> None:
+    def _fsync(self, fd: int) -> bool:
         try:
             os.fsync(fd)
         except OSError as error:
-            if not self._closed:
-                self._warn(error)
+            self._warn(error)
+            return False
+        return True
 
     def _warn(self, error: OSError) -> None:
+        self._cause = error.strerror or str(error)
         if not self._warned:
             self._warned = True
             _log.warning("cannot write %s: %s; training goes on, lost events are counted", self.path, error.strerror)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import os
 import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from gladius.pulse.files import write_text
 
 _TOKEN_BYTES = 32
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -25,12 +26,7 @@ def load_token(path: Path) -> str:
     except (OSError, UnicodeDecodeError):
         pass
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w", encoding="ascii") as file:
-        file.write(token)
-    temporary.replace(path)
+    write_text(path, token)
     return token
 
 

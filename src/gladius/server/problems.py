@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import http
 import logging
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gladius.errors import FieldErrors, GladiusError
+from gladius.errors import DiskFailed, DiskFull, FieldErrors, GladiusError
 from gladius.wire.server import Problem
 
 _log = logging.getLogger("gladius.server")
@@ -51,6 +54,7 @@ STATUS_OF: dict[str, int] = {
     "index_not_built": 409,
     "index_failed": 500,
     "disk_full": 507,
+    "disk_failed": 503,
     "config_error": 422,
     "config_changed": 409,
     "preset_not_found": 404,
@@ -69,6 +73,11 @@ STATUS_OF: dict[str, int] = {
     "tensorboard_failed": 502,
 }
 _CODES = {400: "bad_request", 401: "not_authenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+_DISK = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
+    errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENXIO,
+})  # fmt: skip
+"""What a disk, or a folder that is gone, answers."""
 _HINTS = {
     404: "The paths are listed in /api/v1/openapi.json.",
     405: "The methods of each path are listed in /api/v1/openapi.json.",
@@ -96,6 +105,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GladiusError, _on_gladius_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -115,6 +125,19 @@ async def _on_gladius_error(_: Request, error: Exception) -> Response:
     field = getattr(error, "field", None)
     errors = [{"field": field, "message": error.message, **getattr(error, "facts", {})}] if field else None
     return problem(STATUS_OF.get(error.code, 500), error.code, error.message, error.hint, errors)
+
+
+async def _on_os_error(request: Request, error: Exception) -> Response:
+    """A disk that is full, gone or read-only is no mistake of the server; it goes on as soon as the disk does."""
+    assert isinstance(error, OSError)
+    if error.errno not in _DISK:
+        return await _on_bug(request, error)
+    _log.warning("%s %s: %s", request.method, request.url.path, error)
+    place = os.fspath(error.filename2 or error.filename or request.app.state.rooms.home.root)
+    place = os.fsdecode(place)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return await _on_gladius_error(request, DiskFull(str(Path(place).parent)))
+    return await _on_gladius_error(request, DiskFailed(place, os.strerror(error.errno)))
 
 
 async def _on_http_exception(_: Request, error: Exception) -> Response:

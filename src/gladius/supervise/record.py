@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gladius.pulse.files import append_line
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import RunDir
 
@@ -21,15 +21,7 @@ def append_history(history: Path, entry: dict[str, Any]) -> bool:
         for line in _json_lines(history):
             if (line.get("training_id"), line.get("attempt")) == (entry["training_id"], entry["attempt"]):
                 return False
-        descriptor = os.open(history, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            size = os.fstat(descriptor).st_size
-            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            data = ("\n" if torn else "") + json.dumps(entry, allow_nan=False) + "\n"
-            os.write(descriptor, data.encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        append_line(history, json.dumps(entry, allow_nan=False).encode() + b"\n")
         return True
     finally:
         lock.release()

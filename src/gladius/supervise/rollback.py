@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from gladius.pulse.checkpoints import read_facts
 from gladius.pulse.events import events_of_type
+from gladius.pulse.files import write_text
 from gladius.pulse.plain_file import read_bytes
 from gladius.pulse.rundir import RunDir
 
@@ -144,10 +143,6 @@ def _follow_along(path: Path, before: Mapping[str, Any], changes: Mapping[str, A
 
 
 def _write(path: Path, config: Any) -> None:
-    """Write YAML under another name, then rename it; readable by its owner alone."""
     text = io.StringIO()
     YAML().dump(config, text)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text.getvalue())
-    temporary.replace(path)
+    write_text(path, text.getvalue())
