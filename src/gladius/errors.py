@@ -44,6 +44,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ IndexFailed                an indexing that could not be started
 ├ StatusUnfit               a watched file that holds no training status now
 ├ DiskFull                   no room for what is to be kept
+├ DiskFailed                 a disk that did not do what was asked of it
 ├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
 │ └ BadRecord                a line of a dataset that cannot be trained on

@@ -17,7 +17,7 @@ from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.events import EventReader, EventWriter
 from gladius.pulse.files import append_line
 from gladius.pulse.rundir import Home, RunDir
-from gladius.supervise import supervisor as supervisor_module
+from gladius.supervise import closing
 from gladius.supervise.supervisor import Supervisor
 from gladius.supervise.verdict import Verdict
 
@@ -108,7 +108,7 @@ def test_a_command_that_was_refused_is_not_in_the_mailbox(tmp_path: Path, disk: 
 def test_how_a_trainer_ended_is_kept_until_the_disk_takes_it(
     home: Home, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
-    monkeypatch.setattr(supervisor_module, "DISK_AGAIN_S", 0.01)
+    monkeypatch.setattr(closing, "DISK_AGAIN_S", 0.01)
     directory = home.new_run("r", {})
     directory.write_attempt(1, {"argv": ["false"], "cwd": str(home.root)})
     supervisor = Supervisor(directory, home, 1)

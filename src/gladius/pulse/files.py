@@ -1,5 +1,4 @@
-"""Write a text so that it is the old one or the new one; add a line so that it is on the disk or not there. Upstream: whoever
-keeps a file. Downstream: the disk."""
+"""A text is the old one or the new one, a line on the disk or not there. Upstream: whoever keeps a file. Downstream: the disk."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import Any
 
 from gladius.errors import LockHeld
@@ -20,6 +21,20 @@ from gladius.supervise.verdict import Verdict, judge_unobserved
 from pulse_wrapper import read_training_status, write_training_status
 
 _log = logging.getLogger("gladius.supervise")
+
+DISK_AGAIN_S = 0.5
+
+
+def write_for_certain(stream: EventWriter, directory: RunDir, fields: dict[str, Any]) -> None:
+    """Write how a trainer ended, which nobody else saw: while the disk takes nothing wait for it, unless the run is gone."""
+    while True:
+        dropped = stream.dropped
+        if stream.write("process", fields, durable=True) or stream.dropped <= dropped:
+            return
+        if not directory.root.is_dir():
+            return
+        time.sleep(DISK_AGAIN_S)
+        stream.check_file()
 
 
 def close_attempt(

@@ -26,7 +26,7 @@ from gladius.pulse.plain_file import open_plain
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.alarms import Alarms
-from gladius.supervise.closing import clear_half_written, close_attempt
+from gladius.supervise.closing import clear_half_written, close_attempt, write_for_certain
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
 from gladius.supervise.probe import ProbeLimits
@@ -46,7 +46,6 @@ PREPARING_S = 10.0
 SILENT_START_S = 30.0
 SCRAPE_BYTES = 1 << 20
 DEFAULT_GRACE_S = 20.0
-DISK_AGAIN_S = 0.5
 
 
 class Supervisor:
@@ -377,19 +376,8 @@ class Supervisor:
         if self.stopped_by and not self.observed.instrumented:
             # A command that cannot say so itself ended by a person's wish: that is no kill.
             self.stream.write("state", {"state": "cancelled"}, durable=True)
-        self._write_for_certain("process", fields)
+        write_for_certain(self.stream, self.directory, fields)
         self._conclude(verdict)
-
-    def _write_for_certain(self, type_: str, fields: dict[str, Any]) -> None:
-        """Nobody else saw how the trainer ended: while the disk takes nothing this waits for it, unless the run is gone."""
-        while True:
-            dropped = self.stream.dropped
-            if self.stream.write(type_, fields, durable=True) or self.stream.dropped <= dropped:
-                return
-            if not self.directory.root.is_dir():
-                return
-            time.sleep(DISK_AGAIN_S)
-            self.stream.check_file()
 
     def _conclude(self, verdict: Verdict) -> None:
         """Finish the record; each step is safe to repeat, for a supervisor that died in the middle of it."""

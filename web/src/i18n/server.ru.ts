@@ -342,7 +342,10 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ["Put the file into {1} on the server's machine.", 'Положите файл в {1} на машине сервера.'],
   ['The disk of {1} is full.', 'Диск, где лежит {1}, заполнен.'],
   ['The disk failed at {1}: {2}.', 'Сбой диска, место {1}: {2}.'],
-  ['Look at the disk and its permissions, then try again.', 'Проверьте диск и права на нём и попробуйте снова.'],
+  [
+    'Look at the disk and its permissions, then try again.',
+    'Проверьте диск и права на нём и попробуйте снова.',
+  ],
   ['Free some room there, then try again.', 'Освободите там место и попробуйте снова.'],
   [
     'half of a character (a lone surrogate such as \\ud800)',
