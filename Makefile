@@ -22,7 +22,7 @@ test-integrations: setup-dev  ## trainers with environments of their own (LLaMA-
 chaos: setup-dev          ## SIGKILL server, supervisor and trainer at random moments: make chaos ARGS="--minutes 15 --seed 7"
 	@$(BIN)/python tests/chaos $(ARGS)
 
-faults: setup-dev         ## every errno at every open, write, fsync and rename of every file that is written; 1,000 reused pids
+faults: setup-dev         ## every errno at every open, write, fsync and rename of every file that is written
 	@GLADIUS_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
 
 fuzz: setup-dev           ## each parser under atheris, half an hour each: make fuzz ARGS="--seconds 120 printed yaml"
