@@ -91,7 +91,9 @@ class FaultyDisk:
 
     def _open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         mine = self._mine(path, dir_fd)
-        if mine is not None:
+        # A folder is opened to be synced, or in a server, where every thread counts, to be read: who reads is let through.
+        syncs = self._thread is not None and mine is not None and os.path.isdir(mine)
+        if mine is not None and (syncs or flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
             self._step("open", mine)
         descriptor: int = self._real["open"](path, flags, mode, dir_fd=dir_fd)
         if mine is not None:

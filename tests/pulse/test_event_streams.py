@@ -280,7 +280,8 @@ def test_the_count_of_lost_events_survives_a_report_that_is_lost_too(
     disk.plan = [10_000, 5, full()]
     assert writer.write("log", {"message": "kept"})
     assert writer.write("log", {"message": "kept too"})
-    assert [event.get("message", "") for event in read(path)] == ["kept", "kept too", "1 events could not be written"]
+    report = f"1 events could not be written: {full().strerror}"
+    assert [event.get("message", "") for event in read(path)] == ["kept", "kept too", report]
 
 
 def test_a_torn_line_of_a_full_disk_heals_for_the_next_process(
