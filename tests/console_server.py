@@ -44,6 +44,13 @@ class ConsoleServer:
     def port(self) -> int:
         return httpx.URL(self.url).port or 80
 
+    def sign_in(self) -> str:
+        """The Cookie header of a browser that came by the address with the token."""
+        with httpx.Client(trust_env=False, timeout=20) as browser:
+            browser.get(f"{self.url}/", params={"token": self.token})
+            ((name, value),) = browser.cookies.items()
+        return f"{name}={value}"
+
     def get(self, path: str, **params: Any) -> Any:
         """The parsed JSON of a successful GET below /api/v1."""
         response = self.http.get(path, params=params)

@@ -30,6 +30,7 @@ from gladius.launch.resume import Resumer
 from gladius.launch.slots import Slots
 from gladius.launch.start import Starter
 from gladius.pulse.rundir import Home
+from gladius.server.door import tls_of
 from gladius.server.flow_activities import flow_activity, past_flow_activities
 from gladius.server.flow_services import FlowRooms, FlowServices
 from gladius.server.rooms import Rooms
@@ -103,6 +104,9 @@ def up(
     tensorboard_idle_s: float = IDLE_S,
     datasets_in: Sequence[Path] = (),
     slots: int | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    insecure_listen: bool = False,
 ) -> None:
     """Serve a home until SIGINT or SIGTERM, on the default port or `port`; see `server.serve.serve` for the errors."""
     serve(
@@ -112,4 +116,6 @@ def up(
         base_path,
         public_url,
         on_ready,
+        tls_of(tls_cert, tls_key),
+        insecure_listen,
     )

@@ -15,7 +15,9 @@ GladiusError                 code, hint: what happened and what to do next
 │ ├ IndexNotFound
 │ ├ FlowNotFound
 │ ├ FlowRunNotFound
-│ └ AlertNotFound
+│ ├ AlertNotFound
+│ ├ UserNotFound
+│ └ TokenNotFound
 ├ AmbiguousRun               several runs by that name
 ├ RunBusy                    a process of that run lives
 ├ NotWaiting                 a run that is not in the queue
@@ -64,11 +66,14 @@ GladiusError                 code, hint: what happened and what to do next
 ├ FieldErrors                a request whose fields are wrong
 ├ TensorBoardMissing         a package that is not installed
 ├ TensorBoardFailed          a TensorBoard that did not start
+├ NameTaken                  a user or token of that name is there already
+├ UsersUnreadable            the file of users is damaged
 └ ServerError                the console server
   ├ ServerUnreachable        nobody answers
   ├ RequestRejected          it answered no
   ├ CommandTimeout           a command was not answered in time
-  └ PortTaken                another program has its port
+  ├ PortTaken                another program has its port
+  └ DoorOpen                 an address that others reach, without password or encryption
 """
 
 from __future__ import annotations
@@ -585,6 +590,46 @@ class AlertNotFound(NotFound):
     where = "'gladius alerts' lists them."
 
 
+class UserNotFound(NotFound):
+    """No user has that name."""
+
+    code = "user_not_found"
+    says = "No user '{}'."
+    where = "'gladius user list' lists the users."
+
+
+class TokenNotFound(NotFound):
+    """No token has that id or name."""
+
+    code = "token_not_found"
+    says = "No token '{}'."
+    where = "'gladius token list' lists the tokens."
+
+
+class NameTaken(GladiusError):
+    """Users and tokens share their names, so that a record names one of them."""
+
+    code = "name_taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a user or a token '{name}' already.", "Choose another name.")
+        self.name = name
+        self.field = "name"
+
+
+class UsersUnreadable(GladiusError):
+    """The file of users and tokens cannot be read; until then nobody but the owner is let in."""
+
+    code = "users_unreadable"
+
+    def __init__(self, path: "Union[str, os.PathLike[str]]", reason: str) -> None:
+        super().__init__(
+            f"{os.fspath(path)} cannot be read: {reason}.",
+            "Put a copy of it back, or move it away to begin without users.",
+        )
+        self.path = os.fspath(path)
+
+
 class FlowNotFound(NotFound):
     """No flow has that id."""
 
@@ -695,3 +740,17 @@ class PortTaken(ServerError):
     """Another program listens there."""
 
     code = "port_taken"
+
+
+class DoorOpen(ServerError):
+    """An address that other machines reach is opened to passwords only, and encrypted; `lacks` says what is missing."""
+
+    code = "door_open"
+
+    def __init__(self, host: str, lacks: List[str]) -> None:
+        super().__init__(
+            f"Others can reach {host or 'every address'}, and there is no {' and no '.join(lacks)}.",
+            "'gladius user add' makes a user with a password; --tls-cert and --tls-key (or --public-url https://... "
+            "behind a proxy) encrypt. An SSH tunnel to 127.0.0.1 needs neither. --insecure-listen listens all the same.",
+        )
+        self.host, self.lacks = host, lacks

@@ -22,9 +22,9 @@ MODULES = (
     "integrations/record_json.py", "integrations/record_tables.py", "recipes/token_lengths.py", "supervise/closing.py",
     "supervise/verdict.py",
 )  # fmt: skip
-# Not for a person before the page: pages of their own, files, formulas, and what only the author of a script can do wrong.
+# Not for a person before the page: pages of their own, what a terminal is told, files, formulas, and what only the author of a script can do wrong.
 SILENT = (
-    "server/login.py", "server/login_page.py", "server/pages.py", "server/serve.py", "exchange/archive.py", "launch/schedule.py",
+    "server/login.py", "server/login_page.py", "server/pages.py", "server/serve.py", "server/access.py", "server/door.py", "exchange/archive.py", "launch/schedule.py",
     "launch/environment.py",
     "knowledge/__main__.py", "knowledge/search.py", "knowledge/shelf.py", "store/blocks.py", "store/errorlog.py", "store/columns.py", "store/grep.py", "store/stream.py",
 )  # fmt: skip

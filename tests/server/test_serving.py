@@ -43,7 +43,9 @@ def test_a_second_server_on_one_home_is_told_of_the_first(serve: Serve, home: Ho
         from_here(home, port=0)
     address = living_address(home)
     assert address is not None and address.url == server.url
-    assert address.sign_in_url == f"{server.url}/?token={server.token}"
+    link = address.new_link()
+    assert link.startswith(f"{server.url}/?token=") and server.token not in link
+    assert "set-cookie" in server.bare.get(link).headers
 
 
 def from_here(home: Home, **options: object) -> None:

@@ -29,8 +29,10 @@ def test_a_session_tells_whose_server_it_is(server: ConsoleServer) -> None:
 
 def test_signing_out_takes_the_cookie_away(server: ConsoleServer) -> None:
     with signed_in(server) as browser, signed_in(server) as other:
+        copied = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
         answer = browser.delete("/api/v1/session", headers={"origin": server.url})
         assert (answer.status_code, answer.content) == (204, b"")
+        assert server.bare.get("/api/v1/runs", headers={"cookie": copied}).status_code == 401, "a copy of it opened"
         assert "max-age=0" in answer.headers["set-cookie"].lower()
         assert not browser.cookies
         assert browser.get("/api/v1/runs").status_code == 401
@@ -49,5 +51,5 @@ def test_signing_out_works_under_a_base_path(serve: Callable[..., ConsoleServer]
     server = serve(base_path="/user/me/gladius")
     with signed_in(server) as browser:
         assert browser.get("/api/v1/runs").status_code == 200
-        browser.delete("/api/v1/session")
+        browser.delete("/api/v1/session", headers={"origin": server.url.removesuffix("/user/me/gladius")})
         assert browser.get("/api/v1/runs").status_code == 401

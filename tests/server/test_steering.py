@@ -159,7 +159,7 @@ def test_who_asked_is_on_record(loop: Loop) -> None:
         body = {"command": "checkpoint", "id": f"who-asked-{place}"}
         run.server.http.post(f"{run.path}/commands", json=body, headers={"user-agent": agent})
         assert run.told(f"who-asked-{place}")["issued_by"] == who
-    cookie = {"cookie": f"gladius_{run.server.port}={run.server.token}"}
+    cookie = {"cookie": run.server.sign_in(), "origin": run.server.url}
     body = {"command": "checkpoint", "id": "who-asked-cookie"}
     assert run.server.bare.post(f"/api/v1{run.path}/commands", json=body, headers=cookie).status_code == 202
     assert run.told("who-asked-cookie")["issued_by"] == "browser"

@@ -55,8 +55,18 @@ def up(
             min=1, help="So many runs without a GPU train at once; the others wait. Else GLADIUS_SLOTS, else 1."
         ),
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A PEM certificate with its chain: serve https.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key.")] = None,
+    insecure_listen: Annotated[
+        bool,
+        typer.Option(
+            "--insecure-listen", help="Listen where others can reach it, even without password or encryption."
+        ),
+    ] = False,
 ) -> int:
-    """Start the console server; print its URL when it is ready."""
+    """Start the console server; print a link that signs one browser in, once, when it is ready."""
     # The server is half of what there is to import; the other verbs need none of it.
     from gladius import compose
     from gladius.server.serve import living_address
@@ -66,7 +76,10 @@ def up(
 
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            compose.up(home, host, port, base_path, public_url, ready, 60 * tensorboard_idle, datasets or (), slots)
+            compose.up(
+                home, host, port, base_path, public_url, ready, 60 * tensorboard_idle, datasets or (), slots,
+                tls_cert, tls_key, insecure_listen,
+            )  # fmt: skip
     except LockHeld:
         address = living_address(Home(home))
         if address is None:
@@ -77,10 +90,11 @@ def up(
 
 def announce(address: Address, open_browser: bool) -> None:
     """Print the one line with the URL, and show the page."""
-    typer.echo(f"Gladius console: {address.sign_in_url}")
+    typer.echo(f"Gladius console: {address.new_link()}")
     if open_browser:
         with contextlib.suppress(webbrowser.Error):
-            webbrowser.open(address.sign_in_url)
+            # A link of its own: the printed one still works in another browser.
+            webbrowser.open(address.new_link())
 
 
 def train(

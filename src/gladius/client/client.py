@@ -18,7 +18,7 @@ from gladius.client.history import History
 from gladius.client.probes import ProbeCalls
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
-from gladius.client.transport import PYTHON, Transport, discover
+from gladius.client.transport import PYTHON, Transport, discover, pinned
 from gladius.errors import ConfigError
 from gladius.pulse.rundir import Home
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
@@ -39,7 +39,7 @@ from gladius.wire.preflight import CheckAnswer
 from gladius.wire.presets import PresetInfo, PresetRequest
 from gladius.wire.queue import QueueAnswer
 from gladius.wire.runs import Cursors, RunList, RunSummary
-from gladius.wire.server import HealthAnswer
+from gladius.wire.server import HealthAnswer, SessionAnswer, SignInLink
 from gladius.wire.settings import Settings
 
 _PAGE = 200
@@ -67,7 +67,7 @@ class Client(History, FlowCalls, ProbeCalls):
         agent: str = PYTHON,
     ) -> None:
         folder = home if home is None or isinstance(home, Home) else Home(home)
-        self._transport = Transport(*discover(url, token, folder), agent)
+        self._transport = Transport(*discover(url, token, folder), agent, pinned(folder))
 
     @property
     def url(self) -> str:
@@ -89,6 +89,14 @@ class Client(History, FlowCalls, ProbeCalls):
     def health(self) -> HealthAnswer:
         """Whether the server answers, and its version."""
         return HealthAnswer.model_validate(self._transport.get("/health"))
+
+    def session(self) -> SessionAnswer:
+        """Who this client is to the server, and what it may do."""
+        return SessionAnswer.model_validate(self._transport.get("/session"))
+
+    def sign_in_link(self) -> SignInLink:
+        """A URL that signs one browser in as the home's owner, once; for who has the home's token or is an admin."""
+        return SignInLink.model_validate(self._transport.post("/session/link", {}))
 
     def runs(
         self,

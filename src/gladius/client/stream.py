@@ -30,7 +30,7 @@ def open_stream(
     try:
         with connect(
             url, additional_headers=headers, user_agent_header=transport.agent, max_size=_MAX_FRAME, compression=None,
-            proxy=None,
+            proxy=None, ssl=transport.trust,
         ) as socket:  # fmt: skip
             socket.send(wanted.model_dump_json())
             for text in socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -40,17 +41,30 @@ def discover(url: str | None, token: str | None, home: Home | None) -> tuple[str
     return found, token
 
 
-class Transport:
-    """One HTTP connection pool to one server. Errors: ServerUnreachable, RequestRejected."""
+def pinned(home: Home | None) -> tuple[str, str] | None:
+    """The URL of the home's own server, and the certificate that it shows; None where it is not encrypted."""
+    known = safe_read_json((home or Home()).server_json) or {}
+    url, cert = known.get("url"), known.get("tls_cert")
+    return (url.rstrip("/"), cert) if isinstance(url, str) and isinstance(cert, str) else None
 
-    def __init__(self, url: str, token: str | None, agent: str = PYTHON) -> None:
+
+class Transport:
+    """One HTTP connection pool to one server. Errors: ServerUnreachable, RequestRejected.
+
+    `pinned`: a server of this machine and its certificate, which is trusted there whoever signed it, and under any name.
+    """
+
+    def __init__(self, url: str, token: str | None, agent: str = PYTHON, pinned: tuple[str, str] | None = None) -> None:
         self.url = url
+        self.trust = _trust(url, pinned)
         self.token = token
         self.agent = f"{agent}/{__version__}"
         headers = {"user-agent": self.agent, **({"authorization": f"Bearer {token}"} if token else {})}
         # No proxy of the environment stands between a client and its own machine.
         try:
-            self._http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT, trust_env=False)
+            self._http = httpx.Client(
+                base_url=f"{url}/api/v1", headers=headers, timeout=_TIMEOUT, trust_env=False, verify=self.trust or True
+            )
         except httpx.InvalidURL as error:
             raise ServerUnreachable(url, str(error)) from error
 
@@ -111,6 +125,19 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _trust(url: str, pinned: tuple[str, str] | None) -> ssl.SSLContext | None:
+    """What to trust at a URL; None is what the machine trusts."""
+    if pinned is None or pinned[0] != url:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    # The certificate itself is what is trusted, not who signed it.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    with contextlib.suppress(OSError):  # then nothing is trusted, and the handshake says so
+        context.load_verify_locations(pinned[1])
+    return context
 
 
 def _rejected(response: httpx.Response) -> RequestRejected:

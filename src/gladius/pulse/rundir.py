@@ -149,6 +149,10 @@ class Home:
         self.flow_work = self.state / "flows"
         self.server_log = self.logs / "server.log"
         self.history = self.logs / "training" / "training_runs.jsonl"
+        self.audit = self.logs / "audit.jsonl"
+        self.token = self.state / "token"
+        self.users = self.state / "users.json"
+        self.sessions = self.state / "sessions.json"
         self.server_json = self.root / "server.json"
         self.server_lock = self.root / "server.lock"
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from gladius import __version__
 from gladius.server import login, problems, socket, tensorboard
+from gladius.server.access import Access, every_route
 from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
 from gladius.server.limits import Limits
@@ -32,9 +33,10 @@ _log = logging.getLogger("gladius.server")
 def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "", assets: Path = ASSETS) -> ASGIApp:
     """Build the whole application; `base_path` is "" or begins with a slash and ends without one."""
     app = build_api(rooms, credentials)
+    access = Access(every_route(app.routes))
     pages = Pages(assets)
     app.router.default = pages
-    return Guard(Limits(app), credentials, base_path, pages.is_asset, lambda path: rooms.boards.find(path) is not None)
+    return Guard(Limits(app), access, credentials, base_path, pages.is_asset, lambda path: rooms.boards.find(path) is not None)
 
 
 def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:

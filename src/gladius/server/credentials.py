@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
-import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from gladius.pulse.files import write_text
+from gladius.users.asker import Asker
+from gladius.users.keys import Keys
 
-_TOKEN_BYTES = 32
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def load_token(path: Path) -> str:
-    """Return the home's token, made at first use and kept, readable by its owner alone."""
-    try:
-        token = path.read_text(encoding="ascii").strip()
-        if len(token) >= 20:
-            return token
-    except (OSError, UnicodeDecodeError):
-        pass
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    write_text(path, token)
-    return token
-
-
 class Credentials:
-    """The token, and the hosts under which this server may be addressed.
+    """The keys, and the hosts under which this server may be addressed.
 
     Loopback names are allowed with any port, for SSH tunnels end at one of the user's choice. Other names are allowed
     only when the server was told of them: else a foreign page could reach it by a name that it resolves to 127.0.0.1.
     """
 
-    def __init__(self, token: str, host: str, port: int, public_url: str | None = None) -> None:
-        self.token = token
+    def __init__(self, keys: Keys, host: str, port: int, public_url: str | None = None, tls: bool = False) -> None:
+        self.keys = keys
+        self.tls = tls
         self.port = port
         self._names = {"localhost"}
         self._public = urlsplit(public_url) if public_url else None
@@ -71,20 +56,22 @@ class Credentials:
         public = self._public
         return public is not None and (parts.scheme, parts.netloc.lower()) == (public.scheme, public.netloc.lower())
 
-    def token_right(self, token: str) -> bool:
-        """Compare in constant time."""
-        return hmac.compare_digest(token.encode(), self.token.encode())
+    def is_encrypted(self, host: str) -> bool:
+        """Whether a browser that asks for this host came encrypted, as far as is known: by us, or by the proxy before us."""
+        public = self._public
+        proxied = public is not None and public.scheme == "https" and _same_host(host, public.netloc, "https")
+        return self.tls or proxied
 
     def cookie_name(self, host: str) -> str:
         """Cookies do not know ports, so the name does: two servers on one machine stay apart, also through tunnels."""
         return f"gladius_{split_host(host)[1] or self.port}"
 
-    def recognised(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request carries the token, as Bearer or as this host's cookie."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self.token_right(given.strip())
-        return self.token_right(_cookie(headers.get("cookie", ""), self.cookie_name(headers.get("host", ""))))
+    def who(self, headers: Mapping[str, str]) -> Asker | None:
+        """Who asks, by a token as Bearer or by this host's cookie; a wrong token is not mended by a cookie beside it."""
+        if "authorization" in headers:
+            scheme, _, given = headers["authorization"].partition(" ")
+            return self.keys.bearer(given.strip()) if scheme.lower() == "bearer" else None
+        return self.keys.cookie(_cookie(headers.get("cookie", ""), self.cookie_name(headers.get("host", ""))))
 
 
 def split_host(host: str) -> tuple[str, int | None]:

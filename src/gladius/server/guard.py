@@ -12,13 +12,17 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gladius.server.access import PUBLIC, SOCKET, Access, Passage
 from gladius.server.credentials import Credentials, joined
 from gladius.server.problems import problem
+from gladius.users.asker import Asker
 
 API = "/api/"
 BOXED = "/tensorboard/"
 NOBODY = "null"
-PUBLIC = frozenset({"/api/v1/health", "/login"})
+ASKER = "gladius.asker"
+"""Where a request's scope holds who asks."""
+_SAFE = frozenset({"GET", "HEAD"})
 IsAsset = Callable[[str], bool]
 """Whether a path, within the base path, is a file of the page that holds no data."""
 HoldsKey = Callable[[str], bool]
@@ -54,12 +58,19 @@ _BOXED_HEADERS = {
 
 
 class Guard:
-    """ASGI middleware: base path, Host, Origin, credentials, security headers."""
+    """ASGI middleware: base path, Host, Origin, credentials, roles, security headers."""
 
     def __init__(
-        self, app: ASGIApp, credentials: Credentials, base_path: str, is_asset: IsAsset, holds_key: HoldsKey
+        self,
+        app: ASGIApp,
+        access: Access,
+        credentials: Credentials,
+        base_path: str,
+        is_asset: IsAsset,
+        holds_key: HoldsKey,
     ) -> None:
         self._app = app
+        self._access = access
         self._credentials = credentials
         self._base = base_path
         self._is_asset = is_asset
@@ -96,9 +107,11 @@ class Guard:
         return path
 
     def _refuse(self, scope: Scope, path: str) -> Response | None:
+        """Answer what may not pass; leave in the scope who asks."""
         headers = joined(scope["headers"])
         host, origin = headers.get("host", ""), headers.get("origin")
         socket = scope["type"] == "websocket"
+        method = SOCKET if socket else scope["method"]
         if not self._credentials.host_allowed(host):
             return problem(
                 403, "host_not_allowed", f"This server is not called '{host}'.", "Start it with --public-url."
@@ -107,15 +120,28 @@ class Guard:
         if origin is not None and not (self._credentials.origin_allowed(origin, host) or (keyed and origin == NOBODY)):
             hint = "Behind a proxy, start the server with --public-url."
             return problem(403, "origin_not_allowed", f"A page of '{origin}' may not ask here.", hint)
-        if path in PUBLIC or self._credentials.recognised(headers):
+        passage = self._access.find(method, path)
+        if passage is not None and passage.need == PUBLIC:
             return None
+        asker = self._credentials.who(headers)
+        if asker is None:
+            return self._unknown(scope, method, path, keyed, headers.get("sec-fetch-site"))
+        scope[ASKER] = asker
+        if asker.by_cookie and method not in _SAFE and origin is None:
+            # A browser sends the cookie by itself, and with every such request the page's origin: this came from neither.
+            hint = "A program sends 'Authorization: Bearer TOKEN' instead of a cookie."
+            return problem(403, "origin_missing", "A cookie alone changes nothing here.", hint)
+        return _lacking(asker, passage)
+
+    def _unknown(self, scope: Scope, method: str, path: str, keyed: bool, site: str | None) -> Response | None:
+        """Answer somebody who shows no key, or a wrong one."""
         if keyed and not _is_page(path):
             # The page itself was given to somebody who is signed in; what it loads comes without a cookie.
             return None
-        if not socket and scope["method"] in ("GET", "HEAD"):
+        if method in _SAFE:
             if self._is_asset(path) or (path == "/" and b"token=" in scope["query_string"]):
                 return None
-            if keyed and headers.get("sec-fetch-site") == "cross-site":
+            if keyed and site == "cross-site":
                 return _once_more(f"{self._base}{path}")
             if not path.startswith(API):
                 return RedirectResponse(f"{self._base}/login", status_code=303)
@@ -126,6 +152,14 @@ class Guard:
             "Send 'Authorization: Bearer TOKEN', or open the URL that 'gladius up' printed.",
             headers={"www-authenticate": "Bearer"},
         )
+
+
+def _lacking(asker: Asker, passage: Passage | None) -> Response | None:
+    """Answer somebody whose role does not reach; what no route answers, the app does."""
+    if passage is None or passage.need == PUBLIC or asker.may(passage.need):
+        return None
+    detail = f"This needs the role {passage.need}; yours is {asker.role}."
+    return problem(403, "role_needed", detail, "An admin gives roles: 'gladius user role NAME ROLE'.")
 
 
 def _is_page(path: str) -> bool:

@@ -1,79 +1,92 @@
-"""Exchange the token for a cookie: by the printed URL or by the login page. Upstream: browser. Downstream: guard."""
+"""Exchange a link, the token, or name and password for a cookie. Upstream: browser. Downstream: guard.
+
+The cookie holds the secret of a session, never the token: it can be taken away, and what was in it opens nothing else.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gladius.server.credentials import Credentials
-from gladius.server.login_page import login_page
+from gladius.server.login_page import Refusal, login_page
 from gladius.server.problems import problem
+from gladius.users.sessions import SESSION_S
 
 router = APIRouter(include_in_schema=False)
 
-_MAX_BODY = 4096
-_COOKIE_DAYS = 30
+_MAX_BODY = 8192
 
 
 @router.get("/login")
 async def ask(request: Request) -> Response:
-    """The page that asks for the token."""
-    return _page(request)
+    """The page that asks for the token, or for name and password."""
+    return _page(request, "used" if "used" in request.query_params else None)
 
 
 @router.post("/login")
 async def login(request: Request) -> Response:
-    """Take the token of the form; a right one is answered with the cookie."""
+    """Take the form; what is right is answered with the cookie."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_BODY:
             return problem(413, "too_large", "That is no token.")
-    token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
-    if not _credentials(request).token_right(token):
-        return _page(request, wrong=True)
-    return with_cookie(request, RedirectResponse(home_of(request), status_code=303))
+    form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+    name, keys = form.get("name", "").strip().lower(), credentials_of(request).keys
+    if name:
+        secret = await asyncio.to_thread(keys.enter, name, form.get("password", ""))
+    else:
+        secret = await asyncio.to_thread(keys.enter_as_owner, form.get("token", "").strip())
+    if secret is None:
+        return _page(request, "password" if name else "token")
+    return with_cookie(request, secret, home_of(request))
 
 
-def exchange(request: Request) -> Response | None:
-    """Answer `/?token=...`: a cookie and a redirect to the same page without the token; None when there is no token."""
-    token = request.query_params.get("token")
-    if token is None:
+async def exchange(request: Request) -> Response | None:
+    """Answer `/?token=...`: a cookie and a redirect to the same page without the code; None when there is no code."""
+    code = request.query_params.get("token")
+    if code is None:
         return None
-    if not _credentials(request).token_right(token):
-        return RedirectResponse(f"{request.scope.get('root_path', '')}/login", status_code=303)
+    keys = credentials_of(request).keys
+    secret = await asyncio.to_thread(keys.enter_as_owner, code)
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
-    return with_cookie(request, RedirectResponse(home_of(request) + (f"?{rest}" if rest else ""), status_code=303))
+    here = home_of(request) + (f"?{rest}" if rest else "")
+    if secret is not None:
+        return with_cookie(request, secret, here)
+    if credentials_of(request).who(request.headers) is not None:
+        # A link that was used by this very browser leads where it led before.
+        return RedirectResponse(here, status_code=303)
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/login?used", status_code=303)
 
 
-def with_cookie(request: Request, response: Response) -> Response:
-    """Put the token into a cookie that scripts cannot read and other sites cannot send."""
-    credentials = _credentials(request)
+def with_cookie(request: Request, secret: str, to: str) -> Response:
+    """Go on to a page, with the session in a cookie that scripts cannot read and other sites cannot send."""
+    response = RedirectResponse(to, status_code=303, headers={"cache-control": "no-store"})
     response.set_cookie(
-        credentials.cookie_name(request.headers.get("host", "")),
-        credentials.token,
-        max_age=_COOKIE_DAYS * 86400,
+        _cookie_name(request),
+        secret,
+        max_age=int(SESSION_S),
         path=home_of(request),
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=_is_encrypted(request),
     )
-    response.headers["cache-control"] = "no-store"
     return response
 
 
 def without_cookie(request: Request, response: Response) -> Response:
-    """Take the cookie away again: this browser is signed out, others and programs with the token are not."""
-    credentials = _credentials(request)
+    """Take the cookie away again."""
     response.delete_cookie(
-        credentials.cookie_name(request.headers.get("host", "")),
+        _cookie_name(request),
         path=home_of(request),
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=_is_encrypted(request),
     )
     return response
 
@@ -83,13 +96,24 @@ def home_of(request: Request) -> str:
     return str(request.scope.get("root_path", "")) + "/"
 
 
-def _page(request: Request, wrong: bool = False) -> Response:
-    action = f"{request.scope.get('root_path', '')}/login"
-    page = login_page(action, request.headers.get("accept-language", ""), wrong)
-    return HTMLResponse(page, status_code=401 if wrong else 200, headers={"cache-control": "no-store"})
-
-
-def _credentials(request: Request) -> Credentials:
-    credentials = request.app.state.credentials
+def credentials_of(connection: HTTPConnection) -> Credentials:
+    """The credentials that the app was built with."""
+    credentials = connection.app.state.credentials
     assert isinstance(credentials, Credentials)
     return credentials
+
+
+def _cookie_name(request: Request) -> str:
+    return credentials_of(request).cookie_name(request.headers.get("host", ""))
+
+
+def _is_encrypted(request: Request) -> bool:
+    return credentials_of(request).is_encrypted(request.headers.get("host", ""))
+
+
+def _page(request: Request, refusal: Refusal | None) -> Response:
+    action = f"{request.scope.get('root_path', '')}/login"
+    by_name = credentials_of(request).keys.book.has_users
+    page = login_page(action, request.headers.get("accept-language", ""), by_name, refusal)
+    refused = refusal in ("token", "password")
+    return HTMLResponse(page, status_code=401 if refused else 200, headers={"cache-control": "no-store"})

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import html
+from typing import Literal
+
+Refusal = Literal["token", "password", "used", "wait"]
+"""Why somebody is asked again: a wrong token, a wrong name or password, a link that is over, too many tries."""
 
 _WORDS = {
     "en": {
         "title": "Sign in",
         "text": "Paste the token, or open the address that <code>gladius up</code> printed.",
+        "named": "With your name and password.",
+        "owner": "As the owner, with the token",
+        "name": "Name",
+        "password": "Password",
         "token": "Token",
         "button": "Sign in",
-        "wrong": "This is not the token of this server.",
     },
     "ru": {
         "title": "Вход",
         "text": "Вставьте токен или откройте адрес, который напечатала команда <code>gladius up</code>.",
+        "named": "По имени и паролю.",
+        "owner": "Как владелец, по токену",
+        "name": "Имя",
+        "password": "Пароль",
         "token": "Токен",
         "button": "Войти",
-        "wrong": "Это не токен этого сервера.",
+    },
+}
+_REFUSALS: dict[str, dict[Refusal, str]] = {
+    "en": {
+        "token": "This is not the token of this server.",
+        "password": "Name or password is wrong.",
+        "used": "This link was used already, or is over. <code>gladius up</code> prints a new one.",
+        "wait": "Too many wrong tries. Wait {seconds} s, then try again.",
+    },
+    "ru": {
+        "token": "Это не токен этого сервера.",
+        "password": "Неверное имя или пароль.",
+        "used": "Эта ссылка уже использована или истекла. Новую напечатает <code>gladius up</code>.",
+        "wait": "Слишком много неверных попыток. Подождите {seconds} с и попробуйте снова.",
     },
 }
 
@@ -46,31 +70,54 @@ button {{ width: 100%; margin-top: 16px; padding: 11px; font: inherit; font-weig
   background: var(--accent); border: 0; border-radius: 6px; cursor: pointer; }}
 input:focus-visible, button:focus-visible {{ outline: 2px solid var(--accent); outline-offset: 2px; }}
 code {{ font: 13px ui-monospace, monospace; }}
-.error {{ color: var(--bad); margin: 12px 0 0; }}
+form + details {{ margin-top: 24px; border-top: 1px solid var(--line); padding-top: 16px; }}
+summary {{ color: var(--soft); cursor: pointer; }}
+details form {{ margin-top: 16px; }}
+label + input + label {{ margin-top: 16px; }}
+p.error {{ color: var(--bad); margin: 0 0 16px; }}
 </style>
 </head>
 <body>
 <main>
 <h1>Gladius</h1>
-<p>{text}</p>
-<form method="post" action="{action}">
-<label for="token">{token}</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 {error}
-<button type="submit">{button}</button>
-</form>
+{forms}
 </main>
 </body>
 </html>
 """
 
 
-def login_page(action: str, languages: str, wrong: bool) -> str:
-    """The page whose form posts to `action`; `languages` as the browser's Accept-Language names them, `wrong` after a refusal."""
+_TOKEN_FORM = """<form method="post" action="{action}">
+<label for="token">{token}</label>
+<input id="token" name="token" type="password" autocomplete="off" required{focus}>
+<button type="submit">{button}</button>
+</form>"""
+_NAME_FORM = """<form method="post" action="{action}">
+<label for="name">{name}</label>
+<input id="name" name="name" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus>
+<label for="password">{password}</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button type="submit">{button}</button>
+</form>"""
+
+
+def login_page(action: str, languages: str, by_name: bool, refusal: Refusal | None, seconds: int = 0) -> str:
+    """The page whose forms post to `action`; `languages` as the browser's Accept-Language names them.
+
+    `by_name`: this home has users; the owner's form is folded away then.
+    """
     language = _spoken(languages)
-    words = _WORDS[language]
-    error = f'<p class="error" role="alert">{words["wrong"]}</p>' if wrong else ""
-    return _PAGE.format(language=language, action=html.escape(action), error=error, **words)
+    words = {**_WORDS[language], "action": html.escape(action)}
+    told = _REFUSALS[language][refusal].format(seconds=seconds) if refusal else ""
+    error = f'<p class="error" role="alert">{told}</p>' if told else ""
+    if by_name:
+        owners = _TOKEN_FORM.format(focus="", **words)
+        forms = f"<details><summary>{words['owner']}</summary>\n<p>{words['text']}</p>\n{owners}</details>"
+        forms = f"<p>{words['named']}</p>\n{_NAME_FORM.format(**words)}\n{forms}"
+    else:
+        forms = f"<p>{words['text']}</p>\n{_TOKEN_FORM.format(focus=' autofocus', **words)}"
+    return _PAGE.format(language=language, title=words["title"], error=error, forms=forms)
 
 
 def _spoken(languages: str) -> str:

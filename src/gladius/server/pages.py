@@ -52,16 +52,17 @@ class Pages:
             await send({"type": "websocket.close", "code": 1000})
             return
         request = Request(scope, receive)
-        await self._respond(request)(scope, receive, send)
+        answer = await self._respond(request)
+        await answer(scope, receive, send)
 
-    def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         root: str = request.scope.get("root_path", "")
         path = request.scope["path"][len(root) :] or "/"
         if path.startswith("/api/"):
             raise HTTPException(404, f"There is nothing at {path}.")
         if request.method not in ("GET", "HEAD"):
             raise HTTPException(405, f"{path} can only be read.", headers={"allow": "GET, HEAD"})
-        if path == "/" and (answered := exchange(request)) is not None:
+        if path == "/" and (answered := await exchange(request)) is not None:
             return answered
         file = self._file(path)
         if file is not None:

@@ -10,19 +10,23 @@ import errno
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from gladius.client import Client
 from gladius.errors import ConfigError, PortTaken, ServerError
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home
 from gladius.server.app import create_app
-from gladius.server.credentials import Credentials, load_token
+from gladius.server.credentials import Credentials
+from gladius.server.door import Tls, check_door, what_lacks
 from gladius.server.rooms import Rooms
+from gladius.users.keys import Keys
 from pulse_wrapper import atomic_write_json, safe_read_json
 
 _log = logging.getLogger("gladius.server")
@@ -39,11 +43,8 @@ class Address:
 
     url: str
     token: str
-
-    @property
-    def sign_in_url(self) -> str:
-        """The URL that signs a browser in."""
-        return f"{self.url}/?token={self.token}"
+    new_link: Callable[[], str] = field(repr=False, compare=False)
+    """A URL that signs one browser in, once; each call makes another. Raises ServerUnreachable, RequestRejected."""
 
 
 def serve(
@@ -53,13 +54,18 @@ def serve(
     base_path: str = "",
     public_url: str | None = None,
     on_ready: Callable[[Address], None] | None = None,
+    tls: Tls | None = None,
+    insecure_listen: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `on_ready` is called once it answers; port 0 takes a free one.
+
+    `insecure_listen`: also where others can reach it without a password or encryption.
 
     Raises:
         LockHeld: another server has this home; `living_address` tells where it is.
         PortTaken: another program has the port.
         ConfigError: the base path or the public URL cannot be used.
+        DoorOpen: others could reach it, without a password or unencrypted.
         ServerError: the address cannot be bound.
 
     """
@@ -71,12 +77,17 @@ def serve(
     lock = FileLock(home.server_lock)
     lock.acquire()
     try:
+        keys = Keys(home)
+        lacks = what_lacks(host, keys.book.has_users, tls is not None, public_url)
+        if warning := check_door(host, lacks, insecure_listen):
+            print(warning, file=sys.stderr, flush=True)  # noqa: T201
         with _bound(host, port) as listener:
             bound_port = listener.getsockname()[1]
-            token = load_token(home.state / "token")
-            address = Address(f"http://{_in_url(host)}:{bound_port}{base}", token)
-            app = create_app(rooms, Credentials(token, host, bound_port, public_url), base)
-            _Server(_config(app), home, address, on_ready).run(sockets=[listener])
+            url = f"{'http' if tls is None else 'https'}://{_in_url(host)}:{bound_port}{base}"
+            address = Address(url, keys.token, lambda: f"{url}/?token={keys.links.new()}")
+            app = create_app(rooms, Credentials(keys, host, bound_port, public_url, tls is not None), base)
+            config = _config(app, tls, proxied=public_url is not None)
+            _Server(config, home, address, on_ready, tls).run(sockets=[listener])
     finally:
         lock.release()
 
@@ -85,16 +96,27 @@ def living_address(home: Home) -> Address | None:
     """Where the server of this home is, by its server.json; None when there is no such file."""
     known = safe_read_json(home.server_json) or {}
     url, token = known.get("url"), known.get("token")
-    return Address(url, token) if isinstance(url, str) and isinstance(token, str) else None
+
+    def new_link() -> str:
+        with Client(home=home) as client:
+            return client.sign_in_link().url
+
+    return Address(url, token, new_link) if isinstance(url, str) and isinstance(token, str) else None
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, which also says when it is ready and leaves no server.json behind."""
 
     def __init__(
-        self, config: uvicorn.Config, home: Home, address: Address, on_ready: Callable[[Address], None] | None
+        self,
+        config: uvicorn.Config,
+        home: Home,
+        address: Address,
+        on_ready: Callable[[Address], None] | None,
+        tls: Tls | None,
     ) -> None:
         super().__init__(config)
+        self._tls = tls
         self._home = home
         self._address = address
         self._on_ready = on_ready
@@ -104,6 +126,9 @@ class _Server(uvicorn.Server):
         if not self.started:
             return
         facts = {"url": self._address.url, "pid": os.getpid(), "start_time": time.time(), "token": self._address.token}
+        if self._tls is not None:
+            # What our own clients on this machine trust at that address, whoever signed it.
+            facts["tls_cert"] = str(self._tls.cert)
         atomic_write_json(self._home.server_json, facts)
         if self._on_ready is not None:
             self._on_ready(self._address)
@@ -115,9 +140,13 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, tls: Tls | None, proxied: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        ssl_certfile=None if tls is None else tls.cert,
+        ssl_keyfile=None if tls is None else tls.key,
+        # Without a proxy, X-Forwarded-For is anybody's word, and would slip past the limits of an address.
+        proxy_headers=proxied,
         loop=_loop(),
         http="httptools",
         ws="websockets-sansio",

@@ -50,7 +50,7 @@ ANSWERS: list[type[Wire]] = [
     presets.PresetInfo,
     runs.HistoryEntry, runs.TrashedRun, runs.CommandRecord, catalog.ProfileInfo, catalog.ProfileFile,
     catalog.TrashedProfile, catalog.DatasetInfo, catalog.StartAnswer,
-    steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.Problem, steering.ResumePreview,
+    steering.CommandAnswer, server.HealthAnswer, server.SessionAnswer, server.SignInLink, server.Problem, steering.ResumePreview,
     steering.ConfigDiff, steering.ScheduleCourse, alerts.AlertsAnswer, settings.Settings, exports.TensorBoardAnswer,
     datasets.DatasetReport, datasets.DatasetPreview, datasets.TokenLengths, datasets.RemovedDataset, datasets.DatasetRules,
     compare.Comparison, queue.QueueAnswer, preflight.CheckAnswer, probe.ProbeAnswer,

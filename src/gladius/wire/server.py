@@ -8,6 +8,9 @@ from pydantic import Field
 
 from gladius.wire.base import Wire
 
+Role = Literal["viewer", "operator", "admin"]
+"""A viewer reads; an operator also starts and steers; an admin also manages users and settings and deletes for good."""
+
 
 class HealthAnswer(Wire):
     """The answer of `GET /health`."""
@@ -17,12 +20,22 @@ class HealthAnswer(Wire):
 
 
 class SessionAnswer(Wire):
-    """Who asks, as far as the server knows: it has one token and no users of its own. Trainings run as `account`."""
+    """Who asks. Trainings run as `account`, whoever starts them."""
 
-    by: Literal["cookie", "token"] = Field(description="A browser that was signed in, or a program with the token")
+    by: Literal["cookie", "token"] = Field(description="A browser that was signed in, or a program with a token")
+    name: str | None = Field(description="The user's or the token's name; null is the owner of the home")
+    role: Role
+    users: bool = Field(description="Whether this home has users, or its owner alone")
     account: str | None = Field(description="The account of the machine that the server runs as")
     machine: str = Field(description="The name of the machine that the server runs on")
     version: str
+
+
+class SignInLink(Wire):
+    """The answer of `POST /session/link`: a URL that signs one browser in, once."""
+
+    url: str
+    expires_in: float = Field(description="Seconds until it is over, used or not")
 
 
 class Problem(Wire):

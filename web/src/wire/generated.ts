@@ -3038,16 +3038,25 @@ export interface SystemSample {
   group: ProcessGroupUse | null;
 }
 /**
- * Who asks, as far as the server knows: it has one token and no users of its own. Trainings run as `account`.
+ * Who asks. Trainings run as `account`, whoever starts them.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SessionAnswer".
  */
 export interface SessionAnswer {
   /**
-   * A browser that was signed in, or a program with the token
+   * A browser that was signed in, or a program with a token
    */
   by: 'cookie' | 'token';
+  /**
+   * The user's or the token's name; null is the owner of the home
+   */
+  name: string | null;
+  role: 'viewer' | 'operator' | 'admin';
+  /**
+   * Whether this home has users, or its owner alone
+   */
+  users: boolean;
   /**
    * The account of the machine that the server runs as
    */
@@ -3150,6 +3159,19 @@ export interface SettingsUpdate {
    * Ignored
    */
   version?: string | null;
+}
+/**
+ * The answer of `POST /session/link`: a URL that signs one browser in, once.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "SignInLink".
+ */
+export interface SignInLink {
+  url: string;
+  /**
+   * Seconds until it is over, used or not
+   */
+  expires_in: number;
 }
 /**
  * The answer of `POST /runs`, `/resume` and `/fork`.

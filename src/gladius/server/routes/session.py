@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import socket
 
@@ -11,8 +12,10 @@ from starlette.responses import Response
 
 from gladius import __version__
 from gladius.server.answers import answer
-from gladius.server.login import without_cookie
-from gladius.wire.server import SessionAnswer
+from gladius.server.caller import asker_of
+from gladius.server.login import credentials_of, without_cookie
+from gladius.users.sessions import LINK_S
+from gladius.wire.server import SessionAnswer, SignInLink
 
 router = APIRouter(tags=["server"])
 
@@ -20,14 +23,33 @@ router = APIRouter(tags=["server"])
 @router.get("/session", response_model=SessionAnswer)
 async def get_session(request: Request) -> Response:
     """Who asks, and whose server this is."""
-    by = "token" if "authorization" in request.headers else "cookie"
-    return answer(SessionAnswer(by=by, account=_account(), machine=socket.gethostname(), version=__version__))
+    asker = asker_of(request)
+    users = credentials_of(request).keys.book.has_users
+    return answer(
+        SessionAnswer(
+            by="cookie" if asker.by_cookie else "token",
+            name=asker.name,
+            role=asker.role,
+            users=users,
+            account=_account(),
+            machine=socket.gethostname(),
+            version=__version__,
+        )
+    )
 
 
 @router.delete("/session", status_code=204)
 async def sign_out(request: Request) -> Response:
-    """Sign this browser out: its cookie is taken away. The token stays as it is."""
+    """Sign this browser out: its session ends, here and in every copy of its cookie. A token stays as it is."""
+    await asyncio.to_thread(credentials_of(request).keys.leave, asker_of(request))
     return without_cookie(request, Response(status_code=204))
+
+
+@router.post("/session/link", response_model=SignInLink)
+async def make_link(request: Request) -> Response:
+    """A URL that signs one browser in as the owner, once."""
+    code = credentials_of(request).keys.links.new()
+    return answer(SignInLink(url=f"{request.base_url}?token={code}", expires_in=LINK_S))
 
 
 def _account() -> str | None:
