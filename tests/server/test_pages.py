@@ -12,6 +12,7 @@ from gladius.compose import build
 from gladius.pulse.rundir import Home
 from gladius.server.app import create_app
 from gladius.server.credentials import Credentials
+from gladius.users.keys import Keys
 
 TOKEN = "t" * 40
 SIGNED_IN = {"authorization": f"Bearer {TOKEN}"}
@@ -31,7 +32,8 @@ def assets(tmp_path: Path) -> Path:
 
 
 def get(home: Home, assets: Path, path: str, base: str = "", method: str = "GET", **headers: str) -> httpx.Response:
-    app = create_app(build(home), Credentials(TOKEN, "127.0.0.1", 1), base, assets)
+    home.token.write_text(TOKEN)
+    app = create_app(build(home), Credentials(Keys(home), "127.0.0.1", 1), base, assets)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]

@@ -32,6 +32,7 @@ from gladius.cli import (
     run,
     serve,
     steer,
+    users,
     watch,
 )
 from gladius.errors import CommandInvalid, ConfigError, GladiusError, RequestRejected
@@ -45,7 +46,23 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, demo, run, watch, attach, look, annotate, compare, exports, flow, steer, attempts, alerts, doctor):
+for room in (
+    serve,
+    demo,
+    run,
+    watch,
+    attach,
+    look,
+    annotate,
+    compare,
+    exports,
+    flow,
+    steer,
+    attempts,
+    alerts,
+    doctor,
+    users,
+):
     room.add_to(app)
 app.add_typer(profiles.app, name="profile")
 app.add_typer(datasets.datasets, name="dataset")
@@ -55,6 +72,8 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(flow.app, name="flow")
 app.add_typer(env.app, name="env")
 app.add_typer(pulse.app, name="pulse")
+app.add_typer(users.users, name="user")
+app.add_typer(users.tokens, name="token")
 
 _USAGE_ERRORS = (ConfigError, CommandInvalid)
 _UNPROCESSABLE = 422

@@ -21,6 +21,8 @@ from gladius.server.limits import Limits
 from gladius.server.pages import ASSETS, Pages
 from gladius.server.rooms import Rooms
 from gladius.server.routes import ROUTERS
+from gladius.users.audit import Audit
+from gladius.users.throttle import Throttle
 from gladius.wire.messages import MachineMessage
 
 PREFIX = "/api/v1"
@@ -36,7 +38,15 @@ def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "", asse
     access = Access(every_route(app.routes))
     pages = Pages(assets)
     app.router.default = pages
-    return Guard(Limits(app), access, credentials, base_path, pages.is_asset, lambda path: rooms.boards.find(path) is not None)
+    return Guard(
+        Limits(app),
+        access,
+        credentials,
+        app.state.audit,
+        base_path,
+        pages.is_asset,
+        lambda path: rooms.boards.find(path) is not None,
+    )
 
 
 def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
@@ -69,6 +79,8 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     )
     app.state.rooms = rooms
     app.state.credentials = credentials
+    app.state.audit = Audit(rooms.home.audit)
+    app.state.throttle = Throttle()
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from starlette.requests import HTTPConnection
 
 from gladius.server.guard import ASKER
+from gladius.server.way import way
 from gladius.users.asker import Asker
-
-_AGENTS = {"gladius-cli/": "cli", "gladius-python/": "python"}
 
 
 def asker_of(connection: HTTPConnection) -> Asker:
@@ -19,15 +18,4 @@ def asker_of(connection: HTTPConnection) -> Asker:
 
 def caller(connection: HTTPConnection) -> str:
     """The name of a user or token; of the owner, who has none, the way."""
-    return asker_of(connection).name or way(connection)
-
-
-def way(connection: HTTPConnection) -> str:
-    """`cli`, `python` (by what our clients say of themselves), `browser` (it has the cookie), `socket`, or `api`."""
-    agent = connection.headers.get("user-agent", "")
-    named = next((name for start, name in _AGENTS.items() if agent.startswith(start)), None)
-    if named is not None:
-        return named
-    if "cookie" in connection.headers and "authorization" not in connection.headers:
-        return "browser"
-    return "socket" if connection.scope["type"] == "websocket" else "api"
+    return asker_of(connection).name or way(connection.scope)

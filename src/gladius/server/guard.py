@@ -15,14 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gladius.server.access import PUBLIC, SOCKET, Access, Passage
 from gladius.server.credentials import Credentials, joined
 from gladius.server.problems import problem
+from gladius.server.way import address, way
 from gladius.users.asker import Asker
+from gladius.users.audit import Audit
 
 API = "/api/"
 BOXED = "/tensorboard/"
 NOBODY = "null"
 ASKER = "gladius.asker"
 """Where a request's scope holds who asks."""
+_PASSAGE = "gladius.passage"
 _SAFE = frozenset({"GET", "HEAD"})
+_FORBIDDEN = 403
 IsAsset = Callable[[str], bool]
 """Whether a path, within the base path, is a file of the page that holds no data."""
 HoldsKey = Callable[[str], bool]
@@ -65,12 +69,14 @@ class Guard:
         app: ASGIApp,
         access: Access,
         credentials: Credentials,
+        audit: Audit,
         base_path: str,
         is_asset: IsAsset,
         holds_key: HoldsKey,
     ) -> None:
         self._app = app
         self._access = access
+        self._audit = audit
         self._credentials = credentials
         self._base = base_path
         self._is_asset = is_asset
@@ -91,7 +97,23 @@ class Guard:
             return
         boxed = path.startswith(BOXED) and refusal is None
         guarded = _boxed(send) if boxed else _with_headers(send, private=path.startswith(API))
-        await (refusal or self._app)(scope, receive, guarded)
+        await (refusal or self._app)(scope, receive, self._noted(guarded, scope))
+
+    def _noted(self, send: Send, scope: Scope) -> Send:
+        """Put into the audit what somebody did, or was refused; reading is not noted."""
+        asker, passage = scope.get(ASKER), scope.get(_PASSAGE)
+        if asker is None or passage is None or passage.route.startswith(BOXED):
+            return send
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if passage.method not in _SAFE or status == _FORBIDDEN:
+                    run = passage.values.get("run_id") or _made(passage, message)
+                    self._audit.note(asker, way(scope), passage.method, passage.route, run, status, address(scope))
+            await send(message)
+
+        return noted
 
     def _enter_base(self, scope: Scope) -> str:
         """Take the base path off, whether or not the proxy before us did so already; return the path within."""
@@ -126,7 +148,7 @@ class Guard:
         asker = self._credentials.who(headers)
         if asker is None:
             return self._unknown(scope, method, path, keyed, headers.get("sec-fetch-site"))
-        scope[ASKER] = asker
+        scope[ASKER], scope[_PASSAGE] = asker, passage
         if asker.by_cookie and method not in _SAFE and origin is None:
             # A browser sends the cookie by itself, and with every such request the page's origin: this came from neither.
             hint = "A program sends 'Authorization: Bearer TOKEN' instead of a cookie."
@@ -152,6 +174,14 @@ class Guard:
             "Send 'Authorization: Bearer TOKEN', or open the URL that 'gladius up' printed.",
             headers={"www-authenticate": "Bearer"},
         )
+
+
+def _made(passage: Passage, message: Message) -> str | None:
+    """The run that a start has made: its answer says where it is."""
+    if not passage.route.startswith("/api/v1/runs"):
+        return None
+    location = next((value for name, value in message.get("headers", ()) if name.lower() == b"location"), b"")
+    return location.decode("latin-1").rpartition("/")[2] or None
 
 
 def _lacking(asker: Asker, passage: Passage | None) -> Response | None:

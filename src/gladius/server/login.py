@@ -15,11 +15,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gladius.server.credentials import Credentials
 from gladius.server.login_page import Refusal, login_page
 from gladius.server.problems import problem
+from gladius.server.way import address
+from gladius.users.asker import Asker
+from gladius.users.audit import Audit
 from gladius.users.sessions import SESSION_S
+from gladius.users.throttle import Throttle
 
 router = APIRouter(include_in_schema=False)
 
 _MAX_BODY = 8192
+_ONE_BY_ONE = asyncio.Semaphore(2)
+"""A password takes 64 MiB to check: a crowd of tries must not take all there is."""
 
 
 @router.get("/login")
@@ -38,12 +44,21 @@ async def login(request: Request) -> Response:
             return problem(413, "too_large", "That is no token.")
     form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     name, keys = form.get("name", "").strip().lower(), credentials_of(request).keys
+    throttle, here = _throttle(request), address(request.scope)
+    if seconds := throttle.wait(here, name):
+        return _page(request, "wait", seconds)
     if name:
-        secret = await asyncio.to_thread(keys.enter, name, form.get("password", ""))
+        # Counted before it is looked at: many tries at once are many tries.
+        throttle.failed(here, name)
+        async with _ONE_BY_ONE:
+            secret = await asyncio.to_thread(keys.enter, name, form.get("password", ""))
     else:
+        throttle.failed(here, name)
         secret = await asyncio.to_thread(keys.enter_as_owner, form.get("token", "").strip())
+    _note(request, None if secret is None else keys.cookie(secret))
     if secret is None:
         return _page(request, "password" if name else "token")
+    throttle.succeeded(here, name)
     return with_cookie(request, secret, home_of(request))
 
 
@@ -57,6 +72,7 @@ async def exchange(request: Request) -> Response | None:
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
     here = home_of(request) + (f"?{rest}" if rest else "")
     if secret is not None:
+        _note(request, keys.cookie(secret))
         return with_cookie(request, secret, here)
     if credentials_of(request).who(request.headers) is not None:
         # A link that was used by this very browser leads where it led before.
@@ -111,9 +127,24 @@ def _is_encrypted(request: Request) -> bool:
     return credentials_of(request).is_encrypted(request.headers.get("host", ""))
 
 
-def _page(request: Request, refusal: Refusal | None) -> Response:
+def _throttle(request: Request) -> Throttle:
+    throttle = request.app.state.throttle
+    assert isinstance(throttle, Throttle)
+    return throttle
+
+
+def _note(request: Request, asker: Asker | None) -> None:
+    """Put a sign-in into the audit; a wrong name is not, for people type passwords there."""
+    audit = request.app.state.audit
+    assert isinstance(audit, Audit)
+    outcome = 401 if asker is None else 303
+    audit.note(asker, "browser", request.method, "/login", None, outcome, address(request.scope))
+
+
+def _page(request: Request, refusal: Refusal | None, seconds: int = 0) -> Response:
     action = f"{request.scope.get('root_path', '')}/login"
     by_name = credentials_of(request).keys.book.has_users
-    page = login_page(action, request.headers.get("accept-language", ""), by_name, refusal)
-    refused = refusal in ("token", "password")
-    return HTMLResponse(page, status_code=401 if refused else 200, headers={"cache-control": "no-store"})
+    page = login_page(action, request.headers.get("accept-language", ""), by_name, refusal, seconds)
+    status = {"token": 401, "password": 401, "wait": 429}.get(refusal or "", 200)
+    headers = {"cache-control": "no-store", **({"retry-after": str(seconds)} if seconds else {})}
+    return HTMLResponse(page, status_code=status, headers=headers)
