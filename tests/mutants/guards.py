@@ -117,9 +117,9 @@ GUARDS = [
     ),
     Guard(
         "a wrong token is none",
-        "gladius/server/credentials.py",
-        "return hmac.compare_digest(token.encode(), self.token.encode())",
-        "return bool(token)",
+        "gladius/users/keys.py",
+        """return hmac.compare_digest(secret.encode("utf-8", "surrogateescape"), self.token.encode())""",
+        "return bool(secret)",
         "server/test_every_route_is_guarded.py::test_a_wrong_token_is_none",
     ),
 ]
