@@ -32,6 +32,7 @@ _WHO_NEEDS_WHAT: dict[Need, str] = {
         GET     /api/v1/session
         DELETE  /api/v1/session
         GET     /api/v1/runs
+        GET     /api/v1/runs/probe/{probe_id}
         GET     /api/v1/runs/{run_id}
         GET     /api/v1/runs/{run_id}/status
         GET     /api/v1/runs/{run_id}/metrics
@@ -90,6 +91,8 @@ _WHO_NEEDS_WHAT: dict[Need, str] = {
     "operator": """
         POST    /api/v1/runs
         POST    /api/v1/runs/check
+        POST    /api/v1/runs/probe
+        DELETE  /api/v1/runs/probe/{probe_id}
         PATCH   /api/v1/runs/{run_id}
         DELETE  /api/v1/runs/{run_id}
         POST    /api/v1/runs/{run_id}/commands
