@@ -93,12 +93,16 @@ else:
     gladius.cli.main.main()
 """
 
+_PATH = os.environ.get("PYTHONPATH")
+
 
 def start(*argv: object, **options: Any) -> subprocess.Popen[Any]:
     """`subprocess.Popen` in a session of its own; forked where it is Gladius' command line or code that composes a server."""
     words = [str(word) for word in argv]
     composes = words[1:2] == ["-c"] and "gladius.compose" in words[2]
     ours = words[0] == sys.executable and (composes or words[1:3] == ["-m", "gladius.cli.main"])
+    # Another path may mean other code, which the forge has not loaded.
+    ours = ours and (options.get("env") or os.environ).get("PYTHONPATH") == _PATH
     settings = {"stdin": subprocess.DEVNULL, "text": True, "start_new_session": True, **options}
     return (_Forked if ours else subprocess.Popen)(words, **settings)
 

@@ -18,6 +18,8 @@ from gladius.compose import build
 from gladius.pulse.rundir import Home
 from gladius.server.app import build_api
 from gladius.server.credentials import Credentials
+from gladius.server.guard import ASKER
+from gladius.users.keys import Keys
 from gladius.wire.alerts import AlertRecord
 
 WRITING: list[tuple[str, str, dict[str, Any]]] = [
@@ -41,8 +43,13 @@ def test_what_cannot_be_written_is_a_problem_that_names_the_cause(
     (home.flows / "nothing.json").write_text(json.dumps(flow))
 
     async def story() -> None:
-        app = build_api(build(home), Credentials("t" * 43, "127.0.0.1", 1))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        keys = Keys(home)
+        app = build_api(build(home), Credentials(keys, "127.0.0.1", 1))
+
+        async def asked_by_the_owner(scope: Any, receive: Any, send: Any) -> None:
+            await app({**scope, ASKER: keys.bearer(keys.token)}, receive, send)
+
+        transport = httpx.ASGITransport(app=asked_by_the_owner, raise_app_exceptions=False)
         base = "http://127.0.0.1/api/v1"
         async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=base) as http:
             for method, path, body in WRITING:

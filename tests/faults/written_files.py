@@ -19,7 +19,6 @@ from gladius.pulse import checkpoints
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.files import write_text
 from gladius.pulse.rundir import Home
-from gladius.server.credentials import load_token
 from gladius.server.flow_services import _write_export
 from gladius.store.annotations import annotate
 from gladius.store.columns import ColumnCopy
@@ -27,6 +26,7 @@ from gladius.store.trash import Trash
 from gladius.supervise.record import append_history
 from gladius.supervise.report import write_report
 from gladius.supervise.rollback import _follow_along
+from gladius.users.home_token import load_token
 from gladius.wire.catalog import Resources, StartRequest
 from gladius.wire.presets import PresetRequest
 from gladius.wire.runs import RunPatch

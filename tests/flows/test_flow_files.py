@@ -138,7 +138,7 @@ def test_files_that_cannot_be_read_or_are_of_another_kind_are_listed_with_their_
     found = [one for one in Flows(tmp_path).all() if not one.builtin]
     assert len(found) == 6
     told = " ".join(one.problem or "" for one in found)
-    for words in ("Is a directory", "No such file", "in train.json", "the id 'same' is that of"):
+    for words in ("It is no plain file", "No such file", "in train.json", "the id 'same' is that of"):
         assert words in told
     assert next(one for one in found if one.id == "same").problem is None
     assert all(one.model_dump_json() for one in found)

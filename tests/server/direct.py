@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from gladius.compose import build
+from gladius.pulse.files import write_text
 from gladius.pulse.rundir import Home
 from gladius.server.app import build_api, create_app
 from gladius.server.credentials import Credentials
+from gladius.users.keys import Keys
 
 TOKEN = "t" * 40
 T = TypeVar("T")
@@ -36,7 +38,8 @@ class Direct:
         self.home = home
         self._loop = asyncio.Runner()
         self._rooms = self._loop.run(self._build())
-        credentials = Credentials(TOKEN, "127.0.0.1", 1)
+        write_text(home.token, TOKEN)
+        credentials = Credentials(Keys(home), "127.0.0.1", 1)
         self.api = build_api(self._rooms, credentials)
         self.app = create_app(self._rooms, credentials, **({"assets": assets} if assets else {}))
         self._to_app: asyncio.Queue[dict[str, Any]] = self._loop.run(self._queue())

@@ -87,18 +87,18 @@ def test_two_resumes_at_once_make_one_attempt(loop: Loop, until: Until) -> None:
 
 
 def test_a_done_run_is_forked_not_resumed(profiled_loop: Loop) -> None:
-    run = profiled_loop(steps=60)
+    run = profiled_loop(steps=240)
     run.tell("checkpoint")
     run.wait_for("done")
     answer = run.resume()
     assert (answer.status_code, answer.json()["code"]) == (409, "not_resumable")
     assert "Fork" in answer.json()["hint"]
     assert run.record["resumable"]["reason"].startswith("It is done")
-    child = run.fork(overrides={"steps": 120, "learning_rate": 0.2}, name="longer")
+    child = run.fork(overrides={"steps": 300, "learning_rate": 0.2}, name="longer")
     assert child.status_code == 201, child.text
     run.until(lambda: run.server.get(f"/runs/{child.json()['run_id']}")["summary"]["state"] == "done")
     last = run.server.get(f"/runs/{child.json()['run_id']}")["summary"]["step"]
-    assert last == 119, "it went on after the checkpoint's step, up to its own end"
+    assert last == 299, "it went on after the checkpoint's step, up to its own end"
 
 
 def test_a_fork_is_a_run_of_its_own_with_its_parent_shown(loop: Loop) -> None:
