@@ -124,7 +124,9 @@ def _forge() -> socket.socket:
     """The process that forks, one for each process of pytest; it ends, and what it started, when this end is closed."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with there:
-        forge = subprocess.Popen([sys.executable, "-c", _PROGRAM, str(there.fileno())], pass_fds=[there.fileno()])
+        argv = [sys.executable, "-c", _PROGRAM, str(there.fileno())]
+        # In a session of its own: what ends our group must leave it the moment to end what it started.
+        forge = subprocess.Popen(argv, pass_fds=[there.fileno()], start_new_session=True)
     atexit.register(lambda: (here.close(), forge.wait()))
     return here
 
