@@ -138,8 +138,6 @@ class SteeredHome:
         while not self.server.get(f"/runs/{self.run_id}")["summary"]["finished_at"] and time.monotonic() < deadline:
             time.sleep(0.1)
         self.server.terminate()
-        assert self.server.process.stdout is not None
-        self.server.process.stdout.close()
 
 
 @pytest.fixture(scope="module")

@@ -167,8 +167,6 @@ class Lab:
     def close(self) -> None:
         self.context.close()
         self.server.terminate()
-        assert self.server.process.stdout is not None
-        self.server.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
