@@ -83,11 +83,32 @@ def press(page: Any, words: str) -> None:
     page.keyboard.press("+".join(NAMES.get(part, part).replace("Ctrl", "Control") for part in words.split("+")))
 
 
+def heard(page: Any, until: Callable[..., Any], action: str, words: str, from_terminal: bool) -> bool:
+    """Press it; whether its action became the most recent one, or the page said something new."""
+    from playwright.sync_api import TimeoutError as NotInTime
+
+    clear(page, until)
+    if from_terminal:
+        page.locator(".xterm textarea").focus()
+    before = said(page)
+    press(page, words)
+    try:
+        page.wait_for_function(
+            "([id, before]) => " + RECENT + " === id || (document.querySelector('p.line').innerText !== before"
+            " && document.querySelector('p.line').innerText !== '')",
+            arg=[action, before],
+            # A busy machine paints seldom: what is asked at each paint may be asked too late.
+            polling=50,
+            timeout=8000,
+        )
+    except NotInTime:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("number", [0, 1], ids=["classic", "alt"])
 def test_every_key_of_a_set_reaches_its_action(guest: Guest, until: Callable[..., Any], number: int) -> None:
     page = guest.page
-    from playwright.sync_api import TimeoutError as NotInTime
-
     table = shortcuts(page, until)
     assert len(table) > 25
     if number:
@@ -101,23 +122,13 @@ def test_every_key_of_a_set_reaches_its_action(guest: Guest, until: Callable[...
     for action, sets in table.items():
         if action in ("palette", "help", "back") or action not in offered:
             continue
-        for words in sets[number]:
-            clear(page, until)
-            if sets[0] == sets[1]:
-                page.locator(".xterm textarea").focus()
-            before = said(page)
-            press(page, words)
-            try:
-                page.wait_for_function(
-                    "([id, before]) => " + RECENT + " === id || (document.querySelector('p.line').innerText !== before"
-                    " && document.querySelector('p.line').innerText !== '')",
-                    arg=[action, before],
-                    # A busy machine paints seldom: what is asked at each paint may be asked too late.
-                    polling=50,
-                    timeout=8000,
-                )
-            except NotInTime:
-                unheard.append(f"{action} ({words})")
+        in_terminal = sets[0] == sets[1]
+        # Twice: on a machine that is far behind, what closes before it may take the first press with it.
+        unheard += [
+            f"{action} ({words})"
+            for words in sets[number]
+            if not (heard(page, until, action, words, in_terminal) or heard(page, until, action, words, in_terminal))
+        ]
     clear(page, until)
     if page.get_by_role("status").first.inner_text().strip() == "Paused":
         press(page, table["toggle_pause"][number][0])
