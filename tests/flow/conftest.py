@@ -52,7 +52,7 @@ class Street:
         holder = self.until(lambda: is_held(run.supervisor_lock) and read_holder(run.supervisor_lock))
         return int(holder["pid"])
 
-    def wait_recorded(self, run: RunDir, timeout: float = 30.0) -> dict[str, Any]:
+    def wait_recorded(self, run: RunDir, timeout: float = 90.0) -> dict[str, Any]:
         """Wait for the complete record; return report.json."""
         self.until(lambda: run.report_json.exists() and not is_held(run.supervisor_lock), timeout)
         report: dict[str, Any] = json.loads(run.report_json.read_text())

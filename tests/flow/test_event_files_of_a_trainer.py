@@ -23,7 +23,7 @@ HELPERS = Path(__file__).parents[1] / "integrations"
 def test_the_event_files_of_a_trainer_lie_in_its_run(street: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
     run = street.start(*street.script(SCRIPT.format(helpers=str(HELPERS))))
-    street.wait_recorded(run)
+    street.wait_recorded(run, timeout=120)
     assert [path.name.startswith("events.out.tfevents") for path in run.tensorboard.iterdir()] == [True]
     told = accumulator.EventAccumulator(str(run.tensorboard)).Reload()
     assert [one.step for one in told.Scalars("train/loss")] == [1, 2, 3]
