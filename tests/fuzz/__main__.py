@@ -8,6 +8,7 @@ A crash is kept as a file, whose path is printed, and read again with: make fuzz
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def main() -> int:
         _fuzz(options.names[0], options.seconds, Path(os.environ["GLADIUS_FUZZ_FOLDER"]))
     from parsers import PARSERS
 
+    logging.disable(logging.WARNING)
     chosen = [one for one in PARSERS if not options.names or one.name in options.names]
     if options.again:
         chosen[0].holds(options.again.read_bytes())
@@ -53,6 +55,7 @@ def _fuzz(name: str, seconds: int, folder: Path) -> None:
         sys.exit("atheris is not installed here: pip install atheris")
     with atheris.instrument_imports(include=["gladius", "pulse_wrapper"]):
         from parsers import PARSERS
+    logging.disable(logging.WARNING)
     parser = next(one for one in PARSERS if one.name == name)
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)

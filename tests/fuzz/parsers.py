@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import math
 import os
 import tempfile
@@ -31,7 +30,6 @@ from pulse_wrapper import TrainingStatus, read_training_status
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 FOLDER = Path(tempfile.mkdtemp(prefix="gladius-fuzz-", dir=MEMORY))
 FIELDS = {"epoch", "total_epochs", "loss", "status", "message", "timestamp"}
-logging.disable(logging.WARNING)
 
 
 @dataclass(frozen=True)

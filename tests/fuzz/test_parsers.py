@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +12,14 @@ from hypothesis import strategies as st
 from parsers import PARSERS, Parser
 
 EXAMPLES = int(os.environ.get("GLADIUS_FUZZ_EXAMPLES", "600"))
+
+
+@pytest.fixture(autouse=True)
+def without_warnings() -> Iterator[None]:
+    """A broken file is remarked on once for each change of it: here that would be thousands of lines."""
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
