@@ -104,3 +104,16 @@ class FlowHouse:
 def python(code: str, *arguments: str) -> dict[str, Any]:
     """The arguments of a COMMAND that runs a few lines of Python."""
     return {"argv": [sys.executable, "-c", code, *arguments]}
+
+
+# What is another for each run of a flow.
+OWN = ("training_id", "checkpoint", "free_gb")
+
+
+def told(run: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """A run of a flow as two of the same kind must be alike."""
+    return [
+        (step["id"], step["cmd"], step["state"], step["tries"], step["cause"],
+         {key: value for key, value in step["result"].items() if key not in OWN})
+        for step in run["steps"]
+    ]  # fmt: skip

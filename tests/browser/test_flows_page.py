@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from flow_house import FlowHouse, python
+from flow_house import FlowHouse, python, told
 from judge import violations
 from signed_in import Visit
 from watched_page import House
@@ -53,6 +53,27 @@ def test_a_flow_is_run_from_the_page_and_leads_to_the_training_and_back(
     page.get_by_role("link", name=ended["flow_run_id"]).click()
     page.wait_for_url(re.compile(f"/flows/{ended['flow_run_id']}$"))
     page.get_by_text(ended["log"]).wait_for()
+
+
+def test_documents_are_indexed_and_trained_on_from_the_page_and_come_to_the_same_as_over_http(
+    flows: FlowHouse, visit: Callable[..., Visit]
+) -> None:
+    folder = flows.home.documents / "manuals"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("A lathe turns wood. " * 20)
+    page = visit(flows.server).open("/flows")
+    page.get_by_role("button", name="Run Index documents and train").click()
+    dialog = page.get_by_role("dialog", name="Run Index documents and train")
+    dialog.get_by_label("path").fill(str(folder))
+    dialog.get_by_role("combobox", name="Profile").select_option("quick")
+    dialog.get_by_label("Epochs").fill("1")
+    dialog.get_by_role("button", name="Run", exact=True).click()
+    run = page.get_by_role("article").first
+    run.locator("[data-step=validate][data-state=done]").wait_for(timeout=40_000)
+    clicked = flows.look(run.get_attribute("data-flow-run") or "")
+    asked = flows.end(flows.run("index_and_train", path=str(folder), profile="quick", epochs=1))
+    assert (clicked["state"], clicked["asked_by"], clicked["args"]) == ("done", "browser", asked["args"])
+    assert told(clicked) == told(asked)
 
 
 def test_a_run_of_a_flow_is_cancelled_and_tried_again_from_where_it_was(

@@ -6,22 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
 
 from documents import slow_html
-from flow_house import FlowHouse
-
-# What is another for each run of a flow.
-OWN = ("training_id", "checkpoint", "free_gb")
-
-
-def told(run: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """A run of a flow as two of the same kind must be alike."""
-    return [
-        (step["id"], step["cmd"], step["state"], step["tries"], step["cause"],
-         {key: value for key, value in step["result"].items() if key not in OWN})
-        for step in run["steps"]
-    ]  # fmt: skip
+from flow_house import FlowHouse, told
 
 
 def from_the_terminal(flows: FlowHouse, *words: str) -> subprocess.Popen[str]:
