@@ -15,7 +15,7 @@ from urllib.parse import quote
 from gladius.client.download import save
 from gladius.client.flows import FlowCalls
 from gladius.client.history import History
-from gladius.client.probes import ProbeCalls
+from gladius.client.probes import ProbeCalls, chosen
 from gladius.client.run import RunHandle
 from gladius.client.stream import ServerFrame, open_stream
 from gladius.client.transport import PYTHON, Transport, discover, pinned
@@ -146,10 +146,8 @@ class Client(History, FlowCalls, ProbeCalls):
         priority: int = 0,
     ) -> RunHandle:
         """Start a run and return its handle; while the machine is full it waits, unless `queue` is False."""
-        body = {
-            "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
-            "name": name, "tags": list(tags), "preset_id": preset, "queue": queue, "priority": priority,
-        }  # fmt: skip
+        choice = chosen(profile_id, dataset_id, epochs, overrides, preset)
+        body = {**choice, "name": name, "tags": list(tags), "queue": queue, "priority": priority}
         return self.run(self._transport.post("/runs", body)["run_id"])
 
     def check_start(
@@ -161,10 +159,7 @@ class Client(History, FlowCalls, ProbeCalls):
         preset: str | None = None,
     ) -> CheckAnswer:
         """Whether such a run can start, and what would go wrong; nothing is started."""
-        body = {
-            "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
-            "preset_id": preset,
-        }  # fmt: skip
+        body = chosen(profile_id, dataset_id, epochs, overrides, preset)
         return CheckAnswer.model_validate(self._transport.post("/runs/check", body))
 
     def queue(self) -> QueueAnswer:

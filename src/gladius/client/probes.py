@@ -14,6 +14,20 @@ _POLL_S = 0.2
 _GOES_ON = ("preparing", "running")
 
 
+def chosen(
+    profile_id: str,
+    dataset_id: str | None,
+    epochs: float | None,
+    overrides: Mapping[str, Any] | None,
+    preset: str | None,
+) -> dict[str, Any]:
+    """What a start, a check and a probe are asked with."""
+    return {
+        "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
+        "preset_id": preset,
+    }  # fmt: skip
+
+
 class ProbeCalls:
     """Probes."""
 
@@ -34,10 +48,7 @@ class ProbeCalls:
         `progress` is called with each answer on the way; whatever leaves this call before its end (Ctrl+C) cancels the
         probe. RequestRejected says that the machine is full, or why such a run cannot start.
         """
-        body = {
-            "profile_id": profile_id, "dataset_id": dataset_id, "epochs": epochs, "overrides": dict(overrides or {}),
-            "preset_id": preset,
-        }  # fmt: skip
+        body = chosen(profile_id, dataset_id, epochs, overrides, preset)
         found = ProbeAnswer.model_validate(self._transport.post("/runs/probe", body, {"limit_s": limit_s}))
         try:
             while found.state in _GOES_ON:
