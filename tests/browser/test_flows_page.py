@@ -59,7 +59,7 @@ def test_documents_are_indexed_and_trained_on_from_the_page_and_come_to_the_same
     flows: FlowHouse, visit: Callable[..., Visit]
 ) -> None:
     folder = flows.home.documents / "manuals"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "a.txt").write_text("A lathe turns wood. " * 20)
     page = visit(flows.server).open("/flows")
     page.get_by_role("button", name="Run Index documents and train").click()
@@ -68,7 +68,7 @@ def test_documents_are_indexed_and_trained_on_from_the_page_and_come_to_the_same
     dialog.get_by_role("combobox", name="Profile").select_option("quick")
     dialog.get_by_label("Epochs").fill("1")
     dialog.get_by_role("button", name="Run", exact=True).click()
-    run = page.get_by_role("article").first
+    run = page.get_by_role("article").filter(has_text="Index documents and train").first
     run.locator("[data-step=validate][data-state=done]").wait_for(timeout=40_000)
     clicked = flows.look(run.get_attribute("data-flow-run") or "")
     asked = flows.end(flows.run("index_and_train", path=str(folder), profile="quick", epochs=1))
