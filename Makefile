@@ -49,8 +49,11 @@ gen: setup-dev            ## JSON Schemas and TypeScript types from the wire mod
 	@$(BIN)/python -m gladius.wire web/src/wire/schema.json
 	@$(BIN)/python scripts/bootstrap.py npm run --silent gen
 
-bench: setup-dev          ## the figures of docs/performance.md, with raw samples in bench/results.json
+bench: setup-dev          ## the figures of docs/performance.md; ARGS=peers: only the table beside others (about 20 minutes)
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-quick: setup-dev    ## Gladius beside the bare limits of this machine, in two minutes
+	@$(BIN)/python -m bench quick
 
 paths: setup-dev          ## each operation of the API with each of 596 names that want to lead out (about a minute)
 	@GLADIUS_EVERY_PATH=1 $(BIN)/python -m pytest -s tests/server/test_paths_that_lead_out.py

@@ -1,14 +1,29 @@
-"""`make bench`: take every figure, or with ARGS those of the named measurements. Upstream: measurements."""
+"""`make bench`: take every figure, or with ARGS those of the named measurements. Upstream: measurements. Downstream: report."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from bench import callback, experts, flood, footprint, kills, latency, log_call, many_runs, overview, page, steering
+from bench import (
+    callback,
+    experts,
+    flood,
+    footprint,
+    kills,
+    latency,
+    log_call,
+    many_runs,
+    overview,
+    page,
+    report,
+    steering,
+)
+from bench.peers import table
 from bench.rows import Row, write
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
+    "peers": table.measure,
     "log_call": log_call.measure,
     "latency": latency.measure,
     "steering": steering.measure,
@@ -21,24 +36,29 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "page": page.measure,
     "flood": flood.measure,
 }
+NAMED = {"quick": table.quick}
+"""Only taken when they are named."""
 
 
 def main(wanted: list[str]) -> int:
     """Measure, write, and print; a missed limit is reported, not hidden, and makes the exit code 1."""
-    unknown = sorted(set(wanted) - set(MEASUREMENTS))
+    known = {**MEASUREMENTS, **NAMED}
+    unknown = sorted(set(wanted) - set(known))
     if unknown:
-        print(f"no measurement '{unknown[0]}'; there are {', '.join(MEASUREMENTS)}")
+        print(f"no measurement '{unknown[0]}'; there are {', '.join(known)}")
         return 2
     missed = False
     for name in wanted or MEASUREMENTS:
-        rows = MEASUREMENTS[name]()
+        rows = known[name]()
         write(rows)
         for row in rows:
             mark = {True: "met", False: "MISSED", None: "-"}[row.met]
+            figure = f"{report.number(row.figure)} {row.unit} ({row.statistic} of {len(row.samples)})"
             print(
-                f"{mark:7} {row.name}: {row.figure:.3g} {row.unit} ({row.statistic} of {len(row.samples)}), limit {row.limit}"
+                f"{mark:7} {row.key}: {figure}, limit {row.limit}" if row.samples else f"{mark:7} {row.key}: {row.how}"
             )
             missed = missed or row.met is False
+        report.write()
     return 1 if missed else 0
 
 

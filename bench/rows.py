@@ -1,4 +1,4 @@
-"""One measured figure with its raw samples, and how figures are written down. Upstream: the measurements. Downstream: __main__."""
+"""One measured figure with its raw samples, and where figures are kept. Upstream: the measurements. Downstream: report, __main__."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from typing import Any
 import psutil
 
 RESULTS = Path(__file__).parent / "results.json"
-TABLE = Path(__file__).parent.parent / "docs" / "performance.md"
+_LOOK_S = 0.4
 
 
 @dataclass
 class Row:
-    """A figure: raw samples in `unit`, the limit it must stay under (None: only told), and how it was taken."""
+    """A figure: raw samples in `unit`, the limit it must stay under (None: only told), and how it was taken.
+
+    `subject` says whose figure it is, where one is taken of several programs. Without samples, `how` is the cause.
+    """
 
     name: str
     unit: str
@@ -27,11 +30,19 @@ class Row:
     limit: float | None
     statistic: str = "median"
     how: str = ""
+    subject: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def figure(self) -> float:
-        """The samples' statistic: the median, a percentile or the maximum."""
+    def key(self) -> str:
+        """What it is kept under."""
+        return f"{self.name} [{self.subject}]" if self.subject else self.name
+
+    @property
+    def figure(self) -> float | None:
+        """The samples' statistic: the median, a percentile or the maximum; None without samples."""
+        if not self.samples:
+            return None
         if self.statistic == "median":
             return median(self.samples)
         if self.statistic == "max":
@@ -41,7 +52,7 @@ class Row:
     @property
     def met(self) -> bool | None:
         """Whether the figure is within its limit; None when it has none."""
-        return None if self.limit is None else self.figure <= self.limit
+        return None if self.limit is None or self.figure is None else self.figure <= self.limit
 
 
 def percentile(samples: list[float], percent: float) -> float:
@@ -61,41 +72,25 @@ def conditions() -> dict[str, Any]:
     }
 
 
+def idle_share() -> float:
+    """Percent of the processors that nobody takes, looked at for a moment: said with each figure of a shared machine."""
+    return 100 - float(psutil.cpu_percent(interval=_LOOK_S))
+
+
+def known_rows() -> dict[str, Any]:
+    """Every figure as it was last taken, by key."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    return found
+
+
 def write(rows: list[Row]) -> None:
-    """Write raw samples to results.json and the table to docs/performance.md. Rows of a partial run replace their like."""
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    """Keep the raw samples. Rows of a partial run replace their like."""
+    known = known_rows()
     around = conditions()
     for row in rows:
-        known[row.name] = {
+        known[row.key] = {
             "figure": row.figure, "unit": row.unit, "statistic": row.statistic, "limit": row.limit, "met": row.met,
             "how": row.how, "conditions": around, "samples": row.samples, **row.extra,
+            **({"name": row.name, "subject": row.subject} if row.subject else {}),
         }  # fmt: skip
     RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    TABLE.write_text(render(known), encoding="utf-8")
-
-
-def render(known: dict[str, Any]) -> str:
-    """Return the table of all figures as Markdown."""
-    lines = [
-        "# Performance",
-        "",
-        "Made by `make bench`; the raw samples are in `bench/results.json`. Figures are comparable within one run on one",
-        "machine. A figure that misses its limit is shown as missed.",
-        "",
-        "| figure | measured | limit | met | samples | how |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in known.items():
-        limit = "—" if row["limit"] is None else f"{row['limit']:g} {row['unit']}"
-        met = {True: "yes", False: "**no**", None: "—"}[row["met"]]
-        measured = f"{row['figure']:.3g} {row['unit']} ({row['statistic']})"
-        lines.append(f"| {name} | {measured} | {limit} | {met} | {len(row['samples'])} | {row['how']} |")
-    conditions_of = sorted({json.dumps(row["conditions"], sort_keys=True) for row in known.values()})
-    lines += ["", "Conditions:", ""]
-    for text in conditions_of:
-        around = json.loads(text)
-        lines.append(
-            f"- {around['at']}: {around['platform']}, {around['cores']} cores, Python {around['python']}, "
-            f"{around['idle_percent']} % idle before the run"
-        )
-    return "\n".join(lines) + "\n"
