@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-python test-web test-integrations chaos faults mutants fuzz check check-python check-types check-style drift gen bench bench-quick dev paths sbom audit setup-demo setup-dev clean
+.PHONY: demo test test-python test-web test-integrations chaos faults pids mutants fuzz check check-python check-types check-style drift gen bench bench-quick dev paths sbom audit setup-demo setup-dev clean
 
 demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
 	@$(BIN)/gladius demo $(ARGS)
@@ -24,6 +24,9 @@ chaos: setup-dev          ## SIGKILL server, supervisor and trainer at random mo
 
 faults: setup-dev         ## every errno at every open, write, fsync and rename of every file that is written
 	@GLADIUS_FAULTS=1 $(BIN)/python -m pytest tests/faults $(ARGS)
+
+pids: setup-dev           ## a thousand numbers of ended processes given to strangers, in a pid namespace: none of them is signalled
+	@GLADIUS_PID_REUSES=1000 $(BIN)/python -m pytest -rs tests/supervise/test_reused_pids.py $(ARGS)
 
 fuzz: setup-dev           ## each parser under atheris, half an hour each: make fuzz ARGS="--seconds 120 printed yaml"
 	@$(BIN)/python tests/fuzz $(ARGS)

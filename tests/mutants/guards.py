@@ -67,6 +67,13 @@ GUARDS = [
         "pulse/test_locks_and_identities.py::test_an_identity_is_a_process_and_not_a_pid",
     ),
     Guard(
+        "the number of who has ended is given to nobody before its group was ended",
+        "gladius/supervise/process.py",
+        "            return exit_code(self.identity.pid, wait)\n",
+        "            return self._popen.wait() if wait else self._popen.poll()\n",
+        "supervise/test_trainer_process.py::test_who_has_ended_keeps_its_number_until_it_is_let_go",
+    ),
+    Guard(
         "a clock that jumps raises no alarm",
         "gladius/pulse/poller.py",
         "unchanged_for >= STALE_AFTER_S and bool(",

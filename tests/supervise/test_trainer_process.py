@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,20 @@ from gladius.supervise.machine import with_descendants
 from gladius.supervise.process import Trainer
 
 
-def spawn_trainer(folder: Path, *argv: str) -> Trainer:
-    return Trainer.spawn(list(argv), os.environ, folder, folder / "console.log")
+@pytest.fixture
+def spawn_trainer() -> Iterator[Callable[..., Trainer]]:
+    """Start trainers; none is left, dead or alive."""
+    spawned = []
+
+    def start(folder: Path, *argv: str) -> Trainer:
+        spawned.append(Trainer.spawn(list(argv), os.environ, folder, folder / "console.log"))
+        return spawned[-1]
+
+    yield start
+    for one in spawned:
+        one.signal_group(signal.SIGKILL)
+        assert one.wait(20)
+        one.reap()
 
 
 @pytest.fixture
@@ -32,7 +44,7 @@ def changed(identity: Identity, **fields: Any) -> Identity:
     return found
 
 
-def test_a_childs_code_is_learnt(tmp_path: Path) -> None:
+def test_a_childs_code_is_learnt(spawn_trainer: Callable[..., Trainer], tmp_path: Path) -> None:
     for script, code in (("exit 3", 3), ("kill -TERM $$", -signal.SIGTERM), ("true", 0)):
         trainer = spawn_trainer(tmp_path, "sh", "-c", script)
         assert trainer.is_child
@@ -42,7 +54,9 @@ def test_a_childs_code_is_learnt(tmp_path: Path) -> None:
         assert not trainer.signal_group(signal.SIGTERM)
 
 
-def test_waiting_without_a_pidfd_works_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_without_a_pidfd_works_too(
+    spawn_trainer: Callable[..., Trainer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     trainer = spawn_trainer(tmp_path, "sh", "-c", "sleep 0.2; exit 4")
     assert not trainer.wait(0.01)
@@ -50,7 +64,7 @@ def test_waiting_without_a_pidfd_works_too(tmp_path: Path, monkeypatch: pytest.M
     assert trainer.code == 4
 
 
-def test_a_child_that_ended_at_once_is_not_missed(tmp_path: Path) -> None:
+def test_a_child_that_ended_at_once_is_not_missed(spawn_trainer: Callable[..., Trainer], tmp_path: Path) -> None:
     for _ in range(20):
         trainer = spawn_trainer(tmp_path, "true")
         assert trainer.wait(5)
@@ -84,7 +98,9 @@ def test_an_adopted_process_is_awaited_and_signalled_without_its_code(stranger: 
     stranger.wait()
 
 
-def test_a_suspended_process_is_seen_as_such(tmp_path: Path, until: Callable[..., Any]) -> None:
+def test_a_suspended_process_is_seen_as_such(
+    spawn_trainer: Callable[..., Trainer], tmp_path: Path, until: Callable[..., Any]
+) -> None:
     trainer = spawn_trainer(tmp_path, "sleep", "60")
     assert not trainer.suspended
     trainer.signal_group(signal.SIGSTOP)
@@ -95,7 +111,7 @@ def test_a_suspended_process_is_seen_as_such(tmp_path: Path, until: Callable[...
 
 
 def test_a_launchers_workers_are_suspended_and_killed_though_each_has_a_session_of_its_own(
-    tmp_path: Path, until: Callable[..., Any]
+    spawn_trainer: Callable[..., Trainer], tmp_path: Path, until: Callable[..., Any]
 ) -> None:
     workers = "import subprocess; [subprocess.Popen(['sleep', '60'], start_new_session=True) for _ in '12'][0].wait()"
     trainer = spawn_trainer(tmp_path, sys.executable, "-c", workers)
@@ -106,6 +122,20 @@ def test_a_launchers_workers_are_suspended_and_killed_though_each_has_a_session_
     assert trainer.wait(5)
 
 
-def test_a_command_that_is_not_there_raises(tmp_path: Path) -> None:
+def test_a_command_that_is_not_there_raises(spawn_trainer: Callable[..., Trainer], tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         spawn_trainer(tmp_path, "no-such-command-anywhere")
+
+
+def test_who_has_ended_keeps_its_number_until_it_is_let_go(
+    spawn_trainer: Callable[..., Trainer], tmp_path: Path, until: Callable[..., Any]
+) -> None:
+    trainer = spawn_trainer(tmp_path, "sh", "-c", "sleep 60 & echo $!; kill -9 $$")
+    assert trainer.wait(20)
+    pid, worker = trainer.identity.pid, int((tmp_path / "console.log").read_text())
+    assert process_state(pid) == "Z" and not trainer.identity.alive()
+    trainer.kill_leftovers()
+    until(lambda: process_state(worker) in (None, "Z"))
+    trainer.reap()
+    assert process_state(pid) is None
+    assert trainer.code == -signal.SIGKILL

@@ -23,6 +23,7 @@ from gladius.pulse.events import EventReader
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home, RunDir
+from gladius.pulse.signals import send_group
 
 _BLOCK = 1 << 16
 _PAUSE_S = 0.05
@@ -58,9 +59,8 @@ class Follower:
     def interrupt(self) -> None:
         """Send Ctrl+C on to the command's process group."""
         self._read_events()
-        if self.trainer is not None and self.trainer.alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(os.getpgid(self.trainer.pid), signal.SIGINT)
+        if self.trainer is not None:
+            send_group(self.trainer, signal.SIGINT)
 
     def _read_events(self) -> None:
         for event in self._events.read_new():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gladius.pulse.identity import Identity
+from gladius.pulse.signals import exit_code, leaves_unreaped
 from pulse_wrapper import atomic_write_json, safe_read_json
 
 _LOOK_S = 0.1
@@ -100,17 +101,24 @@ def _signal_name(number: int) -> str:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the program with its whole group: asked first, then made."""
-    _signal(child.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(_GRACE_S)
-    _signal(child.pid, signal.SIGKILL)
+    """End the program with its whole group: asked first, then made, the group too where the program alone obeyed."""
+    _signal(child, signal.SIGTERM)
+    deadline = time.monotonic() + _GRACE_S
+    while not _is_over(child) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S / 2)
+    _signal(child, signal.SIGKILL)
     child.wait()
 
 
-def _signal(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+def _is_over(child: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended; not reaped yet, where that can be, so that its group's number is still its own."""
+    return exit_code(child.pid, wait=False) is not None if leaves_unreaped() else child.poll() is not None
+
+
+def _signal(child: subprocess.Popen[bytes], number: int) -> None:
+    if child.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
 
 
 if __name__ == "__main__":

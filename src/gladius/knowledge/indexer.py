@@ -6,8 +6,6 @@ from a thread.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import signal
 import sqlite3
@@ -28,6 +26,7 @@ from gladius.pulse import atomic_write_json, safe_read_json
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import is_held, read_holder
 from gladius.pulse.rundir import Home
+from gladius.pulse.signals import send
 from gladius.wire.knowledge import DocumentSearch, IndexDetail, IndexInfo, IndexOptions
 
 _PATIENCE_S = 60.0
@@ -93,9 +92,8 @@ class Indexer:
         """Tell its process to end; the dataset stays the old one, and what was read is kept. Raises IndexNotFound."""
         folder = find_index(self._home, index_id)
         holder = Identity.from_dict(read_holder(folder.lock) or {}) if is_held(folder.lock) else None
-        if holder is not None and holder.alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(holder.pid, signal.SIGTERM)
+        if holder is not None:
+            send(holder, signal.SIGTERM)
         return self.state(index_id)
 
     def remove(self, index_id: str) -> None:

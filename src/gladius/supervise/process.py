@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gladius.pulse.identity import Identity, process_state
 from gladius.pulse.plain_file import plain
+from gladius.pulse.signals import exit_code, leaves_unreaped, send, send_group
 from gladius.supervise.machine import with_descendants
 
 _POLL_S = 0.1
@@ -20,7 +21,10 @@ _NEVER_PASSED_ON = {signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT}
 
 
 class Trainer:
-    """A running trainer. `code` is its exit code once it has ended, negative for a signal, None when nobody can know."""
+    """A running trainer. `code` is its exit code once it has ended, negative for a signal, None when nobody can know.
+
+    Who has ended is not reaped before `reap`, so that what it left behind can be found by its number.
+    """
 
     def __init__(self, identity: Identity, popen: subprocess.Popen[bytes] | None) -> None:
         self.identity = identity
@@ -86,39 +90,45 @@ class Trainer:
         """
         if self.ended or not self.identity.alive():
             return False
-        try:
-            group = os.getpgid(self.identity.pid)
-            outside = self._outside(group) if number in _NEVER_PASSED_ON else []
-            os.killpg(group, number)
-        except (ProcessLookupError, PermissionError):
+        outside = self._outside() if number in _NEVER_PASSED_ON else []
+        if not send_group(self.identity, number):
             return False
-        for pid in outside:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+        for one in outside:
+            send(one, number)
         return True
 
-    def _outside(self, group: int) -> list[int]:
+    def _outside(self) -> list[Identity]:
         """Its descendants that are in other process groups."""
         found = []
-        for pid in with_descendants({self.identity.pid}):
-            with contextlib.suppress(ProcessLookupError):
-                if os.getpgid(pid) != group:
-                    found.append(pid)
-        return found
+        with contextlib.suppress(ProcessLookupError):
+            group = os.getpgid(self.identity.pid)
+            for pid in with_descendants({self.identity.pid}):
+                with contextlib.suppress(ProcessLookupError):
+                    if os.getpgid(pid) != group:
+                        found.append(Identity.of(pid))
+        # Looked at once more: a number that was given away between the two looks is no descendant's now.
+        family = with_descendants({self.identity.pid}) if found else set()
+        return [one for one in found if one.pid in family]
 
     def kill_leftovers(self) -> None:
-        """End what a killed trainer left in its group (workers); an empty group is no error."""
-        if self._popen is not None:
+        """End what a killed trainer left in its group (workers); an empty group is no error.
+
+        To be called before `reap`: only while nobody has collected the trainer is its number nobody else's.
+        """
+        if self._popen is not None and self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.identity.pid, signal.SIGKILL)
+
+    def reap(self) -> None:
+        """Let go of a child that has ended; from here on its number may be another's."""
+        if self.ended and self._popen is not None:
+            self._popen.wait()
 
     @staticmethod
     def kill_ranks(ranks: Iterable[Identity]) -> None:
         """End the processes of a job whose launcher is gone: it started each in a session of its own."""
         for rank in ranks:
-            if rank.alive():
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(rank.pid, signal.SIGKILL)
+            send(rank, signal.SIGKILL)
 
     def _open_pidfd(self) -> int:
         if not hasattr(os, "pidfd_open"):
@@ -135,7 +145,7 @@ class Trainer:
     def _wait_by_polling(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while True:
-            gone = self._popen.poll() is not None if self._popen is not None else self.identity.alive() is False
+            gone = self._exit_code(wait=False) is not None if self.is_child else self.identity.alive() is False
             if gone:
                 self._note_end()
             left = deadline - time.monotonic()
@@ -145,8 +155,15 @@ class Trainer:
 
     def _note_end(self) -> None:
         self.ended = True
-        if self._popen is not None:
-            self.code = self._popen.wait()
+        if self.is_child:
+            self.code = self._exit_code(wait=True)
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+
+    def _exit_code(self, wait: bool) -> int | None:
+        """The child's code, None while it runs; it is left for `reap` where the platform can do that."""
+        assert self._popen is not None
+        if leaves_unreaped():
+            return exit_code(self.identity.pid, wait)
+        return self._popen.wait() if wait else self._popen.poll()

@@ -387,6 +387,8 @@ class Supervisor:
             self.trainer.kill_leftovers()
             self.observed.read()
             self.trainer.kill_ranks(self.observed.ranks)
+        if self.trainer is not None:
+            self.trainer.reap()
         self._attempt_duty(lambda: clear_half_written(self.directory))
         self.observed.read()
         self._reject_unanswered()

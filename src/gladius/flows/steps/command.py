@@ -7,7 +7,6 @@ nobody can say any more how it ended, the step says so and nothing is repeated.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ from gladius.errors import StepFailed
 from gladius.flows.job import Job
 from gladius.flows.warden import Papers
 from gladius.pulse.identity import Identity
+from gladius.pulse.signals import send, send_group
 from pulse_wrapper import atomic_write_json, safe_read_json
 
 _LOOK_S = 0.1
@@ -86,8 +86,7 @@ def _stop(papers: Papers, number: int) -> None:
     for path, whole in ((papers.begun, False), (papers.child, True)):
         identity = Identity.from_dict(safe_read_json(path) or {})
         if identity is not None and identity.alive():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(identity.pid, number) if whole else os.kill(identity.pid, number)
+            (send_group if whole else send)(identity, number)
             return
 
 
