@@ -28,9 +28,11 @@ ALL_TOPICS = ("status", "metrics", "events", "console", "system", "runs", "alert
 class ConsoleServer:
     """Started and answering. `http` carries the token; `bare` does not."""
 
+    program = _SERVER
+
     def __init__(self, spawn: Callable[..., Any], home: Home, **options: Any) -> None:
         self.home = home
-        argv = [sys.executable, "-c", _SERVER, home.root, json.dumps({"port": 0, **options})]
+        argv = [sys.executable, "-c", self.program, home.root, json.dumps({"port": 0, **options})]
         self.process: subprocess.Popen[str] = spawn(*argv, stdout=subprocess.PIPE, stderr=None)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().split()

@@ -5,6 +5,7 @@ A parser may refuse, in the one way that it promises; whatever else it raises, a
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -28,8 +29,17 @@ from gladius.supervise.scrape import Scraper
 from pulse_wrapper import TrainingStatus, read_training_status
 
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
-FOLDER = Path(tempfile.mkdtemp(prefix="gladius-fuzz-", dir=MEMORY))
 FIELDS = {"epoch", "total_epochs", "loss", "status", "message", "timestamp"}
+
+
+@functools.cache
+def desk() -> tempfile.TemporaryDirectory[str]:
+    """Where a text lies while it is read; removed with this process, or by the one that started it (GLADIUS_FUZZ_DESK)."""
+    return tempfile.TemporaryDirectory(prefix="gladius-fuzz-", dir=os.environ.get("GLADIUS_FUZZ_DESK", MEMORY))
+
+
+def at_desk(name: str) -> Path:
+    return Path(desk().name) / name
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Parser:
 
 def status(data: bytes) -> None:
     """A status is read whole, six fields and no more, or not at all."""
-    path = FOLDER / "training_status.json"
+    path = at_desk("training_status.json")
     path.write_bytes(data)
     read = read_training_status(path)
     if read is not None:
@@ -55,7 +65,7 @@ def status(data: bytes) -> None:
 
 def events(data: bytes) -> None:
     """However the bytes arrive, the same events are read and the same lines called damaged."""
-    path = FOLDER / "events.jsonl"
+    path = at_desk("events.jsonl")
     path.write_bytes(data)
     whole = EventReader(path)
     read = list(whole)
@@ -84,7 +94,7 @@ def blocks(data: bytes) -> None:
 
 def yaml(data: bytes) -> None:
     """A mapping whose keys have lines, or a ConfigError that names one."""
-    path = FOLDER / "profile.yaml"
+    path = at_desk("profile.yaml")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReusedAnchorWarning)
@@ -113,7 +123,7 @@ def text_command(data: bytes) -> None:
 
 def flow(data: bytes) -> None:
     """A flow that can be run, or problems."""
-    read = parse_flow(data, FOLDER / "mine.json")
+    read = parse_flow(data, at_desk("mine.json"))
     assert read.steps or read.problems
     assert all((one.line or 1) >= 1 and one.message for one in read.problems)
     read.model_dump_json()

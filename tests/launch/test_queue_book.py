@@ -36,12 +36,13 @@ def test_what_waits_is_read_again_in_its_order_and_what_is_no_entry_stands_in_no
 def test_a_run_is_moved_to_a_place_and_takes_on_the_priority_that_this_needs() -> None:
     high, a, b, low = entry("h", 9, 5), entry("a", 1), entry("b", 2), entry("l", 0, -5)
     order = [high, a, b]
-    assert names([high, a, b, moved(order, low, 2)]) == "hlab" and moved(order, low, 2).priority == 0
-    assert names([high, a, b, moved(order, low, 1)]) == "lhab" and moved(order, low, 1).priority == 5
-    assert names([high, a, b, moved(order, low, 3)]) == "halb"
-    assert moved(order, low, 99) == low, "where it stands already it keeps what it has"
-    assert names([a, b, low, moved([a, b, low], high, 2)]) == "ahbl" and moved([a, b, low], high, 2).priority == 0
-    assert moved([], a, 3) == a
+    for position, told, priority in ((2, "hlab", 0), (1, "lhab", 5), (3, "halb", 0)):
+        (found,) = moved(order, low, position)
+        assert (names([*order, found]), found.priority) == (told, priority)
+    assert moved(order, low, 99) == [low], "where it stands already it keeps what it has"
+    (found,) = moved([a, b, low], high, 2)
+    assert (names([a, b, low, found]), found.priority) == ("ahbl", 0)
+    assert moved([], a, 3) == [a]
 
 
 def test_a_start_is_told_from_paces_and_earlier_runs_and_else_not_at_all(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import errno
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ import psutil
 from gladius.errors import ConfigError, DiskFull, GladiusError, LaunchError, MachineFull, NotWaiting
 from gladius.launch.attempt import reserved
 from gladius.launch.estimate import Estimates
-from gladius.launch.queue_book import Entry, QueueBook, moved, new_place
+from gladius.launch.queue_book import Entry, QueueBook, behind, moved
 from gladius.launch.slots import Claim, Slots, needed_ram
 from gladius.launch.start import Starter
 from gladius.launch.unstarted import close_unstarted, has_begun
@@ -91,10 +92,12 @@ class Queue:
         lacks = self.slots.lacks(resources)
         if lacks is not None and wait is not False:
             raise ConfigError(f"Profile '{order.profile.id}' cannot run on this machine: {lacks}", field="profile_id")
-        asked_at = new_place()
+        asked_at = time.time()
+        with self._guard:
+            place = behind(self._entries.values(), asked_at)
         entry = Entry(
             run_id=self._new_id(request.name or order.profile.id, asked_at), request=request, source=source,
-            asked_at=asked_at, priority=request.priority, place=asked_at, asked_by=asked_by, resources=resources,
+            asked_at=asked_at, priority=request.priority, place=place, asked_by=asked_by, resources=resources,
         )  # fmt: skip
         try:
             self._book.write(entry)
@@ -123,11 +126,14 @@ class Queue:
             entry = self._waiting(run_id)
             if wanted.priority is not None:
                 entry = replace(entry, priority=wanted.priority)
+            changed = [entry]
             if wanted.position is not None:
                 order = [one for one in self._ordered() if one.run_id != run_id]
-                entry = moved(order, entry, wanted.position)
-            self._book.write(entry)
-            self._entries[run_id] = entry
+                changed = moved(order, entry, wanted.position)
+            # One that is on its way out of the queue would be written anew behind its removal.
+            for one in (one for one in changed if one.run_id not in self._leaving):
+                self._book.write(one)
+                self._entries[one.run_id] = one
         self._wake()
 
     async def withdraw(self, run_id: str, by: str, command: Command | None = None) -> bool:

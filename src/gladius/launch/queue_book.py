@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,15 +92,16 @@ class QueueBook:
         (self._folder / f"{run_id}.json").unlink(missing_ok=True)
 
 
-def new_place() -> float:
-    """Behind everybody who was asked for earlier."""
-    return time.time()
+def behind(waiting: Iterable[Entry], now: float) -> float:
+    """The place of one who is asked for now: behind everybody of its priority, whatever clocks and people did to theirs."""
+    last = max((one.place for one in waiting), default=-math.inf)
+    return max(now, math.nextafter(last, math.inf))
 
 
-def moved(order: Sequence[Entry], entry: Entry, position: int) -> Entry:
-    """The entry as it must be to stand at `position` (from 1) among the others, `order` being theirs without it.
+def moved(order: Sequence[Entry], entry: Entry, position: int) -> list[Entry]:
+    """What is to be written, one after the other, for the entry to stand at `position` (from 1) among the others.
 
-    Between runs of another priority it takes on the nearest that lets it stand there.
+    `order` is theirs without it. Between runs of another priority it takes on the nearest that lets it stand there.
     """
     index = min(position - 1, len(order))
     above = order[index - 1] if index > 0 else None
@@ -114,8 +115,12 @@ def moved(order: Sequence[Entry], entry: Entry, position: int) -> Entry:
     before = below.place if below is not None and below.priority == priority else None
     if after is not None and before is not None:
         place = (after + before) / 2
+        if not after < place < before:
+            # No number is left between them. Those above go up, the first one first: their order holds meanwhile.
+            up = [replace(one, place=one.place - 1.0) for one in order[:index] if one.priority == priority]
+            return [*up, replace(entry, priority=priority, place=after - 0.5)]
     elif before is not None:
         place = before - 1.0
     else:
         place = after + 1.0 if after is not None else entry.place
-    return replace(entry, priority=priority, place=place)
+    return [replace(entry, priority=priority, place=place)]
