@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from console_server import ConsoleServer
 from steered_run import PROFILE, SCRIPT
 from watched_page import House
 
@@ -68,20 +67,6 @@ def test_the_theme_is_chosen_once_and_stays(overview: Any) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
-
-
-def test_the_page_lives_under_a_base_path(
-    serve: Callable[..., ConsoleServer], visit: Callable[..., Any], until: Callable[..., Any]
-) -> None:
-    guest = visit(serve(base_path="/user/me/gladius"))
-    page = guest.page
-    until(lambda: page.get_by_role("combobox", name="Profile").count() == 1)
-    page.get_by_role("link", name="Runs", exact=True).click()
-    until(lambda: page.url.endswith("/user/me/gladius/runs"))
-    until(lambda: "You have not trained anything yet" in page.get_by_role("main").inner_text())
-    page.reload()
-    until(lambda: "You have not trained anything yet" in page.get_by_role("main").inner_text())
-    assert guest.complaints == []
 
 
 def test_a_run_starts_with_the_preset_that_was_chosen(

@@ -33,6 +33,10 @@ class Credentials:
         else:
             self._names.add(host.lower().strip("[]"))
 
+    def public_root(self, base: str) -> str | None:
+        """Where people find the page, without a slash at its end; None where nobody said."""
+        return None if self._public is None else f"{self._public.scheme}://{self._public.netloc}{base}"
+
     def host_allowed(self, host: str) -> bool:
         """Whether a Host header names this server."""
         name, _ = split_host(host)

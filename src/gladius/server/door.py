@@ -1,4 +1,4 @@
-"""Where to listen, and whether that is safe. Upstream: serve. Downstream: uvicorn."""
+"""Where to listen, under which path, and whether that is safe. Upstream: serve. Downstream: uvicorn."""
 
 from __future__ import annotations
 
@@ -68,6 +68,29 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
+
+
+def base_of(base_path: str, public_url: str | None) -> str:
+    """The path under which a browser finds the page: as given, else that of the public URL. Raises ConfigError."""
+    base = _clean_base(base_path)
+    if public_url is None:
+        return base
+    parts = urlsplit(public_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        hint = "It looks like https://console.example/gladius."
+        raise ConfigError(f"'{public_url}' is no public URL.", hint, "public_url")
+    public = _clean_base(parts.path)
+    if base and public and base != public:
+        message = f"The base path is {base}, and the public URL has the path {public}."
+        raise ConfigError(message, "Give one of them: the path that a browser shows.", "base_path")
+    return base or public
+
+
+def _clean_base(base_path: str) -> str:
+    base = "/" + base_path.strip("/") if base_path.strip("/") else ""
+    if any(part in (".", "..", "") for part in base.split("/")[1:]) or any(char in base for char in "?#\\\"'<> "):
+        raise ConfigError(f"'{base_path}' is no base path.", "A base path looks like /gladius.", "base_path")
+    return base
 
 
 def _no_password() -> str:

@@ -135,12 +135,11 @@ class Guard:
         socket = scope["type"] == "websocket"
         method = SOCKET if socket else scope["method"]
         if not self._credentials.host_allowed(host):
-            return problem(
-                403, "host_not_allowed", f"This server is not called '{host}'.", "Start it with --public-url."
-            )
+            hint = f"If people reach it by that name, start it with: gladius up --public-url https://{host}{self._base}"
+            return problem(403, "host_not_allowed", f"This server is not called '{host}'.", hint)
         keyed = not socket and path.startswith(BOXED) and self._holds_key(path)
         if origin is not None and not (self._credentials.origin_allowed(origin, host) or (keyed and origin == NOBODY)):
-            hint = "Behind a proxy, start the server with --public-url."
+            hint = f"If that is the proxy before it, start it with: gladius up --public-url {origin}{self._base}"
             return problem(403, "origin_not_allowed", f"A page of '{origin}' may not ask here.", hint)
         passage = self._access.find(method, path)
         if passage is not None and passage.need == PUBLIC:

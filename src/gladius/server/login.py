@@ -87,7 +87,7 @@ def with_cookie(request: Request, secret: str, to: str) -> Response:
         _cookie_name(request),
         secret,
         max_age=int(SESSION_S),
-        path=home_of(request),
+        path=_cookie_path(request),
         httponly=True,
         samesite="strict",
         secure=_is_encrypted(request),
@@ -99,7 +99,7 @@ def without_cookie(request: Request, response: Response) -> Response:
     """Take the cookie away again."""
     response.delete_cookie(
         _cookie_name(request),
-        path=home_of(request),
+        path=_cookie_path(request),
         httponly=True,
         samesite="strict",
         secure=_is_encrypted(request),
@@ -119,12 +119,18 @@ def credentials_of(connection: HTTPConnection) -> Credentials:
     return credentials
 
 
+def _cookie_path(request: Request) -> str:
+    """The base path without a slash behind it: who types the address without one is signed in there too."""
+    return str(request.scope.get("root_path", "")) or "/"
+
+
 def _cookie_name(request: Request) -> str:
     return credentials_of(request).cookie_name(request.headers.get("host", ""))
 
 
 def _is_encrypted(request: Request) -> bool:
-    return credentials_of(request).is_encrypted(request.headers.get("host", ""))
+    """By the proxy's word too, which uvicorn takes into the scheme where one was told of."""
+    return request.url.scheme == "https" or credentials_of(request).is_encrypted(request.headers.get("host", ""))
 
 
 def _throttle(request: Request) -> Throttle:

@@ -19,12 +19,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gladius.client import Client
-from gladius.errors import ConfigError, PortTaken, ServerError
+from gladius.errors import PortTaken, ServerError
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home
 from gladius.server.app import create_app
 from gladius.server.credentials import Credentials
-from gladius.server.door import Tls, check_door, what_lacks
+from gladius.server.door import Tls, base_of, check_door, what_lacks
 from gladius.server.rooms import Rooms
 from gladius.users.keys import Keys
 from pulse_wrapper import atomic_write_json, safe_read_json
@@ -59,19 +59,18 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM. `on_ready` is called once it answers; port 0 takes a free one.
 
+    The path of `public_url` is the base path, where none is given.
     `insecure_listen`: also where others can reach it without a password or encryption.
 
     Raises:
         LockHeld: another server has this home; `living_address` tells where it is.
         PortTaken: another program has the port.
-        ConfigError: the base path or the public URL cannot be used.
+        ConfigError: the base path or the public URL cannot be used, or they name two paths.
         DoorOpen: others could reach it, without a password or unencrypted.
         ServerError: the address cannot be bound.
 
     """
-    base = _clean_base(base_path)
-    if public_url is not None and not public_url.startswith(("http://", "https://")):
-        raise ConfigError(f"'{public_url}' is no public URL.", "It begins with http:// or https://.", "public_url")
+    base = base_of(base_path, public_url)
     home = rooms.home
     home.create()
     lock = FileLock(home.server_lock)
@@ -84,8 +83,10 @@ def serve(
         with _bound(host, port) as listener:
             bound_port = listener.getsockname()[1]
             url = f"{'http' if tls is None else 'https'}://{_in_url(host)}:{bound_port}{base}"
-            address = Address(url, keys.token, lambda: f"{url}/?token={keys.links.new()}")
-            app = create_app(rooms, Credentials(keys, host, bound_port, public_url, tls is not None), base)
+            credentials = Credentials(keys, host, bound_port, public_url, tls is not None)
+            shown = credentials.public_root(base) or url
+            address = Address(url, keys.token, lambda: f"{shown}/?token={keys.links.new()}")
+            app = create_app(rooms, credentials, base)
             config = _config(app, tls, proxied=public_url is not None)
             _Server(config, home, address, on_ready, tls).run(sockets=[listener])
     finally:
@@ -197,10 +198,3 @@ def _in_url(host: str) -> str:
     """A host as a browser on this machine writes it."""
     name = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host.strip("[]"))
     return f"[{name}]" if ":" in name else name
-
-
-def _clean_base(base_path: str) -> str:
-    base = "/" + base_path.strip("/") if base_path.strip("/") else ""
-    if any(part in (".", "..", "") for part in base.split("/")[1:]) or any(char in base for char in "?#\\\"'<> "):
-        raise ConfigError(f"'{base_path}' is no base path.", "A base path looks like /gladius.", "base_path")
-    return base

@@ -844,7 +844,10 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['held without a checkpoint: {1}', 'пауза без контрольной точки: {1}'],
   ['the loss policy', 'правило для потерь'],
   // server
-  ['Behind a proxy, start the server with --public-url.', 'За прокси запускайте сервер с --public-url.'],
+  [
+    'If that is the proxy before it, start it with: gladius up --public-url {1}{2}',
+    'Если это прокси перед ним, запустите его так: gladius up --public-url {1}{2}',
+  ],
   ['The token is missing or wrong.', 'Ключа нет, или он неверен.'],
   [
     "Send 'Authorization: Bearer TOKEN', or open the URL that 'gladius up' printed.",
@@ -877,7 +880,10 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     '«gladius user add» заведёт пользователя с паролем; --tls-cert и --tls-key (или --public-url https://... за прокси) включают шифрование. SSH-туннелю к 127.0.0.1 не нужно ни то, ни другое. --insecure-listen слушает в любом случае.',
   ],
   ["This server is not called '{1}'.", 'Этот сервер зовут не «{1}».'],
-  ['Start it with --public-url.', 'Запустите его с --public-url.'],
+  [
+    'If people reach it by that name, start it with: gladius up --public-url https://{1}{2}',
+    'Если люди обращаются к нему по этому имени, запустите его так: gladius up --public-url https://{1}{2}',
+  ],
   ["A page of '{1}' may not ask here.", 'Страница с «{1}» не может обращаться сюда.'],
   ['The paths are listed in /api/v1/openapi.json.', 'Пути перечислены в /api/v1/openapi.json.'],
   [

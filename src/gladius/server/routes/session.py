@@ -13,7 +13,7 @@ from starlette.responses import Response
 from gladius import __version__
 from gladius.server.answers import answer
 from gladius.server.caller import asker_of
-from gladius.server.login import credentials_of, without_cookie
+from gladius.server.login import credentials_of, home_of, without_cookie
 from gladius.users.sessions import LINK_S
 from gladius.wire.server import SessionAnswer, SignInLink
 
@@ -48,8 +48,9 @@ async def sign_out(request: Request) -> Response:
 @router.post("/session/link", response_model=SignInLink)
 async def make_link(request: Request) -> Response:
     """A URL that signs one browser in as the owner, once."""
-    code = credentials_of(request).keys.links.new()
-    return answer(SignInLink(url=f"{request.base_url}?token={code}", expires_in=LINK_S))
+    credentials = credentials_of(request)
+    root = credentials.public_root(home_of(request)) or str(request.base_url)
+    return answer(SignInLink(url=f"{root}?token={credentials.keys.links.new()}", expires_in=LINK_S))
 
 
 def _account() -> str | None:
