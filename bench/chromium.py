@@ -10,6 +10,7 @@ import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
 from bench.server import Server
+from gladius.client import Client
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -32,8 +33,8 @@ def signed_in(browser: Browser, server: Server) -> BrowserContext:
     """A fresh profile, empty cache, signed in to the server."""
     context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
     page = context.new_page()
-    page.goto(f"{server.url}/login")
-    page.goto(f"{server.url}/?token={server.token}")
+    with Client(url=server.url, token=server.token) as client:
+        page.goto(client.sign_in_link().url)
     page.close()
     return context
 

@@ -46,10 +46,14 @@ class ConsoleServer:
     def port(self) -> int:
         return httpx.URL(self.url).port or 80
 
+    def link(self) -> str:
+        """An address that signs one browser in as the owner, as `gladius up` prints it."""
+        return str(self.http.post("/session/link").json()["url"])
+
     def sign_in(self) -> str:
-        """The Cookie header of a browser that came by the address with the token."""
+        """The Cookie header of a browser that came by such an address."""
         with httpx.Client(trust_env=False, timeout=20) as browser:
-            browser.get(f"{self.url}/", params={"token": self.token})
+            browser.get(self.link())
             ((name, value),) = browser.cookies.items()
         return f"{name}={value}"
 

@@ -67,6 +67,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ TensorBoardMissing         a package that is not installed
 ├ TensorBoardFailed          a TensorBoard that did not start
 ├ NameTaken                  a user or token of that name is there already
+├ LastAdmin                  the one user who could make others admins
 ├ UsersUnreadable            the file of users is damaged
 └ ServerError                the console server
   ├ ServerUnreachable        nobody answers
@@ -615,6 +616,16 @@ class NameTaken(GladiusError):
         super().__init__(f"There is a user or a token '{name}' already.", "Choose another name.")
         self.name = name
         self.field = "name"
+
+
+class LastAdmin(GladiusError):
+    """Without this user nobody who signs in by name could manage the others."""
+
+    code = "last_admin"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is the last admin who can sign in.", "Make another user an admin first.")
+        self.name = name
 
 
 class UsersUnreadable(GladiusError):

@@ -18,7 +18,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._hear)
         self.page.on("request", self._watch)
-        self.page.goto(f"{server.url}/?token={server.token}")
+        self.page.goto(server.link())
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):

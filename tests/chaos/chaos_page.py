@@ -30,7 +30,7 @@ class Onlooker:
         context = self._browser.new_context(locale="en-US")
         try:
             page: Any = context.new_page()
-            page.goto(f"{server.url}/?token={server.token}")
+            page.goto(server.link())
             page.goto(f"{server.url}/runs/{training.run_id}")
             wanted = _SHOWN[training.state()]
             until(lambda: page.get_by_role("status").first.inner_text().strip() == wanted)

@@ -15,7 +15,7 @@ WEB = REPOSITORY / "web" / "src"
 RUSSIAN = WEB / "i18n" / "server.ru.ts"
 
 # Who speaks to people through the page. Alerts have codes, and are translated by those.
-ROOMS = ("errors.py", "desk", "launch", "store", "catalog", "server", "exchange", "knowledge", "flows")
+ROOMS = ("errors.py", "desk", "launch", "store", "catalog", "server", "exchange", "knowledge", "flows", "users")
 MODULES = (
     "pulse/adjust.py", "pulse/checkpoints.py", "pulse/control.py", "pulse/reporter.py", "pulse/saving.py",
     "pulse/steering.py", "integrations/config_file.py", "integrations/records.py", "integrations/record_rows.py",

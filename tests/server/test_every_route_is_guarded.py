@@ -165,6 +165,6 @@ def test_the_login_page_takes_the_token(server: ConsoleServer) -> None:
 
 
 def test_a_cookie_behind_a_tunnel_is_named_after_the_port_that_the_browser_sees(server: ConsoleServer) -> None:
-    answer = server.bare.get("/", params={"token": server.token}, headers={"host": "localhost:9001"})
+    answer = server.bare.get(server.link(), headers={"host": "localhost:9001"})
     assert answer.headers["set-cookie"].startswith("gladius_9001=")
     server.bare.cookies.clear()

@@ -118,7 +118,7 @@ def test_a_server_with_a_certificate_answers_encrypted_and_our_own_clients_trust
 
 def test_a_cookie_is_marked_as_secret_behind_a_proxy_that_encrypts(serve: Callable[..., ConsoleServer]) -> None:
     server = serve(public_url="https://console.example")
-    outside = server.bare.get("/", params={"token": server.token}, headers={"host": "console.example"})
+    outside = server.bare.get(server.link(), headers={"host": "console.example"})
     assert "; Secure" in outside.headers["set-cookie"]
-    inside = server.bare.get("/", params={"token": server.token})
+    inside = server.bare.get(server.link())
     assert "; Secure" not in inside.headers["set-cookie"], "a browser would not send it to http"

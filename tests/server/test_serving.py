@@ -76,7 +76,7 @@ def test_a_base_path_works_with_and_without_a_proxy_that_strips_it(serve: Serve)
         assert server.bare.get(f"{url}/api/v1/health").status_code == 200
         assert server.bare.get(f"{url}/api/v1/runs").status_code == 401
         assert server.bare.get(f"{url}/api/v1/runs", headers=bearer).status_code == 200
-    answer = server.bare.get(f"{server.url}/", params={"token": server.token})
+    answer = server.bare.get(server.link())
     assert answer.headers["location"] == "/proxy/8642/" and "Path=/proxy/8642;" in answer.headers["set-cookie"]
     server.bare.cookies.clear()
     assert server.bare.get(f"{server.url}/runs").headers["location"] == "/proxy/8642/login"

@@ -15,7 +15,7 @@ from console_server import ConsoleServer
 def signed_in(server: ConsoleServer) -> Iterator[httpx.Client]:
     """A client with a cookie jar that came by the printed address, as a browser does."""
     with httpx.Client(base_url=server.url, trust_env=False, timeout=20) as browser:
-        assert browser.get("/", params={"token": server.token}).status_code == 303
+        assert browser.get(server.link()).status_code == 303
         yield browser
 
 

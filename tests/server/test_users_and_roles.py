@@ -19,7 +19,7 @@ from gladius.errors import RequestRejected
 from gladius.pulse.rundir import Home
 from gladius.server.access import NEEDS, SOCKET
 from gladius.users.asker import ROLES
-from gladius.users.audit import read_audit
+from gladius.users.audit import Wanted, read_audit
 from gladius.users.book import Book
 
 PASSWORD = "four small plain words"
@@ -112,8 +112,8 @@ def test_what_is_taken_away_cuts_what_it_held_open(guarded: ConsoleServer, book:
     book.add_user(name, "operator", PASSWORD)
     headers = {"authorization": f"Bearer {secret}"} if what == "token" else browser(guarded, name)
     take_away = {
-        "role": lambda: book.set_role(name, "viewer"),
-        "password": lambda: book.set_password(name, "another " + PASSWORD),
+        "role": lambda: book.change_user(name, "viewer"),
+        "password": lambda: book.change_user(name, password="another " + PASSWORD),
         "removal": lambda: book.remove_user(name),
         "sign-out": lambda: guarded.bare.delete("/api/v1/session", headers=headers),
         "token": lambda: book.revoke(f"{name}-token"),
@@ -155,7 +155,7 @@ def test_the_audit_tells_who_did_what_and_holds_no_secret(guarded: ConsoleServer
     guarded.bare.request("DELETE", "/api/v1/runs/some-run?x=in-a-query", headers=headers)
     guarded.bare.delete("/api/v1/trash/my-entry", headers=headers)
     guarded.bare.get("/api/v1/runs", headers=headers)
-    told = read_audit(guarded.home.audit, "the-operator", 4)
+    told = read_audit(guarded.home.audit, Wanted("the-operator"), 4)[::-1]
     assert [(one.method, one.route, one.run, one.outcome) for one in told] == [
         ("POST", "/login", None, 303), ("POST", "/api/v1/runs", None, 422),
         ("DELETE", "/api/v1/runs/{run_id}", "some-run", 404), ("DELETE", "/api/v1/trash/{entry}", None, 403),

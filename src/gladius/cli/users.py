@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -16,9 +16,11 @@ from gladius.cli.output import Json, local_time, print_json, print_list, print_t
 from gladius.errors import ConfigError
 from gladius.pulse.rundir import Home
 from gladius.users.asker import SCOPES
-from gladius.users.audit import read_audit
+from gladius.users.audit import Wanted, read_audit
 from gladius.users.book import Book
+from gladius.users.seen import Seen
 from gladius.wire.server import Role
+from gladius.wire.users import Scope
 
 users = typer.Typer(help="Who signs in here by name and password.", no_args_is_help=True)
 tokens = typer.Typer(help="Tokens of programs, with a scope and an end.", no_args_is_help=True)
@@ -49,13 +51,19 @@ def add_user(name: Name, role: TheRole = "viewer", from_stdin: Stdin = False) ->
 @users.command("ls", hidden=True)
 def list_users(as_json: Json = False) -> None:
     """List the users."""
-    found = _book().users()
+    found = Seen(Home().seen).of_users(_book().users())
     empty = "No users: the owner of this home is alone."
     print_list(
         found,
         as_json,
-        ("name", "role", "since"),
-        lambda one: (one.name, one.role, local_time(one.created_at)),
+        ("name", "role", "since", "last seen", ""),
+        lambda one: (
+            one.name,
+            one.role,
+            local_time(one.created_at),
+            local_time(one.last_seen),
+            "disabled" if one.disabled else "",
+        ),
         empty=empty,
     )
 
@@ -63,26 +71,42 @@ def list_users(as_json: Json = False) -> None:
 @users.command("passwd")
 def set_password(name: Name, from_stdin: Stdin = False) -> None:
     """Give a user another password; their browsers are signed out."""
-    _book().set_password(name, _password(from_stdin))
+    _book().change_user(name, password=_password(from_stdin))
     typer.echo(f"{name}: another password, signed out everywhere")
 
 
 @users.command("role")
 def set_role(name: Name, role: Annotated[Role, typer.Argument(metavar="ROLE")]) -> None:
     """Give a user another role, at once."""
-    typer.echo(f"{name}: {_book().set_role(name, role).role}")
+    typer.echo(f"{name}: {_book().change_user(name, role).role}")
+
+
+@users.command("disable")
+def disable_user(name: Name) -> None:
+    """Let a user in no more; their browsers are signed out."""
+    _book().change_user(name, disabled=True)
+    typer.echo(f"{name}: disabled, signed out everywhere")
+
+
+@users.command("enable")
+def enable_user(name: Name) -> None:
+    """Let a user in again."""
+    _book().change_user(name, disabled=False)
+    typer.echo(f"{name}: enabled")
 
 
 @users.command("rm")
-def remove_user(name: Name) -> None:
+def remove_user(
+    name: Name, last: Annotated[bool, typer.Option("--last", help="Even the last admin: the owner remains.")] = False
+) -> None:
     """Take a user away; their browsers are signed out."""
-    _book().remove_user(name)
+    _book().remove_user(name, last_too=last)
     typer.echo(f"{name}: gone, signed out everywhere")
 
 
 @tokens.command("create")
 def create_token(
-    scope: Annotated[Literal["read", "operate", "admin"], typer.Option("--scope", help="What it may do.")],
+    scope: Annotated[Scope, typer.Option("--scope", help="What it may do.")],
     name: Annotated[str, typer.Option("--name", help="How records call it.")],
     expires: Annotated[str, typer.Option("--expires", metavar="7d", help="30m, 12h, 7d, 4w or never.")] = "7d",
     as_json: Json = False,
@@ -99,10 +123,13 @@ def create_token(
 @tokens.command("ls", hidden=True)
 def list_tokens(as_json: Json = False) -> None:
     """List the tokens that were not revoked."""
-    columns = ("id", "name", "scope", "made", "ends")
+    columns = ("id", "name", "scope", "made", "ends", "last used")
     print_list(
-        _book().tokens(), as_json, columns,
-        lambda one: (one.id, one.name, _BY_ROLE[one.role], local_time(one.created_at), local_time(one.expires_at)),
+        Seen(Home().seen).of_tokens(_book().tokens()), as_json, columns,
+        lambda one: (
+            one.id, one.name, _BY_ROLE[one.role],
+            *(local_time(when) for when in (one.created_at, one.expires_at, one.last_used)),
+        ),
         empty="No tokens but the home's own.",
     )  # fmt: skip
 
@@ -119,16 +146,16 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Show who did what: writes, sign-ins and refusals."""
-    found = read_audit(Home().audit, user, limit)
+    found = read_audit(Home().audit, Wanted(user), limit)[::-1]
     if as_json:
         print_json(found)
         return
     rows = [
         (local_time(one.time), one.name or ("the owner" if one.role else "somebody"), one.caller, one.outcome,
-         f"{one.method} {escape(one.route)}", escape(one.run) if one.run else None, one.address)
+         f"{one.method} {escape(one.route)}", escape(one.run or one.about or "") or None, one.address)
         for one in found
     ]  # fmt: skip
-    print_table(("time", "who", "by", "answer", "what", "run", "from"), rows, empty="Nobody did anything yet.")
+    print_table(("time", "who", "by", "answer", "what", "of", "from"), rows, empty="Nobody did anything yet.")
 
 
 def _book() -> Book:

@@ -153,6 +153,7 @@ class Home:
         self.token = self.state / "token"
         self.users = self.state / "users.json"
         self.sessions = self.state / "sessions.json"
+        self.seen = self.state / "seen.json"
         self.server_json = self.root / "server.json"
         self.server_lock = self.root / "server.lock"
 

@@ -31,6 +31,7 @@ _WHO_NEEDS_WHAT: dict[Need, str] = {
         WS      /api/v1/stream
         GET     /api/v1/session
         DELETE  /api/v1/session
+        PUT     /api/v1/session/password
         GET     /api/v1/runs
         GET     /api/v1/runs/probe/{probe_id}
         GET     /api/v1/runs/{run_id}
@@ -132,6 +133,15 @@ _WHO_NEEDS_WHAT: dict[Need, str] = {
     """,
     "admin": """
         POST    /api/v1/session/link
+        GET     /api/v1/users
+        POST    /api/v1/users
+        PATCH   /api/v1/users/{name}
+        DELETE  /api/v1/users/{name}
+        POST    /api/v1/users/{name}/link
+        GET     /api/v1/tokens
+        POST    /api/v1/tokens
+        DELETE  /api/v1/tokens/{token_id}
+        GET     /api/v1/audit
         DELETE  /api/v1/trash/{entry}
         DELETE  /api/v1/presets/{preset_id}
         PUT     /api/v1/settings

@@ -58,7 +58,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
         await rooms.store.open()
         await rooms.queue.open()
         await rooms.flows.open()
-        tasks = [asyncio.create_task(work) for work in _beside(rooms)]
+        tasks = [asyncio.create_task(work) for work in _beside(rooms, credentials)]
         try:
             yield
         finally:
@@ -90,7 +90,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     return app
 
 
-def _beside(rooms: Rooms) -> list[Coroutine[Any, Any, None]]:
+def _beside(rooms: Rooms, credentials: Credentials) -> list[Coroutine[Any, Any, None]]:
     """What goes on beside the answers."""
     machine = rooms.machine.tell_for_ever(
         lambda: rooms.hub.hears("machine"), lambda sample: rooms.hub.news("machine", MachineMessage(sample=sample))
@@ -101,6 +101,7 @@ def _beside(rooms: Rooms) -> list[Coroutine[Any, Any, None]]:
         rooms.attachments.catch_up(),
         rooms.probes.clear_away(),
         machine,
+        credentials.keys.seen.write_for_ever(),
     ]
 
 

@@ -109,8 +109,10 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if passage.method not in _SAFE or status == _FORBIDDEN:
-                    run = passage.values.get("run_id") or _made(passage, message)
-                    self._audit.note(asker, way(scope), passage.method, passage.route, run, status, address(scope))
+                    run, about = _named(passage, message)
+                    self._audit.note(
+                        asker, way(scope), passage.method, passage.route, run, status, address(scope), about
+                    )
             await send(message)
 
         return noted
@@ -148,6 +150,7 @@ class Guard:
         if asker is None:
             return self._unknown(scope, method, path, keyed, headers.get("sec-fetch-site"))
         scope[ASKER], scope[_PASSAGE] = asker, passage
+        self._credentials.keys.seen.note(asker)
         if asker.by_cookie and method not in _SAFE and origin is None:
             # A browser sends the cookie by itself, and with every such request the page's origin: this came from neither.
             hint = "A program sends 'Authorization: Bearer TOKEN' instead of a cookie."
@@ -175,12 +178,13 @@ class Guard:
         )
 
 
-def _made(passage: Passage, message: Message) -> str | None:
-    """The run that a start has made: its answer says where it is."""
-    if not passage.route.startswith("/api/v1/runs"):
-        return None
+def _named(passage: Passage, message: Message) -> tuple[str | None, str | None]:
+    """The run, and what else the address names; of what was made, the answer says where it is."""
+    others = [value for name, value in passage.values.items() if name != "run_id"]
+    run, about = passage.values.get("run_id"), others[-1] if others else None
     location = next((value for name, value in message.get("headers", ()) if name.lower() == b"location"), b"")
-    return location.decode("latin-1").rpartition("/")[2] or None
+    made = location.decode("latin-1").rpartition("/")[2] or None
+    return (run or made, about) if passage.route.startswith("/api/v1/runs") else (run, about or made)
 
 
 def _lacking(asker: Asker, passage: Passage | None) -> Response | None:

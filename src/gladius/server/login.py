@@ -44,7 +44,7 @@ async def login(request: Request) -> Response:
             return problem(413, "too_large", "That is no token.")
     form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     name, keys = form.get("name", "").strip().lower(), credentials_of(request).keys
-    throttle, here = _throttle(request), address(request.scope)
+    throttle, here = throttle_of(request), address(request.scope)
     if seconds := throttle.wait(here, name):
         return _page(request, "wait", seconds)
     if name:
@@ -59,30 +59,36 @@ async def login(request: Request) -> Response:
     if secret is None:
         return _page(request, "password" if name else "token")
     throttle.succeeded(here, name)
-    return with_cookie(request, secret, home_of(request))
+    return with_cookie(request, secret, _go_on(home_of(request)))
 
 
 async def exchange(request: Request) -> Response | None:
-    """Answer `/?token=...`: a cookie and a redirect to the same page without the code; None when there is no code."""
+    """Answer `/?token=...`: a cookie and a redirect to the same page without the code; None when there is no code.
+
+    The code is that of a link. The home's token opens nothing here: an address is kept by histories, proxies and logs.
+    """
     code = request.query_params.get("token")
     if code is None:
         return None
     keys = credentials_of(request).keys
-    secret = await asyncio.to_thread(keys.enter_as_owner, code)
+    secret = await asyncio.to_thread(keys.enter_by_link, code)
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
     here = home_of(request) + (f"?{rest}" if rest else "")
     if secret is not None:
         _note(request, keys.cookie(secret))
-        return with_cookie(request, secret, here)
+        return with_cookie(request, secret, _go_on(here))
     if credentials_of(request).who(request.headers) is not None:
         # A link that was used by this very browser leads where it led before.
         return RedirectResponse(here, status_code=303)
     return RedirectResponse(f"{request.scope.get('root_path', '')}/login?used", status_code=303)
 
 
-def with_cookie(request: Request, secret: str, to: str) -> Response:
-    """Go on to a page, with the session in a cookie that scripts cannot read and other sites cannot send."""
-    response = RedirectResponse(to, status_code=303, headers={"cache-control": "no-store"})
+def _go_on(to: str) -> Response:
+    return RedirectResponse(to, status_code=303, headers={"cache-control": "no-store"})
+
+
+def with_cookie(request: Request, secret: str, response: Response) -> Response:
+    """Put the session into a cookie that scripts cannot read and other sites cannot send."""
     response.set_cookie(
         _cookie_name(request),
         secret,
@@ -133,7 +139,8 @@ def _is_encrypted(request: Request) -> bool:
     return request.url.scheme == "https" or credentials_of(request).is_encrypted(request.headers.get("host", ""))
 
 
-def _throttle(request: Request) -> Throttle:
+def throttle_of(request: Request) -> Throttle:
+    """What slows wrong tries down, here and where a password is changed."""
     throttle = request.app.state.throttle
     assert isinstance(throttle, Throttle)
     return throttle

@@ -85,7 +85,7 @@ def serve(
             url = f"{'http' if tls is None else 'https'}://{_in_url(host)}:{bound_port}{base}"
             credentials = Credentials(keys, host, bound_port, public_url, tls is not None)
             shown = credentials.public_root(base) or url
-            address = Address(url, keys.token, lambda: f"{shown}/?token={keys.links.new()}")
+            address = Address(url, keys.token, lambda: f"{shown}/?token={keys.new_link()}")
             app = create_app(rooms, credentials, base)
             config = _config(app, tls, proxied=public_url is not None)
             _Server(config, home, address, on_ready, tls).run(sockets=[listener])

@@ -77,7 +77,9 @@ async def _serve(websocket: WebSocket, subscription: Subscription) -> None:
 
 async def _while_open(websocket: WebSocket) -> None:
     """Return when what this client showed at the door opens it no more, or to somebody else's role."""
+    seen = credentials_of(websocket).keys.seen
     while _still_open(websocket):
+        seen.note(asker_of(websocket))
         await asyncio.sleep(_LOOK_EVERY_S)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import get_args
 
 from gladius.wire.server import Role
+from gladius.wire.users import Scope
 
 ROLES: tuple[Role, ...] = get_args(Role)
 """The weakest first; each may do what those before it may."""
-SCOPES: dict[str, Role] = {"read": "viewer", "operate": "operator", "admin": "admin"}
+SCOPES: dict[Scope, Role] = {"read": "viewer", "operate": "operator", "admin": "admin"}
 """How a token's role is called."""
 
 

@@ -6,7 +6,8 @@ import json
 import logging
 import os
 import time
-from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,6 +16,9 @@ from gladius.users.asker import Asker
 from gladius.wire.users import AuditEntry
 
 _LONGEST_WORD = 200
+_BLOCK = 1 << 16
+OWNER = "owner"
+"""How the home's owner is asked for; no user has this name."""
 _log = logging.getLogger("gladius.users")
 
 
@@ -34,11 +38,13 @@ class Audit:
         run: str | None,
         outcome: int,
         address: str | None,
+        about: str | None = None,
     ) -> None:
-        """Write one line, whole. `route` is the declared one, so that no value but the run's name is in it."""
+        """Write one line, whole. `route` is the declared one: what stood in its places is `run` and `about`."""
         entry = AuditEntry(
             time=time.time(), name=asker.name if asker else None, role=asker.role if asker else None, caller=caller,
-            method=method, route=route, run=run[:_LONGEST_WORD] if run else None, outcome=outcome, address=address,
+            method=method, route=route, run=_short(run), outcome=outcome, address=address,
+            about=_short(about),
         )  # fmt: skip
         line = json.dumps(entry.model_dump(), ensure_ascii=True).encode() + b"\n"
         try:
@@ -54,18 +60,56 @@ class Audit:
             self._failing = True
 
 
-def read_audit(path: Path, name: str | None = None, limit: int = 50) -> list[AuditEntry]:
-    """The newest entries, oldest first, of one user or token or of all; a damaged line is left out."""
-    found: deque[AuditEntry] = deque(maxlen=limit)
+@dataclass(frozen=True)
+class Wanted:
+    """Which entries are asked for; what is None or False is not asked."""
+
+    name: str | None = None
+    """A user or token; OWNER is the one without a name."""
+    run: str | None = None
+    refused: bool = False
+    """What was answered with 400 and more."""
+    before: float | None = None
+    """Unix seconds."""
+
+    def fits(self, entry: AuditEntry) -> bool:
+        """Whether it is one of them."""
+        named = self.name is None or (entry.name or (OWNER if entry.role else None)) == self.name
+        when = self.before is None or entry.time < self.before
+        return named and when and self.run in (None, entry.run) and (entry.outcome >= 400 or not self.refused)
+
+
+def read_audit(path: Path, wanted: Wanted = Wanted(), limit: int = 50) -> list[AuditEntry]:
+    """So many of the entries that fit, the newest first; a damaged line is left out. Raises OSError."""
+    found: list[AuditEntry] = []
+    for line in _backward(path):
+        try:
+            entry = AuditEntry.model_validate_json(line)
+        except ValidationError:
+            continue
+        if wanted.fits(entry):
+            found.append(entry)
+            if len(found) == limit:
+                break
+    return found
+
+
+def _backward(path: Path) -> Iterator[bytes]:
+    """The lines of a file from its end, so that the newest cost the same however long it has grown."""
     try:
-        with path.open("rb") as lines:
-            for line in lines:
-                try:
-                    entry = AuditEntry.model_validate_json(line)
-                except ValidationError:
-                    continue
-                if name is None or entry.name == name:
-                    found.append(entry)
+        file = path.open("rb")
     except FileNotFoundError:
-        return []
-    return list(found)
+        return
+    with file:
+        place, rest = file.seek(0, os.SEEK_END), b""
+        while place > 0:
+            size = min(_BLOCK, place)
+            place = file.seek(place - size)
+            rest, *lines = (file.read(size) + rest).split(b"\n")
+            yield from reversed([line for line in lines if line])
+        if rest:
+            yield rest
+
+
+def _short(word: str | None) -> str | None:
+    return word[:_LONGEST_WORD] if word else None

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from gladius.errors import ConfigError, NameTaken, TokenNotFound, UserNotFound, UsersUnreadable
+from gladius.errors import ConfigError, LastAdmin, NameTaken, TokenNotFound, UserNotFound, UsersUnreadable
 from gladius.users import passwords
 from gladius.users.ledger import Ledger
 from gladius.wire.server import Role
@@ -41,9 +41,7 @@ class Book:
     def users(self) -> list[UserInfo]:
         """Everybody, by name; raises UsersUnreadable."""
         found = self._read().get("users", {})
-        return [
-            UserInfo(name=name, role=one["role"], created_at=one["created_at"]) for name, one in sorted(found.items())
-        ]
+        return [_user_info(name, one) for name, one in sorted(found.items())]
 
     def tokens(self) -> list[TokenInfo]:
         """Every token that was not revoked, the newest first; raises UsersUnreadable."""
@@ -57,7 +55,7 @@ class Book:
         return held is None or bool(held.get("users"))
 
     def user(self, name: str) -> dict[str, Any] | None:
-        """What is on record of a user: `role`, `password`, `stamp`."""
+        """What is on record of a user: `role`, `password`, `stamp`, `disabled`."""
         found = (self._opened() or {}).get("users", {}).get(name)
         return found if isinstance(found, dict) and found.get("role") in get_args(Role) else None
 
@@ -72,31 +70,39 @@ class Book:
         held = self._opened() or {}
         return next((id_ for id_, one in held.get("tokens", {}).items() if one.get("hash") == wanted), None)
 
-    def add_user(self, name: str, role: Role, password: str) -> UserInfo:
-        """Make a user. Raises ConfigError, NameTaken, UsersUnreadable."""
-        kept, now = passwords.hashed(password), time.time()
+    def add_user(self, name: str, role: Role, password: str | None) -> UserInfo:
+        """Make a user; without a password only a link signs them in. Raises ConfigError, NameTaken, UsersUnreadable."""
+        kept = None if password is None else passwords.hashed(password)
         with self._change() as held:
             _free(held, name)
-            held.setdefault("users", {})[name] = {"role": role, "password": kept, "stamp": _stamp(), "created_at": now}
-        return UserInfo(name=name, role=role, created_at=now)
+            made = {"role": role, "password": kept, "stamp": _stamp(), "created_at": time.time()}
+            held.setdefault("users", {})[name] = made
+        return _user_info(name, made)
 
-    def set_password(self, name: str, password: str) -> None:
-        """Give a user another password, which ends their sessions. Raises ConfigError, UserNotFound, UsersUnreadable."""
-        kept = passwords.hashed(password)
-        with self._change() as held:
-            _user(held, name).update(password=kept, stamp=_stamp())
+    def change_user(
+        self, name: str, role: Role | None = None, disabled: bool | None = None, password: str | None = None
+    ) -> UserInfo:
+        """Give a user another role or password, or let them in no more; None stays. All but a role ends their sessions.
 
-    def set_role(self, name: str, role: Role) -> UserInfo:
-        """Give a user another role. Raises UserNotFound, UsersUnreadable."""
+        Raises ConfigError, LastAdmin, UserNotFound, UsersUnreadable.
+        """
+        changes: dict[str, Any] = {} if role is None else {"role": role}
+        if disabled is not None:
+            changes |= {"disabled": disabled, "stamp": _stamp()}
+        if password is not None:
+            changes |= {"password": passwords.hashed(password), "stamp": _stamp()}
         with self._change() as held:
             found = _user(held, name)
-            found["role"] = role
-        return UserInfo(name=name, role=role, created_at=found["created_at"])
+            _keep_an_admin(held, name, {**found, **changes})
+            found.update(changes)
+        return _user_info(name, found)
 
-    def remove_user(self, name: str) -> None:
-        """Take a user away, and with them their sessions. Raises UserNotFound, UsersUnreadable."""
+    def remove_user(self, name: str, last_too: bool = False) -> None:
+        """Take a user away, and with them their sessions. Raises LastAdmin, UserNotFound, UsersUnreadable."""
         with self._change() as held:
             _user(held, name)
+            if not last_too:
+                _keep_an_admin(held, name, None)
             del held["users"][name]
 
     def create_token(self, name: str, role: Role, lasts_s: float | None) -> tuple[str, TokenInfo]:
@@ -174,6 +180,24 @@ def _user(held: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserNotFound(name)
     return found
+
+
+def _keep_an_admin(held: dict[str, Any], name: str, after: dict[str, Any] | None) -> None:
+    """Refuse what would take the role from the last admin who can sign in; `after` None is their removal."""
+    admins = [one for one, user in held["users"].items() if _is_admin(user)]
+    if admins == [name] and not _is_admin(after or {}):
+        raise LastAdmin(name)
+
+
+def _is_admin(user: dict[str, Any]) -> bool:
+    return user.get("role") == "admin" and not user.get("disabled")
+
+
+def _user_info(name: str, one: dict[str, Any]) -> UserInfo:
+    return UserInfo(
+        name=name, role=one["role"], created_at=one["created_at"], disabled=bool(one.get("disabled")),
+        has_password=one["password"] is not None,
+    )  # fmt: skip
 
 
 def _token_info(id_: str, one: dict[str, Any]) -> TokenInfo:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import secrets
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,23 +57,33 @@ class Sessions:
             held.pop(key, None)
 
 
+@dataclass(frozen=True)
+class Link:
+    """Whom a link signs in, as they were when it was made; without a name it is the home's owner."""
+
+    name: str | None
+    stamp: str | None
+    until: float
+
+
 class Links:
-    """Codes that sign a browser in as the home's owner, each once; they go with the server that made them."""
+    """Codes that sign a browser in, each once; they go with the server that made them."""
 
     def __init__(self) -> None:
-        self._open: dict[str, float] = {}
+        self._open: dict[str, Link] = {}
 
-    def new(self) -> str:
-        """A new code."""
+    def new(self, name: str | None = None, stamp: str | None = None) -> str:
+        """A new code, of the owner or of a user."""
         now = time.monotonic()
-        self._open = {key: until for key, until in list(self._open.items())[-_MOST:] if until > now}
+        self._open = {key: link for key, link in list(self._open.items())[-_MOST:] if link.until > now}
         code = secrets.token_urlsafe(24)
-        self._open[digest(code)] = now + LINK_S
+        self._open[digest(code)] = Link(name, stamp, now + LINK_S)
         return code
 
-    def use(self, code: str) -> bool:
-        """Whether the code opens; never again after this."""
-        return self._open.pop(digest(code), 0.0) > time.monotonic()
+    def use(self, code: str) -> Link | None:
+        """Whom the code signs in; never again after this."""
+        link = self._open.pop(digest(code), None)
+        return link if link is not None and link.until > time.monotonic() else None
 
 
 def _prune(held: dict[str, Any], now: float) -> None:

@@ -33,6 +33,7 @@ from gladius.wire import (
     server,
     settings,
     steering,
+    users,
 )
 from gladius.wire.base import Wire
 
@@ -58,6 +59,7 @@ ANSWERS: list[type[Wire]] = [
     knowledge.UploadedDocument,
     flows.FlowInfo, flows.FlowRun, flows.StepOutput, flows.TextCommandAnswer,
     overview.ActivitiesAnswer, overview.MachineSample, overview.AttachAnswer,
+    users.UserInfo, users.UserAdded, users.TokenInfo, users.TokenMade, users.AuditPage,
 ]  # fmt: skip
 EVENTS: list[type[Wire]] = list(events.EVENT_TYPES.values())
 CLIENT_FRAMES: list[type[Wire]] = [messages.Subscribe, messages.Ping, messages.CommandFrame]
@@ -68,6 +70,7 @@ BODIES: list[type[Wire]] = [
     knowledge.IndexRequest, overview.AttachRequest,
     runs.RunPatch,
     flows.FlowStart, flows.FlowDraft, flows.TextCommand,
+    users.UserRequest, users.UserPatch, users.PasswordChange, users.TokenRequest,
 ]  # fmt: skip
 UNIONS = {"Event": EVENTS, "ServerMessage": FRAMES, "ClientMessage": CLIENT_FRAMES}
 
@@ -136,6 +139,7 @@ def _sent_whole() -> list[str]:
             datasets,
             knowledge,
             flows,
+            users,
         )
         for model in vars(module).values()
         if isinstance(model, type) and issubclass(model, Wire) and model.__module__ == module.__name__

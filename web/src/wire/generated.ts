@@ -337,6 +337,61 @@ export interface Attempt {
   evidence: string | null;
 }
 /**
+ * One line of logs/audit.jsonl: who did what, and what came of it. Never a body, never a secret.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AuditEntry".
+ */
+export interface AuditEntry {
+  time: number;
+  /**
+   * The user's or the token's name; null is the owner of the home
+   */
+  name: string | null;
+  /**
+   * null for somebody who was not recognised
+   */
+  role: ('viewer' | 'operator' | 'admin') | null;
+  /**
+   * browser, cli, python, socket or api
+   */
+  caller: string;
+  method: string;
+  route: string;
+  /**
+   * The run, as it was named
+   */
+  run: string | null;
+  /**
+   * What else the address named: a user, a profile, a flow
+   */
+  about: string | null;
+  /**
+   * The HTTP status of the answer
+   */
+  outcome: number;
+  /**
+   * Where it came from, as far as the server knows
+   */
+  address: string | null;
+}
+/**
+ * The answer of `GET /audit`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "AuditPage".
+ */
+export interface AuditPage {
+  /**
+   * The newest first
+   */
+  entries: AuditEntry[];
+  /**
+   * Whether older ones fit too: ask again with `before`
+   */
+  more: boolean;
+}
+/**
  * The best loss so far: the lowest `eval/loss` where there is one, else the lowest epoch mean of `train/loss`.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -2256,6 +2311,19 @@ export interface Occupant {
   probe?: boolean;
 }
 /**
+ * The body of `PUT /session/password`: one's own.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "PasswordChange".
+ */
+export interface PasswordChange {
+  /**
+   * Needed by who has one
+   */
+  current?: string | null;
+  password: string;
+}
+/**
  * The answer to ping.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
@@ -3267,6 +3335,26 @@ export interface TextCommandAnswer {
   state: string;
 }
 /**
+ * A token of a program, without its text.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TokenInfo".
+ */
+export interface TokenInfo {
+  id: string;
+  name: string;
+  role: 'viewer' | 'operator' | 'admin';
+  created_at: number;
+  /**
+   * Unix seconds; null lasts until it is revoked
+   */
+  expires_at: number | null;
+  /**
+   * Unix seconds; null: never, or before it was recorded
+   */
+  last_used: number | null;
+}
+/**
  * How long records are in tokens of one tokenizer, rendered and tokenized as the built-in recipe does.
  *
  * `counted` records out of `records`, spread evenly. Bar i of `counts` holds lengths from `edges[i]` up to, not including,
@@ -3292,6 +3380,30 @@ export interface TokenLengths {
   counts: number[];
   limit: number | null;
   above: number | null;
+}
+/**
+ * The answer of `POST /tokens`, and the only place that ever holds its text.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TokenMade".
+ */
+export interface TokenMade {
+  token: TokenInfo;
+  secret: string;
+}
+/**
+ * The body of `POST /tokens`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "TokenRequest".
+ */
+export interface TokenRequest {
+  name: string;
+  scope: 'read' | 'operate' | 'admin';
+  /**
+   * Seconds that it lasts; null: until it is revoked
+   */
+  expires_in: number | null;
 }
 /**
  * A profile that was deleted; `entry` names it for putting it back.
@@ -3330,4 +3442,62 @@ export interface UploadedDocument {
   folder: string;
   name: string;
   bytes: number;
+}
+/**
+ * The answer of `POST /users`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "UserAdded".
+ */
+export interface UserAdded {
+  user: UserInfo;
+  link: SignInLink | null;
+}
+/**
+ * Somebody who signs in by name.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "UserInfo".
+ */
+export interface UserInfo {
+  name: string;
+  role: 'viewer' | 'operator' | 'admin';
+  created_at: number;
+  /**
+   * On record, and let in no more
+   */
+  disabled: boolean;
+  /**
+   * Whether they can sign in by themselves; else by a link alone
+   */
+  has_password: boolean;
+  /**
+   * Unix seconds; null: never, or before it was recorded
+   */
+  last_seen: number | null;
+}
+/**
+ * The body of `PATCH /users/{name}`: what is left out stays.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "UserPatch".
+ */
+export interface UserPatch {
+  role?: ('viewer' | 'operator' | 'admin') | null;
+  disabled?: boolean | null;
+  password?: string | null;
+}
+/**
+ * The body of `POST /users`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "UserRequest".
+ */
+export interface UserRequest {
+  name: string;
+  role?: 'viewer' | 'operator' | 'admin';
+  /**
+   * null: the answer has a link that signs them in, once
+   */
+  password?: string | null;
 }

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from gladius.server.routes import (
     alerts,
     attempts,
+    audit,
     checkpoints,
     commands,
     compare,
@@ -33,6 +34,8 @@ from gladius.server.routes import (
     status,
     system,
     text_commands,
+    tokens,
+    users,
 )
 
 ROUTERS: list[APIRouter] = [
@@ -64,4 +67,7 @@ ROUTERS: list[APIRouter] = [
     settings.router,
     flows.router,
     text_commands.router,
+    users.router,
+    tokens.router,
+    audit.router,
 ]
