@@ -47,8 +47,8 @@ class ConsoleServer:
         return httpx.URL(self.url).port or 80
 
     def link(self) -> str:
-        """An address that signs one browser in as the owner, as `gladius up` prints it."""
-        return str(self.http.post("/session/link").json()["url"])
+        """An address that signs one browser in as the owner, whatever the server's public one is."""
+        return f"{self.url}/?{self.http.post('/session/link').json()['url'].partition('?')[2]}"
 
     def sign_in(self) -> str:
         """The Cookie header of a browser that came by such an address."""
