@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gladius.errors import SearchInvalid
+from gladius.store.grep import Search, answer
 from gladius.store.logs import read_range
 from gladius.store.search import search
 from gladius.wire.runs import SearchPage
@@ -115,3 +116,31 @@ def test_a_search_out_of_time_goes_on_where_it_stopped(large: Path) -> None:
     assert page.stopped in ("time", "pattern")
     assert page.next is not None
     assert read_range(large, page.next.offset, 40).data.startswith(b"line %d\n" % page.next.line)
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("endless") / "console.log"
+    path.write_bytes(b"first\n" + b"y" * (5 << 20) + b"needle" + b"z" * (5 << 20) + b"\nthird\nfourth")
+    return path
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("regex", [False, True])
+def test_beyond_a_line_of_megabytes_places_and_numbers_are_exact(endless: Path, newest: bool, regex: bool) -> None:
+    data = endless.read_bytes()
+    for number, word in enumerate(("first", "needle", "third", "fourth"), 1):
+        (hit,) = search(endless, word, newest=newest, regex=regex).hits
+        assert hit.line == number
+        assert hit.offset == data.index(word.encode()) or (
+            word == "needle" and 0 < data.index(b"needle") - hit.offset < 2 << 20
+        )
+        assert len(hit.text) <= 2000
+
+
+def test_a_log_that_takes_too_long_to_count_is_searched_from_its_end_without_numbers(endless: Path) -> None:
+    request = {"q": "fourth", "regex": False, "word": False, "case": True, "newest": True, "limit": 1}
+    request |= {"path": str(endless), "offset": None, "line": None, "seconds": 0.0}
+    found = answer(request, Search(request))
+    assert [(hit["line"], hit["text"]) for hit in found["hits"]] == [(None, "fourth")]
+    assert found["next"] == {"offset": endless.stat().st_size - len("fourth"), "line": None}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gladius.supervise.printed import GO_ON_FROM, READINGS_AT_ONCE, Printed
 from gladius.supervise.scrape import Reading, Scraper, metric_name
 
 
@@ -231,6 +234,30 @@ def test_a_line_that_only_looks_like_numbers_stops_nobody(line: str) -> None:
     scraper = Scraper()
     scraper.feed(f"{line}\n".encode())
     assert [one.values for one in scraper.feed(b"Step 7 loss: 0.5\n")] == [{"train/loss": 0.5}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a" * 16_000, "a-" * 8000, "1a" * 8000, " " * 16_000, "epoch" + " " * 16_000 + "1 x", "1" * 16_000 + "x", "1," * 8000, "a " * 8000],
+)  # fmt: skip
+def test_the_time_for_a_line_does_not_grow_with_its_square(line: str) -> None:
+    data = f"loss 1{line}b1\n".encode()
+    began = time.process_time()
+    Scraper().feed(data)
+    # Milliseconds each; before the patterns were bounded it was half a minute.
+    assert time.process_time() - began < 2
+
+
+def test_what_is_printed_faster_than_it_is_read_is_passed_over_and_counted(tmp_path: Path) -> None:
+    log = tmp_path / "console.log"
+    log.write_bytes(b"early loss: 1\n" + b"x loss: 3\n" * 2_000_000 + b"late loss: 2\n")
+    printed = Printed(log)
+    first = list(printed.read())
+    assert READINGS_AT_ONCE <= len(first) < 10 * READINGS_AT_ONCE
+    assert printed.passed_over == log.stat().st_size - GO_ON_FROM
+    rest = list(printed.rest())
+    assert rest[-1].values == {"train/late_loss": 2.0}
+    assert rest[-1].offset == log.stat().st_size - len(b"late loss: 2\n")
 
 
 def test_names_are_mapped_to_the_consoles() -> None:

@@ -156,7 +156,7 @@ def logs(
             if as_json:
                 print_json(hits)
             for hit in [] if as_json else hits:
-                typer.echo(f"{hit.line}: {hit.text}")
+                typer.echo(f"{hit.line or '—'}: {hit.text}")
             return
         text = handle.console()
         if as_json:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gladius.hub.frames import (
-    console_frame,
-    events_frame,
-    gap_frame,
-    run_frame,
-    status_frame,
-    summary_of,
-    system_frame,
-)
+from gladius.hub.frames import events_frame, run_frame, status_frame, summary_of, system_frame
+from gladius.hub.output import Output
 from gladius.hub.pacing import Bucket
-from gladius.store.logs import ByteRange, read_range, whole_characters
 from gladius.store.stream import EventStream, Line
 from gladius.store.view import RunView
 from gladius.wire.runs import Cursors
 
 HEARTBEAT_S = 10.0
 SUMMARY_INTERVAL_S = 0.5
-CONSOLE_BEHIND_MAX = 1 << 20
-CONSOLE_PIECE = 1 << 16
-EVENTS_PIECE = 1 << 19
+EVENTS_PIECE = 1 << 17
 _TYPES = {"metrics": "metrics", "system": "system"}
 
 
@@ -40,7 +30,7 @@ class Feed:
         self._buckets = {"state": Bucket(), "trainer": Bucket(), "supervisor": Bucket(), "console": Bucket()}
         self._waiting: set[str] = set()
         self._seen = {"trainer": cursors.events, "supervisor": cursors.supervisor}
-        self._console_seen = max(0, cursors.console)
+        self._output = Output(run_id, cursors.console)
         self._status_told: str | None = None
         self._status_at = 0.0
         self._summary_told: tuple[object, ...] | None = None
@@ -57,23 +47,32 @@ class Feed:
             times.append(self._status_at + HEARTBEAT_S)
         return min(times, default=now + HEARTBEAT_S)
 
+    def output_came(self) -> bool:
+        """Note that the trainer printed; false where that is known, and its turn will come."""
+        if self.changed or "console" in self._waiting:
+            return False
+        self._waiting.add("console")
+        return True
+
     def frames(self, view: RunView, topics: frozenset[str], now: float) -> Iterator[str | None]:
         """Yield what this client has not heard of the run, up to what the view holds now; None is a pause for others.
 
         Cursors move as frames are taken, so that a client that goes away in between loses and doubles nothing.
         """
-        self.changed = False
-        self._waiting.clear()
+        changed, self.changed = self.changed, False
+        waiting, self._waiting = self._waiting, set()
         for name, stream in (("trainer", view.trainer), ("supervisor", view.supervisor)):
             wanted = _wanted(topics)
             if wanted is not None and self._seen[name] < stream.last_seq and self._may(name, now):
                 yield from self._events(name, stream, wanted, topics)
-        if "status" in topics:
+        if "status" in topics and (changed or "state" in waiting or now - self._status_at >= HEARTBEAT_S):
             yield from self._status(view, now)
-        if "runs" in topics:
+        if "runs" in topics and (changed or "summary" in waiting):
             yield from self._summary(view, now)
-        if "console" in topics and self._console_seen != view.console_size and self._may("console", now):
-            yield from self._console(view)
+        if "console" in topics and self._output.is_behind(view) and self._may("console", now):
+            yield from self._output.frames(view)
+            if self._output.more:
+                self._waiting.add("console")
 
     def _may(self, lane: str, now: float) -> bool:
         if self._buckets[lane].take(now):
@@ -111,30 +110,6 @@ class Feed:
             yield from _told(self.run_id, name, batch.lines, topics)
             yield None
 
-    def _console(self, view: RunView) -> Iterator[str]:
-        path, ended = view.directory.console_log, view.ended
-        if self._console_seen > view.console_size:
-            # A client that read the file over HTTP may be ahead of the view; only a file that is shorter is another one.
-            if self._console_seen <= read_range(path, 0, 0).size:
-                return
-            self._console_seen = 0
-        behind = view.console_size - self._console_seen
-        if behind > CONSOLE_BEHIND_MAX:
-            start = _line_start(read_range(path, view.console_size - CONSOLE_BEHIND_MAX, 1 << 12))
-            yield gap_frame(self.run_id, {"console": start - self._console_seen})
-            self._console_seen = start
-        while self._console_seen < view.console_size:
-            piece = read_range(path, self._console_seen, min(CONSOLE_PIECE, view.console_size - self._console_seen))
-            whole = (
-                len(piece.data)
-                if ended and piece.offset + len(piece.data) >= piece.size
-                else whole_characters(piece.data)
-            )
-            if not whole:
-                return
-            self._console_seen = piece.offset + whole
-            yield console_frame(self.run_id, ByteRange(piece.offset, piece.data[:whole], piece.size))
-
 
 def _wanted(topics: frozenset[str]) -> Callable[[str], bool] | None:
     """Which event types these topics need; None when they need no events."""
@@ -151,12 +126,3 @@ def _told(run_id: str, stream: str, lines: list[Line], topics: frozenset[str]) -
     for line in lines:
         if line.type == "system" and "system" in topics and (sample := system_frame(run_id, line)) is not None:
             yield sample
-
-
-def _line_start(piece: ByteRange) -> int:
-    """The first place at or after the piece's start where a line begins, or at least a character does."""
-    newline = piece.data.find(b"\n")
-    if newline >= 0:
-        return piece.offset + newline + 1
-    skip = next((i for i, byte in enumerate(piece.data[:4]) if byte & 0xC0 != 0x80), 0)
-    return piece.offset + skip

@@ -42,7 +42,7 @@ def system_frame(run_id: str, line: Line) -> str | None:
 
 def console_frame(run_id: str, piece: ByteRange) -> str:
     """A piece of output. Bytes that are no UTF-8 are replaced; `length` counts the raw ones."""
-    text = json.dumps(piece.data.decode("utf-8", "replace"))
+    text = json.dumps(piece.data.decode("utf-8", "replace"), ensure_ascii=False)
     return f'{{"type":"console","run_id":{json.dumps(run_id)},"offset":{piece.offset},"length":{len(piece.data)},"text":{text}}}'
 
 

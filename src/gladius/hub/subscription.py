@@ -20,6 +20,7 @@ Send = Callable[[str], Awaitable[None]]
 
 _LOOK_S = 1.0
 _EVERY_RUN = "*"
+_OUTPUT = frozenset({"console"})
 _MOST_ALERTS = 256
 _MOST_NEWS = 128
 _MOST_GONE = 1000
@@ -91,6 +92,11 @@ class Subscription:
             if feed is None:
                 return
             self._feeds[run_id] = feed
+        elif changed == _OUTPUT:
+            # Up to 200 times a second in a flood: whoever does not listen to it, or is to be told soon anyway, is left alone.
+            if "console" in self._topics and feed.output_came():
+                self._wake.set()
+            return
         feed.changed = True
         self._wake.set()
 

@@ -34,6 +34,7 @@ _log = logging.getLogger("gladius.server")
 DEFAULT_PORT = 8642
 _BACKLOG = 512
 _GRACE_S = 2
+_UNSENT = 1 << 17
 _MAX_FRAME = 1 << 20
 
 
@@ -180,6 +181,9 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
     with contextlib.closing(listener):
         if os.name != "nt":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # Of what a client does not take, the kernel keeps this much instead of megabytes; what is under way is not limited.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         try:
             listener.bind((host.strip("[]"), port))
         except OSError as error:

@@ -18,7 +18,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 BLOCK = 1 << 20
-LONGEST_LINE = 16 << 20
+LONGEST_LINE = BLOCK
+"""Nobody reads a longer line: it is looked through, and found, in pieces, so that memory stays bounded."""
+COUNTED_S = 0.5
+"""The number of the last line is worth this long; in a log that takes longer to count, lines from its end have no number."""
 SHOWN_CHARS = 2000
 SHOWN_BEFORE = 200
 """Characters before the match that are shown of a line which is too long to be shown whole."""
@@ -35,11 +38,11 @@ class OutOfTime(Exception):
 
 
 Spot = tuple[int, int]
-"""Where a line begins, and its number from 1."""
+"""A place in the file, and the number of the line that is there: one more than there are newlines before it."""
 
 
 class Block(NamedTuple):
-    """Whole lines without the last newline, where they begin, and the number of the first one."""
+    """Whole lines, or a piece of one that is too long, and the place where they begin."""
 
     offset: int
     line: int
@@ -94,26 +97,27 @@ class Search:
     def _lines(self, block: Block) -> Iterator[tuple[Spot, Spot, str]]:
         """Where each line begins, where the search goes on after it, and its text, in the order that was asked for."""
         # Colours are taken out of the block at once, ten times as fast as line by line; no sequence spans lines.
-        text = block.data.decode("utf-8", "replace")
+        data = block.data.removesuffix(b"\n")
+        text = data.decode("utf-8", "replace")
         texts = (_ANSI.sub("", text) if "\x1b" in text else text).split("\n")
-        lengths = map(len, block.data.split(b"\n"))
+        lengths = map(len, data.split(b"\n"))
         if self.newest:
-            end, number = block.offset + len(block.data), block.line + len(texts)
+            end, number = block.offset + len(data), block.line + len(texts)
             for text, length in zip(reversed(texts), reversed(list(lengths)), strict=True):
                 start = (end - length, number := number - 1)
                 yield start, start, text.rstrip("\r")
                 end -= length + 1
         else:
-            start = (block.offset, block.line)
+            start, end = (block.offset, block.line), block.offset + len(block.data)
             for text, length in zip(texts, lengths, strict=True):
                 after = (start[0] + length + 1, start[1] + 1)
-                yield start, after, text.rstrip("\r")
+                yield start, after if after[0] <= end else (end, start[1]), text.rstrip("\r")
                 start = after
 
     def _beyond(self, block: Block) -> Spot:
         if self.newest:
             return (block.offset, block.line)
-        return (block.offset + len(block.data) + 1, block.line + block.data.count(b"\n") + 1)
+        return (block.offset + len(block.data), block.line + block.data.count(b"\n"))
 
 
 def _either_case(char: str) -> bytes:
@@ -133,65 +137,61 @@ def _shown(text: str, at: int) -> str:
 
 
 def forwards(file: BinaryIO, offset: int, line: int) -> Iterator[Block]:
-    """About 1 MiB at a time from `offset`, where line number `line` begins."""
+    """About 1 MiB at a time from `offset` on, which is in line number `line`."""
     file.seek(offset)
     rest = b""
     while data := file.read(BLOCK):
-        block, newline, tail = (rest + data).rpartition(b"\n")
-        rest = tail
-        if newline:
-            yield Block(offset, line, block)
-            offset += len(block) + 1
-            line += block.count(b"\n") + 1
-        elif len(rest) > LONGEST_LINE:
-            # Nobody reads a line of 16 MiB: it is cut, so that memory stays bounded.
-            yield Block(offset, line, rest)
-            offset, rest = offset + len(rest), b""
+        block, newline, rest = (rest + data).rpartition(b"\n")
+        for part in (block + newline, rest if len(rest) >= LONGEST_LINE else b""):
+            if part:
+                yield Block(offset, line, part)
+                offset, line = offset + len(part), line + part.count(b"\n")
+        rest = rest if len(rest) < LONGEST_LINE else b""
     if rest:
         yield Block(offset, line, rest)
 
 
 def backwards(file: BinaryIO, end: int, line: int) -> Iterator[Block]:
-    """About 1 MiB at a time from `end` (where line number `line` begins, or would) to the start of the file."""
+    """About 1 MiB at a time from `end`, which is in line number `line`, to the start of the file."""
     rest = b""
     while end > 0:
         begin = max(0, end - BLOCK)
         file.seek(begin)
         data = file.read(end - begin) + rest
-        end = begin
-        head, newline, lines = data.partition(b"\n") if begin else (b"", b"\n", data)
-        if not newline and len(data) <= LONGEST_LINE:
-            rest = data
-            continue
-        rest, begin = (head + b"\n", begin + len(head) + 1) if newline and begin else (b"", begin)
-        lines = lines if newline else data
-        if not lines:
-            continue
-        ended = lines.endswith(b"\n")
-        block = lines[:-1] if ended else lines
-        line -= block.count(b"\n") + 1
-        yield Block(begin, line, block)
-    # Unreachable with a rest: the first read that begins at 0 takes everything.
+        # What comes before the first newline belongs to a line that begins further up.
+        cut = data.find(b"\n", 0, -1) + 1 if begin else 0
+        if begin and not cut:
+            cut = len(data) if len(data) < LONGEST_LINE else 0
+        rest, data, end = data[:cut], data[cut:], begin
+        if data:
+            line -= data.count(b"\n")
+            yield Block(begin + cut, line, data)
 
 
-def _end_of(file: BinaryIO) -> Spot:
-    """The end of the file, and the number that a line beginning there would have."""
+def _end_of(file: BinaryIO, seconds: float) -> tuple[Spot, bool]:
+    """The end of the file, and whether the number of its last line is known: counting may take too long."""
+    deadline = time.monotonic() + seconds
+    size, lines = file.seek(0, 2), 0
     file.seek(0)
-    lines, last = 0, b"\n"
     while data := file.read(BLOCK):
         lines += data.count(b"\n")
-        last = data[-1:]
-    return (file.tell(), lines + (1 if last == b"\n" else 2))
+        if time.monotonic() > deadline and file.tell() < size:
+            return (size, 1), False
+    return (file.tell(), lines + 1), True
 
 
 def answer(request: dict[str, Any], search: Search) -> dict[str, Any]:
     """Search from the place that the request names; an alarm on the way gives what was found until then."""
-    stopped, size, began = "end", 0, time.monotonic()
-    given = None if request["offset"] is None else (request["offset"], request["line"])
+    stopped, size, began, counted = "end", 0, time.monotonic(), True
     try:
         with open(request["path"], "rb", opener=_plain) as file:
             size = file.seek(0, 2)
-            search.place = given or (_end_of(file) if search.newest else (0, 1))
+            if request["offset"] is not None:
+                counted = request["line"] is not None
+                search.place = (request["offset"], request["line"] or 1)
+            elif search.newest:
+                search.place, counted = (size, 1), False
+                search.place, counted = _end_of(file, min(COUNTED_S, request["seconds"] / 4))
             blocks = (backwards if search.newest else forwards)(file, *search.place)
             stopped = "end" if search.run(blocks) else "limit"
     except OSError:
@@ -205,6 +205,8 @@ def answer(request: dict[str, Any], search: Search) -> dict[str, Any]:
     left = search.place[0] if search.newest else size - search.place[0]
     more = stopped != "end" and left > 0
     following = {"offset": search.place[0], "line": search.place[1]} if more else None
+    for found in () if counted else (*search.hits, *([following] if following else ())):
+        found["line"] = None
     return {"hits": search.hits, "next": following, "stopped": stopped if more else "end", "size": size}
 
 

@@ -26,15 +26,13 @@ from gladius.store.summary import summarize
 from gladius.store.table import Row, parent_of, row_of
 from gladius.store.trash import Trash
 from gladius.store.view import RunView
-from gladius.store.watch import Watcher, open_watcher
+from gladius.store.watch import READ_INTERVAL_S, Watcher, open_watcher
 from gladius.wire.runs import RunPatch, RunSummary, TrashedRun
 
 _log = logging.getLogger("gladius.store")
 
 TICK_S = 1.0
 RESCAN_S = 5.0
-READ_INTERVAL_S = 0.005
-"""A burst of appends is read this often; the first of it at once."""
 ENDED_IN_MEMORY = 24
 _LOOK_S = 0.01
 _MAX_WATCHED = 4096

@@ -14,6 +14,8 @@ from typing import Protocol
 _log = logging.getLogger("gladius.store")
 
 POLL_INTERVAL_S = 0.25
+READ_INTERVAL_S = 0.005
+"""A flood of changes is read this often, the first of it at once: many writes to one file are then one change."""
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "fuse", "9p", "ceph", "gpfs", "beegfs", "afs", "glusterfs")
 
 OnChange = Callable[[Path, str], None]
@@ -76,7 +78,8 @@ class InotifyWatcher:
         self._folders: dict[int, Path] = {}
         self._watches: dict[Path, int] = {}
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._inotify.fileno(), self._read)
+        self._pause: asyncio.TimerHandle | None = None
+        self._listen()
 
     def add(self, folder: Path) -> bool:
         """Watch a folder; False when it is gone or the kernel's limit is reached."""
@@ -100,10 +103,17 @@ class InotifyWatcher:
 
     def close(self) -> None:
         """Watch nothing any more."""
+        if self._pause is not None:
+            self._pause.cancel()
         self._loop.remove_reader(self._inotify.fileno())
         self._inotify.close()
 
+    def _listen(self) -> None:
+        self._loop.add_reader(self._inotify.fileno(), self._read)
+
     def _read(self) -> None:
+        self._loop.remove_reader(self._inotify.fileno())
+        self._pause = self._loop.call_later(READ_INTERVAL_S, self._listen)
         changes: set[tuple[Path, str]] = set()
         for event in self._inotify.read(timeout=0):
             if event.mask & self._overflow:

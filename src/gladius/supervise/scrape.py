@@ -1,6 +1,7 @@
 """Numbers from what an uninstrumented trainer prints. Upstream: console.log. Downstream: `metrics` in supervisor.jsonl.
 
-Nothing is guessed from ordinary prose: a line counts when it holds a name that metrics have.
+Nothing is guessed from ordinary prose: a line counts when it holds a name that metrics have. What a program prints is anything at
+all, so each pattern is bounded: its time grows with the length of a line and not with the square of it.
 """
 
 from __future__ import annotations
@@ -9,29 +10,35 @@ import ast
 import re
 from dataclasses import dataclass, field
 
-_NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
+_NUMBER = r"[-+]?(?:\d[\d,]{0,40}\.?\d{0,40}(?:[eE][-+]?\d{1,9})?|\.\d{1,40}(?:[eE][-+]?\d{1,9})?|nan|inf(?:inity)?)"
+_SPACE = r"\s{0,40}"
+_WORD = r"[A-Za-z][\w/.-]{0,80}"
 _COUNT = r"\d{1,15}(?!\d)"
 _ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _NUMERIC = re.compile(rb"\d|nan|inf", re.IGNORECASE)
 _DICT = re.compile(r"\{['\"][^{}]*\}")
 _PAIR = re.compile(
-    rf"(?P<name>[A-Za-z][\w/.-]*(?: [A-Za-z][\w/.-]*){{0,2}})\s*[:=]\s*(?P<value>{_NUMBER})(?P<unit> ?%| ?[A-Za-z]+/s(?:ec)?)?(?![\w.:/])",
+    rf"(?<![A-Za-z])(?P<name>{_WORD}(?: {_WORD}){{0,2}}){_SPACE}[:=]{_SPACE}"
+    rf"(?P<value>{_NUMBER})(?P<unit> ?%| ?[A-Za-z]+/s(?:ec)?)?(?![\w.:/])",
     re.IGNORECASE,
 )
 _COUNTER = re.compile(
-    rf"\b(?P<name>epoch|step|batch|iter(?:ation)?)(?P<plural>e?s)?\b\s*[:=#]?\s*[\[(]?\s*(?P<n>{_COUNT}(?:\.\d+)?)(?:\s*(?:/|of)\s*(?P<total>{_COUNT}))?",
+    rf"\b(?P<name>epoch|step|batch|iter(?:ation)?)(?P<plural>e?s)?\b\s{{0,8}}[:=#]?\s{{0,8}}[\[(]?\s{{0,8}}(?P<n>{_COUNT}(?:\.\d{{1,40}})?)(?:\s{{0,8}}(?:/|of)\s{{0,8}}(?P<total>{_COUNT}))?",
     re.IGNORECASE,
 )
-_BAR = re.compile(
-    rf"^\s*(?P<label>[^|%]*?):?\s*\d{{1,3}}%\|[^|]*\|\s*(?P<n>{_COUNT})/(?P<total>{_COUNT})\s*\[(?P<rest>[^\]]*)"
-)
+_BAR = re.compile(rf"\d{{1,3}}%\|[^|]*\|{_SPACE}(?P<n>{_COUNT})/(?P<total>{_COUNT}){_SPACE}\[(?P<rest>[^\]]*)")
 _EXPERT = re.compile(r"expert[-_ ]?(\d+)$")
 _METRIC_WORDS = re.compile(
     r"loss|acc|perplexity|ppl|\blr\b|learning[ _]rate|grad[ _]norm|reward|f1|bleu|\bmse|\bmae|rmse|\bauc|throughput|expert[-_ ]?\d",
     re.IGNORECASE,
 )
-_LONGEST_LINE = 1 << 16
-_SPACED_LOSS = re.compile(r"\bloss (?P<value>\d+\.\d+(?:[eE][-+]?\d+)?)(?![\w.])", re.IGNORECASE)
+_TELLING = re.compile(
+    rb"\{|%\||epoch|step|batch|iter|" + _METRIC_WORDS.pattern.replace("\\b", "").encode(), re.IGNORECASE
+)
+"""What a line holds that may tell something: the other ones are most of a log."""
+LONGEST_LINE = 1 << 14
+"""Bytes: a longer line is no line of numbers."""
+_SPACED_LOSS = re.compile(r"\bloss (?P<value>\d{1,40}\.\d{1,40}(?:[eE][-+]?\d{1,9})?)(?![\w.])", re.IGNORECASE)
 _LEVEL = re.compile(r"^(?:debug|info|warn(?:ing)?|error|critical) (?=\w)", re.IGNORECASE)
 _NOT_METRICS = frozenset({"epoch", "step", "batch", "iter", "iteration", "memory", "temp", "time", "eta", "elapsed"})
 _ALIASES = {"lr": "learning_rate", "acc": "accuracy", "gradient_norm": "grad_norm"}
@@ -73,6 +80,7 @@ class Scraper:
         self.counters = Counters()
         self._offset = offset
         self._rest = b""
+        self._within = False
 
     @property
     def offset(self) -> int:
@@ -87,17 +95,23 @@ class Scraper:
     def feed(self, data: bytes) -> list[Reading]:
         """Take the next bytes of the log; return what its whole lines say."""
         readings = []
-        *lines, self._rest = re.split(rb"(?<=[\r\n])", self._rest + data)
+        lines = (self._rest + data).splitlines(keepends=True)
+        self._rest = lines.pop() if lines and not lines[-1].endswith((b"\r", b"\n")) else b""
         for line in lines:
-            values = self._read_line(line) if _NUMERIC.search(line) else {}
+            values = {} if self._within or len(line) > LONGEST_LINE else self._read_line(line)
             if values:
                 self.counters.lines += 1
                 readings.append(Reading(self._offset, self._step(), self.epoch, values))
             self._offset += len(line)
-        if len(self._rest) > _LONGEST_LINE:
+            self._within = False
+        if len(self._rest) > LONGEST_LINE:
             self._offset += len(self._rest)
-            self._rest = b""
+            self._rest, self._within = b"", True
         return readings
+
+    def go_on_from(self, offset: int) -> None:
+        """Leave out what lies before byte `offset`, and the rest of the line that is there."""
+        self._offset, self._rest, self._within = offset, b"", True
 
     def finish(self) -> list[Reading]:
         """Take the last line as whole: nothing will end it any more."""
@@ -123,6 +137,8 @@ class Scraper:
         return counters.lines - 1
 
     def _read_line(self, line: bytes) -> dict[str, float]:
+        if not _NUMERIC.search(line) or not _TELLING.search(_ANSI.sub(b"", line) if b"\x1b" in line else line):
+            return {}
         text = _ANSI.sub(b"", line).decode("utf-8", "replace").strip()
         return self._read(text) if text else {}
 
@@ -130,8 +146,8 @@ class Scraper:
         logged = self._read_dict(text)
         if logged is not None:
             return logged
-        bar = _BAR.match(text)
-        if bar is not None:
+        bar = _BAR.search(text) if "%|" in text else None
+        if bar is not None and not set("|%").intersection(bar.string[: bar.start()]):
             return self._read_bar(bar)
         measured = _METRIC_WORDS.search(text) is not None
         counted = self._read_counters(text, measured)
@@ -143,7 +159,7 @@ class Scraper:
 
     def _read_dict(self, text: str) -> dict[str, float] | None:
         """Read `{'loss': 2.1, 'epoch': 0.5}` as Hugging Face's Trainer prints it."""
-        match = _DICT.search(text)
+        match = _DICT.search(text) if "{" in text else None
         if match is None:
             return None
         try:
@@ -164,8 +180,8 @@ class Scraper:
 
     def _read_bar(self, bar: re.Match[str]) -> dict[str, float]:
         """Read a tqdm bar; one that carries another label (a download, a tokenisation) is not the training's."""
-        label = bar["label"].strip().lower()
-        counter = _COUNTER.search(bar["label"])
+        label = bar.string[: bar.start()].rstrip().removesuffix(":").strip().lower()
+        counter = _COUNTER.search(label)
         if counter is not None:
             self._count(counter)
         elif label and not label.startswith("train"):

@@ -6,12 +6,11 @@ Past 400 lines because every duty towards one living trainer stands here; what t
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,18 @@ from gladius.pulse.control import SUPERVISOR_COMMANDS, Command, Mailbox, check_c
 from gladius.pulse.events import EventReader, EventWriter
 from gladius.pulse.identity import Identity, boot_id
 from gladius.pulse.lock import is_held, read_holder
-from gladius.pulse.plain_file import open_plain
 from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.alarms import Alarms
 from gladius.supervise.closing import clear_half_written, close_attempt, write_for_certain
 from gladius.supervise.machine import Gpus, Machine, oom_kills
 from gladius.supervise.observe import Observed
+from gladius.supervise.printed import Printed
 from gladius.supervise.probe import ProbeLimits
 from gladius.supervise.process import Trainer
 from gladius.supervise.promises import promised, who_asked_to_end
 from gladius.supervise.rollback import prepare_rollback
-from gladius.supervise.scrape import Reading, Scraper
+from gladius.supervise.scrape import Reading
 from gladius.supervise.trainer_env import trainer_env
 from gladius.supervise.verdict import Verdict, judge_exit, judge_not_started, judge_unobserved, name_rank
 from pulse_wrapper import read_training_status, write_training_status
@@ -44,7 +43,6 @@ TICK_S = 0.2
 SAMPLE_S = 2.0
 PREPARING_S = 10.0
 SILENT_START_S = 30.0
-SCRAPE_BYTES = 1 << 20
 DEFAULT_GRACE_S = 20.0
 
 
@@ -64,7 +62,8 @@ class Supervisor:
         self._machine = Machine(directory.root, gpus)
         self._alarms = Alarms()
         self._poller = StatusPoller(directory.status)
-        self._scraper = Scraper()
+        self._printed = Printed(directory.console_log)
+        self._passed_over = 0
         self._scraped_until = -1
         self._own_state: str | None = None
         self._stalled = False
@@ -87,7 +86,7 @@ class Supervisor:
         self._own("preparing")
         console = self.directory.console_log
         offset = console.stat().st_size if console.exists() else 0
-        self._scraper = Scraper(offset)
+        self._printed = Printed(console, offset)
         cwd = Path(self.facts.get("cwd") or self.directory.root)
         try:
             self.trainer = Trainer.spawn(
@@ -112,7 +111,8 @@ class Supervisor:
         started = [e for e in events if e["type"] == "process" and e.get("event") == "started"]
         exited = [e for e in events if e["type"] == "process" and e.get("event") == "exited"]
         self._scraped_until = max((e.get("log_offset", -1) for e in events if e["type"] == "metrics"), default=-1)
-        self._scraper = Scraper(started[-1].get("console_offset") or 0 if started else 0)
+        offset = started[-1].get("console_offset") or 0 if started else 0
+        self._printed = Printed(self.directory.console_log, offset)
         # That a person wants the end is known from here on: how the attempt ends is told by it.
         promises = promised(self.directory, self.attempt)
         self._terminates = [one for one in promises if one.command == "terminate"]
@@ -256,22 +256,29 @@ class Supervisor:
 
     def _scrape(self) -> None:
         """Read numbers from the output of a command that does not report itself."""
-        if self.observed.instrumented or self.observed.state is not None:
-            return
-        with contextlib.suppress(OSError), open_plain(self.directory.console_log) as file:
-            file.seek(self._scraper.offset)
-            # One block a tick: a program that prints faster than this is read must not keep signals from it.
-            self._note(self._scraper.feed(file.read(SCRAPE_BYTES)))
+        if not self.observed.instrumented and self.observed.state is None:
+            self._note(self._printed.read())
+            self._tell_passed_over(again=False)
 
     def _scrape_rest(self) -> None:
         """Read what is left of the output of a command that has ended."""
-        before = -1
-        while self._scraper.offset != before:
-            before = self._scraper.offset
-            self._scrape()
-        self._note(self._scraper.finish())
+        if not self.observed.instrumented and self.observed.state is None:
+            self._note(self._printed.rest())
+            self._tell_passed_over(again=True)
 
-    def _note(self, readings: list[Reading]) -> None:
+    def _tell_passed_over(self, again: bool) -> None:
+        """Say that more is printed than can be read: when it begins, and at the end how much that was."""
+        count = self._printed.passed_over
+        if count > self._passed_over and (again or not self._passed_over):
+            self._passed_over = count
+            message = (
+                f"More is printed than is looked through for numbers: {count / 1e6:,.0f} MB were passed over so far"
+            )
+            self.stream.write(
+                "alert", {"level": "info", "code": "output_passed_over", "message": message, "value": count}
+            )
+
+    def _note(self, readings: Iterable[Reading]) -> None:
         for reading in readings:
             if reading.offset > self._scraped_until:
                 self._own("running")
@@ -279,7 +286,7 @@ class Supervisor:
             self.observed.note(reading.step, reading.epoch, reading.values.get("train/loss"))
             if self._probe is not None:
                 self._probe.see(reading.step)
-            self.observed.total_epochs = self._scraper.total_epochs
+            self.observed.total_epochs = self._printed.scraper.total_epochs
             self._status_dirty = True
 
     def _own(self, state: str) -> None:

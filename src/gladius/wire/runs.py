@@ -295,18 +295,21 @@ class SystemAnswer(Wire):
 
 
 class SearchHit(Wire):
-    """A line of console.log: byte offset of its start, line number from 1, text without colour codes."""
+    """A line of console.log: byte offset of its start, line number from 1, text without colour codes.
+
+    A line of more than 1 MiB is found in pieces of about that.
+    """
 
     offset: int
-    line: int
+    line: int | None = Field(description="null: from the end of a log that takes too long to count")
     text: str
 
 
 class LinePlace(Wire):
-    """Where a line of console.log begins, in bytes, and its number from 1."""
+    """Where a line of console.log begins, in bytes, and its number from 1 where it is known."""
 
     offset: int
-    line: int
+    line: int | None
 
 
 class SearchPage(Wire):

@@ -2168,14 +2168,14 @@ export interface LatestAnswer {
   supervisor: number;
 }
 /**
- * Where a line of console.log begins, in bytes, and its number from 1.
+ * Where a line of console.log begins, in bytes, and its number from 1 where it is known.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "LinePlace".
  */
 export interface LinePlace {
   offset: number;
-  line: number;
+  line: number | null;
 }
 /**
  * Where console.log stood when the numbers of the step nearest to the wanted one were written; nulls: unknown.
@@ -3022,12 +3022,17 @@ export interface ScheduleCourse {
 /**
  * A line of console.log: byte offset of its start, line number from 1, text without colour codes.
  *
+ * A line of more than 1 MiB is found in pieces of about that.
+ *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "SearchHit".
  */
 export interface SearchHit {
   offset: number;
-  line: number;
+  /**
+   * null: from the end of a log that takes too long to count
+   */
+  line: number | null;
   text: string;
 }
 /**

@@ -60,7 +60,7 @@ async def find_in_console(
     word: Annotated[bool, Query(description="Whole words only")] = False,
     newest: Annotated[bool, Query(description="From the end backwards")] = False,
     offset: Annotated[int | None, Query(ge=0, description="Go on from `next` of the page before")] = None,
-    line: Annotated[int, Query(ge=1)] = 1,
+    line: Annotated[int | None, Query(ge=1)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """A page of the lines that hold `q`; a request searches for at most two seconds and says where the next goes on."""
