@@ -76,9 +76,16 @@ GUARDS = [
     Guard(
         "a clock that jumps raises no alarm",
         "gladius/pulse/poller.py",
-        "unchanged_for >= STALE_AFTER_S and bool(",
-        "bool(",
+        "        if self._silence < STALE_AFTER_S or",
+        "        if",
         "pulse/test_poller.py::test_a_wall_clock_that_jumps_ahead_raises_no_alarm",
+    ),
+    Guard(
+        "who slept saw no silence",
+        "gladius/pulse/poller.py",
+        "min(max(0.0, now - self._looked_at), MOST_PER_LOOK_S)",
+        "now - self._looked_at",
+        "pulse/test_poller.py::test_whoever_did_not_look_saw_no_silence",
     ),
     Guard(
         "a checkpoint is what its manifest says",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gladius.pulse.poller import StatusPoller
+from gladius.pulse.poller import StatusPoller, StatusUpdate
 from pulse_wrapper import write_training_status
 
 
@@ -35,6 +35,16 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def poller(path: Path, clocks: Clocks) -> StatusPoller:
     return StatusPoller(path, clock=lambda: clocks.wall, monotonic=lambda: clocks.steady)
+
+
+def watch(poller: StatusPoller, clocks: Clocks, seconds: float) -> StatusUpdate | None:
+    """Look every two seconds for so long; returns what the last look said."""
+    update = None
+    while seconds > 0:
+        clocks.pass_(min(2.0, seconds))
+        seconds -= 2.0
+        update = poller.poll()
+    return update
 
 
 def write(path: Path, clocks: Clocks, status: str = "running", epoch: float = 1.0, message: str = "m") -> None:
@@ -93,10 +103,17 @@ def test_running_without_a_change_for_sixty_seconds_is_stale_and_recovers(
 ) -> None:
     write(path, clocks)
     assert poller.poll().stale is False
-    clocks.pass_(59)
+    watch(poller, clocks, 58)
+    assert poller.current.stale is False
+    update = watch(poller, clocks, 4)
+    assert poller.current.stale
+    write(path, clocks)
     assert poller.poll().stale is False
-    clocks.pass_(2)
-    update = poller.poll()
+    write(path, clocks, epoch=2)
+    poller.poll()
+    watch(poller, clocks, 59)
+    assert (poller.silence, poller.current.stale) == (59, False)
+    update = watch(poller, clocks, 2)
     assert (update.stale, update.heartbeat, update.status["status"]) == (True, False, "running")
     assert poller.current.stale
     write(path, clocks)
@@ -107,10 +124,10 @@ def test_an_old_file_at_the_start_is_given_sixty_seconds(poller: StatusPoller, c
     write(path, clocks)
     clocks.pass_(3600)
     assert poller.poll().stale is False
-    clocks.pass_(59)
-    assert poller.poll().stale is False
-    clocks.pass_(1)
-    assert poller.poll().stale is True
+    watch(poller, clocks, 59)
+    assert poller.current.stale is False
+    watch(poller, clocks, 1)
+    assert poller.current.stale is True
 
 
 def test_a_wall_clock_that_jumps_ahead_raises_no_alarm(poller: StatusPoller, clocks: Clocks, path: Path) -> None:
@@ -129,20 +146,65 @@ def test_a_wall_clock_that_jumps_back_raises_no_alarm_and_hides_nothing_for_ever
     write(path, clocks)
     poller.poll()
     clocks.wall -= 3600
-    clocks.pass_(61)
-    assert poller.poll().stale is False
-    clocks.pass_(3600)
-    assert poller.poll().stale is True
+    watch(poller, clocks, 61)
+    assert poller.current.stale is False
+    watch(poller, clocks, 3600)
+    assert poller.current.stale is True
 
 
-def test_a_machine_that_slept_raises_no_alarm(poller: StatusPoller, clocks: Clocks, path: Path) -> None:
+@pytest.mark.parametrize("slept", [60, 3600, 86_400])
+@pytest.mark.parametrize("counted", [False, True], ids=["as Linux counts", "as a stopped process counts"])
+def test_whoever_did_not_look_saw_no_silence(
+    poller: StatusPoller, clocks: Clocks, path: Path, slept: int, counted: bool
+) -> None:
     write(path, clocks)
     poller.poll()
-    clocks.wall += 8 * 3600
-    clocks.pass_(1)
-    assert poller.poll() is None
-    write(path, clocks)
+    write(path, clocks, epoch=2)
+    poller.poll()
+    for _ in range(3):
+        watch(poller, clocks, 8)
+        clocks.wall += slept
+        clocks.steady += slept if counted else 0
+        poller.poll()
+        assert poller.current.stale is False, "the trainer slept as well"
+        watch(poller, clocks, 8)
+        write(path, clocks, epoch=2)
+        assert poller.poll().stale is False
+    watch(poller, clocks, 61)
+    assert poller.current.stale, "who says nothing after it woke is silent"
+
+
+@pytest.mark.parametrize("jump", [1, 60, 3600, 86_400, 315_360_000])
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_clock_that_is_set_changes_nothing_of_what_was_seen(
+    poller: StatusPoller, clocks: Clocks, path: Path, jump: int, way: int
+) -> None:
+    for epoch in (1, 2):
+        write(path, clocks, epoch=epoch)
+        poller.poll()
+        watch(poller, clocks, 8)
+    clocks.wall += way * jump
+    watch(poller, clocks, 50)
+    assert poller.current.stale is False
+    watch(poller, clocks, 4)
+    assert (poller.current.stale, poller.silence) == (True, 62), "and hides no silence"
+    write(path, clocks, epoch=2)
     assert poller.poll().stale is False
+    assert poller.skew == 0
+
+
+@pytest.mark.parametrize("off", [90, 3600, -3600, 315_360_000, -315_360_000])
+def test_a_node_with_another_clock_is_not_stale_because_of_it(
+    poller: StatusPoller, clocks: Clocks, path: Path, off: int
+) -> None:
+    for _ in range(20):
+        write_training_status(path, "running", 1.0, 3.0, 0.5, "m", int(clocks.wall) + off)
+        poller.poll()
+        watch(poller, clocks, 10)
+        assert poller.current.stale is False
+    assert abs(poller.skew + off) < 20
+    watch(poller, clocks, 52)
+    assert poller.current.stale is True
 
 
 @pytest.mark.parametrize("end", ["done", "error"])

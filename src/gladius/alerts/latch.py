@@ -53,7 +53,8 @@ class Latch:
         if not leads:
             self._since = None
             return None
-        self._since = signal.at if self._since is None else self._since
+        # A clock that was put back must not hold an alert up until that time has come again.
+        self._since = signal.at if self._since is None else min(self._since, signal.at)
         if signal.at - self._since < (signal.release_s if self.on else signal.hold_s):
             return None
         self._since = None

@@ -8,6 +8,7 @@ out meanwhile, because it covers that time. Throughput and experts are judged fr
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Iterable, Mapping
@@ -94,7 +95,7 @@ class Tracker:
         self._attempt = view.attempt
         self._machine_rules, self._throughput, self._loss = MachineRules(), Throughput(), Loss()
         self._sample = -1
-        self._experts_at = 0.0
+        self._experts_at = -math.inf
         known = [one for one in self._book.of_run(view.run_id) if one.ended_at is None]
         began = view.current.started_at or time.time()
         for one in known:
@@ -166,12 +167,12 @@ class Tracker:
     def _live(self, view: RunView, limits: Thresholds) -> None:
         """What only holds while the run lives."""
         self._take(view, self._throughput.judge(view, limits, fills=self._replays))
-        now = time.time()
-        if now - self._experts_at >= EXPERTS_S and (load := view.experts.load()) is not None:
-            self._experts_at = now
+        steady = time.monotonic()
+        if steady - self._experts_at >= EXPERTS_S and (load := view.experts.load()) is not None:
+            self._experts_at = steady
             if load.attempt == self._attempt:
                 self._take(view, experts(load, limits))
-        self._take(view, [_stalled(view, now)])
+        self._take(view, [_stalled(view, time.time())])
 
     def _conclude(self, view: RunView) -> None:
         """End what cannot last, and say how the run ended if it did."""
@@ -271,7 +272,7 @@ def _stalled(view: RunView, now: float) -> Signal:
     stall, update = view.current.stall, view.poller.current
     wrong = (view.stalled or view.stale) and not view.suspended
     since = float(update.status["timestamp"]) if update is not None else now
-    seconds = float((stall or {}).get("seconds") or max(0.0, now - since))
+    seconds = float((stall or {}).get("seconds") or view.silent_for(now) or 0.0)
     data = {"seconds": seconds, "cpu": (stall or {}).get("cpu"), "gpu_load": (stall or {}).get("gpu")}
     mark = f"q{stall['seq']}" if stall is not None else f"t{since:.0f}"
     at = float(stall["time"]) if stall is not None and wrong else now

@@ -125,7 +125,9 @@ class Watch:
         view.concern = concern_of(tracker.active)
 
     def _is_fresh(self, at: float) -> bool:
-        return at >= self._opened_at and time.time() - at < FRESH_S
+        now = time.time()
+        # A clock that was put back makes everything older than this server.
+        return (at >= self._opened_at or now < self._opened_at) and abs(now - at) < FRESH_S
 
     def _tell(self, alert: AlertRecord) -> None:
         for listener in self._listeners:

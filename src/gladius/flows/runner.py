@@ -234,7 +234,7 @@ class Runner:
         """One try of a step, from its beginning or from where a server that was killed left it."""
         record = live.record
         if record.steps[step.id].state == "retrying":
-            await _wait(live, record.steps[step.id])
+            await _wait(live, step, record.steps[step.id])
             if live.cancelled.is_set():
                 await live.tell("step_ended", step=step.id, state="cancelled")
                 return
@@ -283,9 +283,9 @@ def _settled(record: Record, step: FlowStep) -> bool:
     return record.steps[step.id].state in ("done", "failed", "cancelled")
 
 
-async def _wait(live: _Live, now: FlowStepRun) -> None:
-    """Wait for the time of the next try, or until somebody cancels."""
-    seconds = (now.next_try_at or 0.0) - time.time()
+async def _wait(live: _Live, step: FlowStep, now: FlowStepRun) -> None:
+    """Wait for the time of the next try, or until somebody cancels; never longer than was asked for, whatever the clock does."""
+    seconds = min((now.next_try_at or 0.0) - time.time(), step.retry.delay_s if step.retry is not None else 0.0)
     if seconds > 0:
         try:
             await asyncio.wait_for(live.cancelled.wait(), seconds)

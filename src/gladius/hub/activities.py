@@ -149,7 +149,7 @@ class Activities:
         asked = teller.may_wait_since
         if started is None and asked is not None and (left := asked + WAITED_S - time.time()) > 0:
             # Whether it waits is known when it could have begun: look again then.
-            again = asyncio.get_running_loop().call_later(left + 0.1, self._read_soon, directory, True)
+            again = asyncio.get_running_loop().call_later(min(left, WAITED_S) + 0.1, self._read_soon, directory, True)
             self._waiting[directory.run_id] = again
 
     def _teller(self, directory: RunDir) -> Teller:

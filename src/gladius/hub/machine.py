@@ -29,13 +29,15 @@ class HostMachine:
         self._machine: Machine | None = None
         self._gpus: Gpus | None = None
         self._last: MachineSample | None = None
+        self._measured_at = 0.0
         self._lock = asyncio.Lock()
 
     async def sample(self) -> MachineSample:
         """The machine as of now; who asks within a second of another gets the same."""
         async with self._lock:
-            if self._last is None or time.time() - self._last.time > _FRESH_S:
+            if self._last is None or time.monotonic() - self._measured_at > _FRESH_S:
                 pids = self._pids()
+                self._measured_at = time.monotonic()
                 self._last = await asyncio.to_thread(self._measure, pids)
             return self._last
 

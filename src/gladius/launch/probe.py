@@ -60,6 +60,12 @@ class Probe:
         self._folder = folder
         self._gpus = {one.index: one for one in _gpus_now(gpus)}
         self._free = psutil.virtual_memory().available
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self._began
 
     def run(self, starter: Starter, request: StartRequest, order: Order, gpus: tuple[int, ...] | None) -> None:
         """Launch it, watch it and clear it away."""
@@ -101,7 +107,7 @@ class Probe:
         self.answer = self.answer.model_copy(
             update={
                 "state": "running" if reading.running else "preparing", "steps": min(reading.steps, STEPS),
-                "message": reading.message, "seconds": time.time() - self.answer.started_at,
+                "message": reading.message, "seconds": self.seconds,
                 "peak_memory": reading.peak, "free_memory": self._free,
                 "gpus": [one.model_copy(update={"peak": reading.gpu_peaks[index]}) for index, one in held.items()],
                 "fits": reading.fits(self._free, self._gpus) if reading.running or reading.out_of_memory else None,
@@ -123,8 +129,7 @@ class Probe:
             self._fail(reading.error or f"The trainer failed: {evidence}.", words)
 
     def _fail(self, why: str, words: str | None = None) -> None:
-        seconds = time.time() - self.answer.started_at
-        told = {"state": "failed", "error": why, "last_words": words, "seconds": seconds}
+        told = {"state": "failed", "error": why, "last_words": words, "seconds": self.seconds}
         self.end = self.answer.model_copy(update=told)
 
 
@@ -165,8 +170,7 @@ class Probes:
         def work() -> None:
             with room:
                 probe.run(self._starter, request, order, gpus)
-            took = time.time() - answer.started_at
-            cancelled = probe.answer.model_copy(update={"state": "cancelled", "seconds": took})
+            cancelled = probe.answer.model_copy(update={"state": "cancelled", "seconds": probe.seconds})
             probe.answer = cancelled if probe.cancelled.is_set() else probe.end
 
         with self._guard:

@@ -123,15 +123,25 @@ def keep(folders: Iterable[Path], newest: Optional[int], also: Iterable[Path] = 
     """Of these delete all but the `newest` (None: all, else at least 1) and those in `also`; return what was deleted.
 
     The newest are those saved last, not those of the highest step: after a training went back to an earlier checkpoint,
-    what it saves now must not make way for what it left behind.
+    what it saves now must not make way for what it left behind. Within one run attempt and step say which came last; a
+    clock is asked where they are not known.
     """
     if newest is None:
         return []
     spared = set(also)
-    doomed = [path for path in sorted(folders, key=_saved_at)[: -max(1, newest)] if path not in spared]
+    doomed = [path for path in _in_order(list(folders))[: -max(1, newest)] if path not in spared]
     for path in doomed:
         shutil.rmtree(str(path), ignore_errors=True)
     return doomed
+
+
+def _in_order(folders: List[Path]) -> List[Path]:
+    """The one that was saved first comes first."""
+    facts = {folder: read_facts(folder) for folder in folders}
+    runs = {one.get("run_id") for one in facts.values()}
+    if len(runs) == 1 and all(isinstance(one.get("attempt"), int) for one in facts.values()):
+        return sorted(folders, key=lambda folder: (facts[folder]["attempt"], step_of(folder)))
+    return sorted(folders, key=_saved_at)
 
 
 def _saved_at(folder: Path) -> float:

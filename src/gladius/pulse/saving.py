@@ -176,7 +176,6 @@ class Saver:
         self.failure = ""
         self._tell(step, kind, path=path, bytes=sealed.bytes, manifest=sealed.manifest)
         if moves and self.policy is not None:
-            # The one just saved is named, for a clock that was put back would make it the oldest.
             # What a person asked for is a person's to delete.
             own = [path for path in self._own() if checkpoints.read_facts(path).get("kind") != "manual"]
             alike = [path for path in own if _is_suspect(path) == bool(self.suspect)]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from gladius.errors import GladiusError
 from gladius.pulse.identity import this_host
+from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import RunDir
 from gladius.store.view import RunView
 
@@ -73,7 +74,17 @@ def _recorded(view: RunView) -> bool:
         launched = view.directory.attempt_json(view.attempt).stat().st_mtime
     except OSError:
         return view.attempt == 0
-    return view.current.exited is not None and reported >= launched
+    return view.current.exited is not None and is_report_of(view.directory, view.attempt, launched, reported)
+
+
+def is_report_of(directory: RunDir, attempt: int, launched: float, reported: float) -> bool:
+    """Whether the report tells of this attempt; by the files' times where they can be believed, else by its own word.
+
+    A report that was written and could not be entered in the history has the time 0.
+    """
+    if launched <= reported <= time.time():
+        return True
+    return reported > 0 and (read_object(directory.report_json) or {}).get("attempt") == attempt
 
 
 def _is_here(view: RunView) -> bool:

@@ -114,6 +114,12 @@ def command_record(view: RunView, command_id: str, now: float | None = None) -> 
     )
 
 
+def _waited(view: RunView, command: Command, now: float) -> float:
+    """Seconds that it waits: since it was seen to come, whatever the clocks say; of an older one its own word counts."""
+    seen = view.command_seen_at.get(command.id)
+    return now - command.issued_at if seen is None else time.monotonic() - seen
+
+
 def _state(view: RunView, command: Command, acks: list[Ack], now: float) -> CommandState:
     """An answer wins however late it comes; without one, time and the attempt's end say what may still be hoped for."""
     for ack in reversed(acks):
@@ -122,7 +128,7 @@ def _state(view: RunView, command: Command, acks: list[Ack], now: float) -> Comm
     over = view.attempt > command.attempt or _nobody_answers(view)
     if acks:
         return "outcome_unknown" if over else "accepted"
-    return "timed_out" if over or now - command.issued_at > TIMED_OUT_AFTER_S else "requested"
+    return "timed_out" if over or _waited(view, command, now) > TIMED_OUT_AFTER_S else "requested"
 
 
 def _nobody_answers(view: RunView) -> bool:

@@ -140,7 +140,7 @@ class RunFacts:
         """Take many of the trainer's `metrics` events in at once: what `take_trainer` makes of each."""
         facts = self.attempt_facts(block.attempt)
         facts.heard(float(block.times[0]))
-        facts.heard(float(block.times.max()))
+        facts.heard(float(block.times[-1]))
         if not facts.metrics_seen:
             facts.metrics_seen = True
             if facts.attempt > 1:

@@ -39,11 +39,13 @@ def judge_health(view: RunView, now: float | None = None) -> Health:
         return Health(level="attention", code="unfit_file", message=message, data={"file": view.unfit})
     if view.attached:
         problem, detached = watched_problem(reversed(view.alerts)), view.ended
-        silent = int(now - view.last_sign) if view.stale and view.last_sign is not None else None
+        silence = view.silent_for(now) if view.stale else None
+        silent = None if silence is None else int(silence)
         return watched_health(state, detached, problem, silent, (view.status or {}).get("message", ""))
     if view.ended:
         return _ended(view, state)
-    silent = int(now - view.last_sign) if view.last_sign is not None else None
+    silence = view.silent_for(now)
+    silent = None if silence is None else int(silence)
     host = view.current.host
     if view.suspended:
         return Health(level="attention", code="suspended", message="Suspended; its process is stopped")
@@ -112,7 +114,7 @@ def _ended(view: RunView, state: str) -> Health:
 
 def _alerted(view: RunView, now: float) -> Health | None:
     for alert in reversed(view.alerts):
-        if now - float(alert.get("time", 0)) > _RECENT_ALERT_S:
+        if now - view.poller.skew - float(alert.get("time", 0)) > _RECENT_ALERT_S:
             return None
         if alert.get("level") == "critical" and not _is_mended(view, alert):
             return Health(level="trouble", code=str(alert.get("code")), message=f"Needs you: {alert.get('message')}")

@@ -65,7 +65,9 @@ class Pace:
         self.step, self._epoch = step, epoch
         marked_step, marked_time, marked_epoch = self._mark
         passed = time - marked_time
-        if not first and not self._interrupted:
+        if (
+            not first and not self._interrupted and passed >= 0
+        ):  # else the clock was put back: how long it took nobody knows
             if passed <= self.resolution:
                 return
             steps = step - marked_step

@@ -104,7 +104,13 @@ def _seconds(view: RunView) -> float | None:
         if facts.started_at is None:
             continue
         goes_on = number == view.attempt and not view.ended
-        end = time.time() if goes_on else facts.finished_at if facts.finished_at is not None else facts.last_time
+        end = (
+            time.time() - view.poller.skew
+            if goes_on
+            else facts.finished_at
+            if facts.finished_at is not None
+            else facts.last_time
+        )
         if end is not None:
             taken.append(max(0.0, end - facts.started_at))
     return sum(taken) if taken else None

@@ -18,7 +18,7 @@ from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunBusy, RunN
 from gladius.pulse.lock import is_held
 from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home, RunDir
-from gladius.store.adoption import Adoption, Attach
+from gladius.store.adoption import Adoption, Attach, is_report_of
 from gladius.store.annotations import annotate
 from gladius.store.copies import Copies
 from gladius.store.shelf import Shelf
@@ -491,5 +491,6 @@ def _may_live(directory: RunDir) -> bool:
     with contextlib.suppress(OSError):
         reported = directory.report_json.stat().st_mtime
         attempt = max(directory.attempt_numbers(), default=0)
-        return attempt > 0 and directory.attempt_json(attempt).stat().st_mtime > reported
+        launched = directory.attempt_json(attempt).stat().st_mtime if attempt > 0 else 0.0
+        return attempt > 0 and not is_report_of(directory, attempt, launched, reported)
     return True

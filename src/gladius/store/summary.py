@@ -30,7 +30,7 @@ def summarize(view: RunView, now: float | None = None) -> RunSummary:
         # When it began nobody said; that it ended the file said, and when.
         started = None
         finished = float(status["timestamp"]) if status and status["status"] in ("done", "error") else None
-    end = finished if finished is not None else (facts.last_time if ended else now)
+    end = finished if finished is not None else (facts.last_time if ended else now - view.poller.skew)
     return RunSummary.model_construct(
         run_id=view.run_id,
         **annotated(view.run_id, view.run, view.annotations),

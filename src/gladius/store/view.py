@@ -61,6 +61,10 @@ class RunView(RunFacts):
         self.trainer = EventStream(self.directory.events)
         self.supervisor = EventStream(self.directory.supervisor_events)
         self.launched: list[int] = []
+        self._attempt_seen_at = time.monotonic()
+        self.command_seen_at: dict[str, float] = {}
+        """By this process's steady clock: when it saw each command come; those that were there before are not here."""
+        self._mail_read = False
         self.commands: dict[str, Command] = {}
         self._mail = (Mailbox(self.directory.control), Mailbox(self.directory.supervisor_control))
 
@@ -95,7 +99,7 @@ class RunView(RunFacts):
         if everything or not names.isdisjoint(("control", "supervisor")):
             changed |= self._refresh_commands()
         if everything or "attempts" in names or "supervisor" in changed:
-            self.launched = self.directory.attempt_numbers()
+            self._refresh_attempts()
         return changed
 
     def load(self, pieces: Iterable[Piece] = ()) -> RunView:
@@ -120,7 +124,15 @@ class RunView(RunFacts):
     def _refresh_commands(self) -> set[str]:
         new = [command for mailbox in self._mail for command in mailbox.scan()]
         self.commands.update((command.id, command) for command in new)
+        if self._mail_read:
+            self.command_seen_at.update((command.id, time.monotonic()) for command in new)
+        self._mail_read = True
         return {"commands"} if new else set()
+
+    def _refresh_attempts(self) -> None:
+        known, self.launched = self.launched, self.directory.attempt_numbers()
+        if known != self.launched:
+            self._attempt_seen_at = time.monotonic()
 
     def _refresh_streams(self, limit: int) -> set[str]:
         changed: set[str] = set()
@@ -299,11 +311,12 @@ class RunView(RunFacts):
         return False if self.attempt_age() > _LAUNCH_PATIENCE_S else None
 
     def attempt_age(self) -> float:
-        """Seconds since the newest attempt was launched."""
+        """Seconds since the newest attempt was launched: by its file, or as long as it was seen here where a clock was put back."""
         try:
-            return time.time() - self.directory.attempt_json(self.attempt).stat().st_mtime
+            told = time.time() - self.directory.attempt_json(self.attempt).stat().st_mtime
         except OSError:
             return math.inf
+        return max(told, time.monotonic() - self._attempt_seen_at)
 
     @property
     def hello(self) -> Mapping[str, Any]:
@@ -312,14 +325,22 @@ class RunView(RunFacts):
 
     @property
     def last_sign(self) -> float | None:
-        """Unix seconds of the trainer's last sign of life: an event, a fresh v1 status, or output."""
+        """Unix seconds, on our clock, of the trainer's last sign of life: an event, a fresh v1 status, or output."""
         signs = [self.current.last_time, None if self.current.instrumented else self.console_time]
         if self.attached:
             signs = []  # what we saw and when is no sign of the trainer's
         status = self.status
         if status is not None and status["status"] == "running":
             signs.append(float(status["timestamp"]))
-        return max((sign for sign in signs if sign is not None), default=None)
+        newest = max((sign for sign in signs if sign is not None), default=None)
+        return None if newest is None else newest + self.poller.skew
+
+    def silent_for(self, now: float) -> float | None:
+        """Seconds since the last sign of life: counted here where one was seen to come, else by the times that are told."""
+        if self.poller.silence is not None and self.stale:
+            return self.poller.silence
+        sign = self.last_sign
+        return None if sign is None else max(0.0, now - sign)
 
 
 def _take(

@@ -235,7 +235,9 @@ class Supervisor:
         assert self.trainer is not None
         activity = self._machine.sample(self.trainer.session, 0, self._roots)
         gpus = [gpu["utilisation"] for gpu in activity["gpus"] if gpu["utilisation"] is not None]
-        silence = max(0.0, time.time() - current.status["timestamp"])
+        silence = self._poller.silence
+        if silence is None:
+            silence = max(0.0, time.time() - current.status["timestamp"])
         fields = {"event": "began" if stalled else "ended", "seconds": silence, "limit": 60.0}
         fields["cpu"] = activity["group"]["cpu"] if activity["group"] else None
         fields["gpu"] = max(gpus) if gpus else None
