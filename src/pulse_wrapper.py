@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import math
 import os
 import stat
-import tempfile
 import time
 from typing import Any, Callable, Dict, Optional, Tuple, Union
 
@@ -48,7 +46,6 @@ _SHARING_VIOLATIONS = frozenset({5, 32, 33})
 _REPLACE_ATTEMPTS = 20
 _REPLACE_PAUSE_S = 0.05
 
-_log = logging.getLogger("gladius.pulse")
 _warned: Dict[str, Tuple[int, int]] = {}
 
 
@@ -184,11 +181,11 @@ def atomic_write_json(path: StrPath, data: Any) -> None:
     temporary = None
     try:
         # The name tells whose it is, so that what a killed writer leaves can be cleared away.
-        prefix = f".pulse-{os.getpid()}-"
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=folder, prefix=prefix, suffix=".tmp", delete=False
-        ) as file:
-            temporary = file.name
+        name = os.path.join(folder, f".pulse-{os.getpid()}-{os.urandom(6).hex()}.tmp")
+        # New for certain: a link that somebody put there is not written through.
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        temporary = name
+        with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(data, file, ensure_ascii=True, allow_nan=False)
             file.flush()
             _keep_mode(target, temporary)
@@ -271,7 +268,10 @@ def _warn_once(target: str, error: Exception) -> None:
         version = (0, 0)
     if _warned.get(target) != version:
         _warned[target] = version
-        _log.warning("%s is not a readable status: %s", target, error)
+        # Loaded with the first warning: it is a tenth of what an import of this file would cost.
+        import logging
+
+        logging.getLogger("gladius.pulse").warning("%s is not a readable status: %s", target, error)
 
 
 def write_training_status(
@@ -315,6 +315,8 @@ def write_error_status(path: StrPath, epoch: float, total_epochs: float, loss: f
 
 def _self_check() -> int:
     """Run the six self-checks and print each; return the number of failures."""
+    import tempfile
+
     failures = 0
 
     def check(title: str, passed: bool) -> None:

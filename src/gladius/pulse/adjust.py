@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from gladius.errors import CommandInvalid, RankFailed
 from gladius.pulse.values import as_number
-
-_log = logging.getLogger("gladius.pulse")
+from gladius.pulse.warn import warn
 
 APPLIES = ("live", "next_checkpoint", "restart")
 
@@ -35,7 +33,7 @@ class Adjustable(NamedTuple):
             return _plain(self.get())
         except Exception as error:  # noqa: BLE001
             # The user's own function: it must not end the training.
-            _log.warning("the value of %s could not be read: %s", self.name, error)
+            warn("the value of %s could not be read: %s", self.name, error)
             return None
 
     def checked(self, value: Any) -> Any:

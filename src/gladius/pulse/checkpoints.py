@@ -6,10 +6,8 @@ A checkpoint is sealed (every file on the disk and in `manifest.json`), read bac
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
@@ -60,7 +58,7 @@ def seal(folder: Path, progress: Optional[Progress] = None) -> Sealed:
     part.replace(folder / MANIFEST)
     for inner in {path.parent for path in files} | {folder}:
         _sync(inner)
-    return Sealed(folder, total, hashlib.sha256(text).hexdigest())
+    return Sealed(folder, total, _new_digest(text).hexdigest())
 
 
 def publish(sealed: Sealed, target: Path) -> Sealed:
@@ -74,7 +72,7 @@ def publish(sealed: Sealed, target: Path) -> Sealed:
         except OSError:
             aside.replace(target)
             raise
-        shutil.rmtree(str(aside), ignore_errors=True)
+        remove_tree(aside)
     else:
         sealed.path.replace(target)
     _sync(target.parent)
@@ -131,7 +129,7 @@ def keep(folders: Iterable[Path], newest: Optional[int], also: Iterable[Path] = 
     spared = set(also)
     doomed = [path for path in _in_order(list(folders))[: -max(1, newest)] if path not in spared]
     for path in doomed:
-        shutil.rmtree(str(path), ignore_errors=True)
+        remove_tree(path)
     return doomed
 
 
@@ -168,14 +166,21 @@ def recover(parent: Path, shared: bool = False) -> None:
         if name.startswith(SAVING):
             if shared and time.time() - (parent / name).stat().st_mtime < _DAY_S:
                 continue
-            shutil.rmtree(str(parent / name), ignore_errors=True)
+            remove_tree(parent / name)
         elif name.startswith(".step-") and _REPLACED in name:
             target = parent / name[1 : name.index(_REPLACED)]
             if target.exists():
-                shutil.rmtree(str(parent / name), ignore_errors=True)
+                remove_tree(parent / name)
             else:
                 with contextlib.suppress(OSError):
                     (parent / name).replace(target)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder as far as that goes."""
+    import shutil
+
+    shutil.rmtree(str(folder), ignore_errors=True)
 
 
 def _files(folder: Path) -> List[Path]:
@@ -184,8 +189,14 @@ def _files(folder: Path) -> List[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path not in skipped)
 
 
+def _new_digest(begin: bytes = b"") -> Any:
+    import hashlib
+
+    return hashlib.sha256(begin)
+
+
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+    digest = _new_digest()
     with path.open("rb") as file:
         if hasattr(os, "posix_fadvise"):
             # What was synced leaves the page cache, so that the disk is read and not our own memory.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import re
 import threading
@@ -14,9 +13,8 @@ from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Se
 
 from gladius.errors import CommandInvalid
 from gladius.pulse.plain_file import names_in, small
+from gladius.pulse.warn import warn
 from pulse_wrapper import atomic_write_json
-
-_log = logging.getLogger("gladius.pulse")
 
 TRAINER_COMMANDS: Dict[str, FrozenSet[str]] = {
     "pause": frozenset({"mode"}),
@@ -135,7 +133,7 @@ class Mailbox:
             # The last thing that may fail is the folder's sync: the command is given then, and will be obeyed.
             if not os.path.exists(path):
                 raise
-            _log.warning("%s", error)
+            warn("%s", error)
 
     def scan(self) -> List[Command]:
         """Return the commands that appeared since the last scan, by id."""
@@ -177,7 +175,7 @@ class Mailbox:
             data = json.loads(text.decode("utf-8"))
             return Command.from_dict(data if isinstance(data, dict) else {})
         except (ValueError, OverflowError, RecursionError) as error:
-            _log.warning("%s is not a command: %s", os.path.join(self.folder, name), error)
+            warn("%s is not a command: %s", os.path.join(self.folder, name), error)
             return None
 
 

@@ -7,7 +7,6 @@ with the kernel and survive the death of any process.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import threading
@@ -17,8 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from gladius.pulse.encode import encode
 from gladius.pulse.plain_file import plain
-
-_log = logging.getLogger("gladius.pulse")
+from gladius.pulse.warn import warn
 
 _TAIL_BYTES = 1 << 16
 _READ_BYTES = 1 << 22
@@ -85,7 +83,7 @@ class EventWriter:
             return self._append_event("metrics", body)
 
     def _leave_out(self, type_: str, error: Exception) -> bool:
-        _log.warning("a %s event was left out: %s", type_, error)
+        warn("a %s event was left out: %s", type_, error)
         with self._lock:
             self.dropped += 1
         return False
@@ -209,7 +207,7 @@ class EventWriter:
         """Leave a file that the path no longer leads to; a deleted one is laid down again from its descriptor."""
         old, torn = self._fd, self._torn
         if not self._warned:
-            _log.warning("%s was %s while in use", self.path, how)
+            warn("%s was %s while in use", self.path, how)
         self._fd = -1
         self._open()
         if self._fd < 0:
@@ -241,7 +239,7 @@ class EventWriter:
         self._cause = error.strerror or str(error)
         if not self._warned:
             self._warned = True
-            _log.warning("cannot write %s: %s; training goes on, lost events are counted", self.path, error.strerror)
+            warn("cannot write %s: %s; training goes on, lost events are counted", self.path, error.strerror)
 
 
 _writers: "weakref.WeakSet[EventWriter]" = weakref.WeakSet()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import traceback
 from typing import Any, Dict
 
 NON_FINITE_LOSS = "non_finite_loss"
@@ -23,6 +22,8 @@ _HOST_WORDS = ("can't allocate memory", "not enough memory: you tried to allocat
 
 def describe(error: BaseException) -> Dict[str, Any]:
     """Return `{code, message, retryable, traceback}` of an exception that ended the training."""
+    import traceback
+
     code = code_of(error)
     return {
         "code": code,

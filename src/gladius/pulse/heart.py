@@ -5,7 +5,6 @@ All that may wait for a disk happens here, so that the training loop never does.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -15,12 +14,11 @@ from typing import TYPE_CHECKING, Callable, Deque, Dict, List, Optional, Set
 from gladius.errors import CommandInvalid
 from gladius.pulse.control import Command, Mailbox, check_command
 from gladius.pulse.events import EventWriter, events_of_type
+from gladius.pulse.warn import warn
 from pulse_wrapper import write_training_status
 
 if TYPE_CHECKING:
     from gladius.pulse.rundir import RunDir
-
-_log = logging.getLogger("gladius.pulse")
 
 TICK_S = 0.05
 STATUS_MIN_INTERVAL_S = 1.0
@@ -221,7 +219,7 @@ class Heart(threading.Thread):
             self.dirty = True
             if not self._warned:
                 self._warned = True
-                _log.warning("%s; training goes on", error)
+                warn("%s; training goes on", error)
 
 
 def _answered_ids(directory: "RunDir") -> Set[str]:

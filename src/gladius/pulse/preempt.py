@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -10,11 +9,10 @@ import weakref
 from typing import TYPE_CHECKING, Any, Deque, List, Optional, Protocol
 
 from gladius.pulse.control import Command, Mailbox
+from gladius.pulse.warn import warn
 
 if TYPE_CHECKING:
     from gladius.pulse.rundir import RunDir
-
-_log = logging.getLogger("gladius.pulse")
 
 PREEMPT = "preempt"
 """Our own order to ourselves: save at the next boundary and leave resumable."""
@@ -113,5 +111,5 @@ def _signals() -> List[int]:
         if isinstance(number, signal.Signals):
             numbers.append(int(number))
         else:
-            _log.warning("%s names no signal: %s", VARIABLE, name)
+            warn("%s names no signal: %s", VARIABLE, name)
     return numbers

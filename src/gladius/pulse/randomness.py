@@ -7,7 +7,6 @@ this module itself needs none of them.
 from __future__ import annotations
 
 import contextlib
-import random
 import sys
 from typing import Any, Callable, Iterator, List
 
@@ -24,6 +23,8 @@ def preserved() -> Iterator[None]:
 
 
 def _restorers() -> List[Callable[[], Any]]:
+    import random
+
     state = random.getstate()
     found: List[Callable[[], Any]] = [lambda: random.setstate(state)]
     numpy = sys.modules.get("numpy")

@@ -8,7 +8,6 @@ import re
 import stat
 import sys
 import time
-import unicodedata
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Union
 
@@ -221,5 +220,8 @@ def new_run_id(name: str, created: float) -> str:
 
 def slug(name: str) -> str:
     """Return an ASCII, lower-case form of a name, never empty."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", ascii_name)[:_SLUG_LENGTH].strip("-") or "run"
+    if not name.isascii():
+        import unicodedata
+
+        name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:_SLUG_LENGTH].strip("-") or "run"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import logging
 import math
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
@@ -19,8 +16,7 @@ from gladius.pulse.crew import alone
 from gladius.pulse.encode import encode
 from gladius.pulse.randomness import preserved
 from gladius.pulse.voice import Voice
-
-_log = logging.getLogger("gladius.pulse")
+from gladius.pulse.warn import warn
 
 NEVER = math.inf
 
@@ -142,7 +138,7 @@ class Saver:
                 self._failed(step, kind, error)
                 return None
             finally:
-                shutil.rmtree(str(temporary), ignore_errors=True)
+                checkpoints.remove_tree(temporary)
                 self.plan_next(self._voice.step)
 
     def publish(self, folder: Path, step: int, kind: str) -> Optional[checkpoints.Sealed]:
@@ -203,7 +199,7 @@ class Saver:
 
     def _failed(self, step: int, kind: str, error: Exception) -> None:
         self.failure = str(error) or type(error).__name__
-        _log.warning("checkpoint at step %d failed: %s", step, self.failure)
+        warn("checkpoint at step %d failed: %s", step, self.failure)
         self._tell(step, kind, failed=self.failure)
 
     def _tell(self, step: int, kind: str, **fields: Union[str, int]) -> None:
@@ -271,6 +267,8 @@ def _is_suspect(folder: Path) -> bool:
 
 def _takes_argument(function: Callable[..., Any]) -> bool:
     """Whether a function of the script wants to be told something; one that cannot be inspected is told nothing."""
+    import inspect
+
     try:
         inspect.signature(function).bind("argument")
     except (TypeError, ValueError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import logging
 import os
 import sys
 import time
@@ -22,8 +21,7 @@ from gladius.pulse.plan import Plan
 from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import Home, RunDir
 from gladius.pulse.states import TERMINAL
-
-_log = logging.getLogger("gladius.pulse")
+from gladius.pulse.warn import warn
 
 
 class _Current:
@@ -125,7 +123,7 @@ def start(
     plan.attributions = dict(attributions) if attributions else None
     inactive = Run(None, 0, None, plan)
     if _current.run is not None and _current.run.active:
-        _log.warning("a run is recorded by this process already; the second one is not")
+        warn("a run is recorded by this process already; the second one is not")
         return inactive
     if any(os.environ.get(rank, "0") not in ("", "0") for rank in ("RANK", "LOCAL_RANK")):
         facts = _facts_of_rank_0()
@@ -142,11 +140,11 @@ def start(
             lock.release()
             raise
     except LockHeld as error:
-        _log.warning("%s This process records nothing.", error.message)
+        warn("%s This process records nothing.", error.message)
         return inactive
     except (OSError, RuntimeError) as error:
         # RuntimeError: there is no home folder to be found.
-        _log.warning("nothing is recorded: %s", error)
+        warn("nothing is recorded: %s", error)
         return inactive
     run = Run(directory, attempt, lock, plan, facts.get("checkpoint"), facts.get("overrides"))
     _current.hold(run)
@@ -160,7 +158,7 @@ def _open_run(name: Optional[str]) -> RunDir:
     directory = RunDir(os.path.abspath(named)) if named else None
     if directory is not None and _has_ended(directory, _announced_attempt(directory)):
         # The second training of one script: an attempt that has ended is never written to again.
-        _log.warning("the training of %s has ended; this one is recorded as a run of its own", directory.root)
+        warn("the training of %s has ended; this one is recorded as a run of its own", directory.root)
         directory = None
     if directory is None:
         return Home().new_run(title, {"source": "script", "engine": "script"}, "Preparing")
@@ -233,7 +231,7 @@ def _last_checkpoint(directory: RunDir) -> Optional[str]:
             problems = [str(error)]
         if not problems:
             return str(path)
-        _log.warning("the checkpoint %s is passed over: %s", path, problems[0])
+        warn("the checkpoint %s is passed over: %s", path, problems[0])
     return None
 
 
@@ -280,7 +278,7 @@ def _as_json(config: Mapping[str, Any]) -> Any:
     try:
         return json.loads(encode(dict(config)))
     except (TypeError, ValueError) as error:
-        _log.warning("the configuration is not recorded: %s", error)
+        warn("the configuration is not recorded: %s", error)
         return {}
 
 
@@ -294,7 +292,7 @@ def init(
 def log(values: Mapping[str, Any], step: Optional[int] = None) -> None:
     """Log numbers to the run that `init` began; without one, a warning and nothing else."""
     if _current.run is None:
-        _log.warning("gladius.log before gladius.init: nothing is recorded")
+        warn("gladius.log before gladius.init: nothing is recorded")
         return
     _current.run.log(values, step=step)
 

@@ -6,7 +6,6 @@ training goes on.
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from gladius.errors import CommandInvalid, RankLost
@@ -20,9 +19,8 @@ from gladius.pulse.randomness import preserved
 from gladius.pulse.saving import Saver
 from gladius.pulse.values import Cleaner
 from gladius.pulse.voice import Voice
+from gladius.pulse.warn import warn
 from pulse_wrapper import safe_read_json
-
-_log = logging.getLogger("gladius.pulse")
 
 BAD_LOSS = "bad_loss"
 """Our own order to ourselves: the loss is not finite and the policy wants more than a warning."""
@@ -244,7 +242,7 @@ class Steering:
                 raise
             except Exception as error:  # noqa: BLE001
                 # The user's own function: whatever it raises must not end the training.
-                _log.warning("the validation failed", exc_info=True)
+                warn("the validation failed", exc_info=True)
                 reason = f"the validation failed: {type(error).__name__}: {error}"
                 self._voice.alert("warning", "validation_failed", reason)
                 self._answer(command, "rejected", reason)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import Any, Dict, Mapping, Optional
 
-_log = logging.getLogger("gladius.pulse")
+from gladius.pulse.warn import warn
 
 PLAIN = frozenset({float, int})
 
@@ -48,7 +47,7 @@ class Cleaner:
     def _warn(self, message: str, *args: Any) -> None:
         if not self._warned:
             self._warned = True
-            _log.warning(message, *args)
+            warn(message, *args)
 
 
 class Rate:
