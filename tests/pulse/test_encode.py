@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gladius.pulse.encode import encode
+from gladius.pulse.encode import encode, encode_numbers, quicken
 
 NAN, INF = float("nan"), float("inf")
 
@@ -29,6 +29,15 @@ def test_numbers_that_json_cannot_say_are_spelled() -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_finite_number_keeps_every_bit(number: float) -> None:
     assert struct.pack("d", json.loads(encode({"x": number}))["x"]) == struct.pack("d", number)
+
+
+@given(st.dictionaries(st.text() | st.just("null"), st.floats() | st.integers()))
+def test_numbers_that_msgspec_writes_are_read_as_those_that_json_writes(numbers: dict[str, float]) -> None:
+    quicken()
+    line = encode_numbers(numbers)
+    line.encode("ascii")
+    assert "\n" not in line
+    assert json.loads(line) == json.loads(encode(numbers))
 
 
 @given(st.dictionaries(st.text(), st.text()))

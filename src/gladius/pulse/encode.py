@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Optional
 
 
 def encode(value: Mapping[str, Any]) -> str:
@@ -23,6 +23,30 @@ def encode(value: Mapping[str, Any]) -> str:
         return _encode_plain(_spelled(value))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"a value cannot be written as JSON: {error}") from None
+
+
+def encode_numbers(values: Mapping[str, Any]) -> str:
+    """Return what `encode` returns of numbers by name, as fast as can be: the hot path of a training loop."""
+    if _quick is not None:
+        try:
+            text: str = _quick(values).decode()
+            # What JSON cannot say is null there; a name may have that word, too, and loses nothing but time.
+            if text.isascii() and "null" not in text:
+                return text
+        except (TypeError, ValueError, OverflowError):
+            pass
+    return encode(values)
+
+
+def quicken() -> None:
+    """Let msgspec write numbers where it is installed: it spells a float in a fifth of the time."""
+    global _quick  # noqa: PLW0603
+    try:
+        import msgspec
+
+        _quick = msgspec.json.Encoder().encode
+    except (ImportError, AttributeError):
+        _quick = None
 
 
 def _make_encoder() -> Callable[[Any], str]:
@@ -58,3 +82,4 @@ def _spelled(value: Any) -> Any:
 
 
 _encode_plain = _make_encoder()
+_quick: Optional[Callable[[Any], bytes]] = None

@@ -14,7 +14,7 @@ import time
 import weakref
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
-from gladius.pulse.encode import encode
+from gladius.pulse.encode import encode, encode_numbers
 from gladius.pulse.plain_file import plain
 from gladius.pulse.warn import warn
 
@@ -76,7 +76,7 @@ class EventWriter:
                 place += f'"epoch":{epoch!r},' if epoch - epoch == 0.0 else ""
             if log_offset is not None:
                 place += '"log_offset":%d,' % log_offset
-            body = f'{place}"values":{encode(values)}}}'
+            body = f'{place}"values":{encode_numbers(values)}}}'
         except (TypeError, ValueError, OverflowError) as error:
             return self._leave_out("metrics", error)
         with self._lock:

@@ -30,6 +30,7 @@ from typing import (
 from gladius.pulse.adjust import Adjustable, Adjustables, Change
 from gladius.pulse.checkpoints import Sealed, read_facts
 from gladius.pulse.crew import Conductor, Follower, Ranks, explained
+from gladius.pulse.encode import quicken
 from gladius.pulse.failures import describe
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
@@ -93,6 +94,7 @@ class Run:
         self._probe: Optional[Probe] = None
         if directory is None:
             return
+        quicken()
         self._voice = Voice(directory, attempt, plan.v1_total_epochs)
         self._voice.clocks += self._rates.values()
         self._events = self._voice.events
