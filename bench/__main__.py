@@ -19,11 +19,12 @@ from bench import (
     report,
     steering,
 )
-from bench.peers import table
+from bench.peers import slow_down, table
 from bench.rows import Row, write
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "peers": table.measure,
+    "slow_down": slow_down.measure,
     "log_call": log_call.measure,
     "latency": latency.measure,
     "steering": steering.measure,

@@ -21,7 +21,7 @@ from typing import Any
 
 _PROGRAM = """
 import io, json, os, runpy, select, signal, socket, sys, time
-import gladius.cli.main, gladius.compose, uvicorn.protocols.http.h11_impl, uvicorn.protocols.websockets.auto, uvicorn.lifespan.on
+import gladius.cli.main, gladius.cli.verbs, gladius.compose, uvicorn.protocols.http.h11_impl, uvicorn.protocols.websockets.auto, uvicorn.lifespan.on
 
 asked = socket.socket(fileno=int(sys.argv[1]))
 woken, bell = os.pipe()

@@ -47,7 +47,7 @@ def compared(environments: dict[str, Environment], served: list[str], work: Path
     names = [name for name in writers.names if name.split()[0] in (*LIMITS, *environments, "gladius")]
     working, rows = [], []
     for name in names:
-        failed = _tried(lambda name=name: writers.measure([name], repeats=1), "log call in a tight loop", "us", name)
+        failed = tried(lambda name=name: writers.measure([name], repeats=1), "log call in a tight loop", "us", name)
         if failed and not failed[0].samples:
             rows += failed
         else:
@@ -55,9 +55,9 @@ def compared(environments: dict[str, Environment], served: list[str], work: Path
     logged = writers.measure(working)
     rows += [*logged, *ratios(logged), *writers.imports(working)]
     for peer in [one for one in served if one == "gladius" or one in environments]:
-        rows += _tried(lambda peer=peer: readers.series(peer), "100,000 points, warm", "ms", peer)
+        rows += tried(lambda peer=peer: readers.series(peer), "100,000 points, warm", "ms", peer)
         if peer != "gladius":
-            rows += _tried(lambda peer=peer: readers.live(peer), "log call to reader", "ms", peer)
+            rows += tried(lambda peer=peer: readers.live(peer), "log call to reader", "ms", peer)
     return [*rows, *_socket()]
 
 
@@ -71,7 +71,7 @@ def _socket() -> list[Row]:
     ]
 
 
-def _tried(measured: Callable[[], list[Row]], figure: str, unit: str, subject: str) -> list[Row]:
+def tried(measured: Callable[[], list[Row]], figure: str, unit: str, subject: str) -> list[Row]:
     try:
         return measured()
     except Exception as error:  # noqa: BLE001

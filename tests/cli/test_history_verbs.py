@@ -9,7 +9,7 @@ import pytest
 from ended_run import ended_run
 from typer.testing import CliRunner
 
-from gladius.cli.main import app
+from gladius.cli.verbs import app
 from gladius.errors import ConfigError, RequestRejected
 from gladius.pulse.rundir import Home
 

@@ -10,7 +10,7 @@ import pytest
 from terminal import ARGV, gladius
 from typer.testing import CliRunner
 
-from gladius.cli.main import app
+from gladius.cli.verbs import app
 from gladius.pulse.rundir import Home
 from gladius.users.audit import Audit
 from gladius.users.book import Book

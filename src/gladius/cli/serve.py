@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from gladius.cli.connect import connected, lasting_client
 from gladius.cli.follow import follow, place_of
+from gladius.cli.loading import loading
 from gladius.cli.output import Json, print_json, print_table
 from gladius.cli.probe import probe as show_probe
 from gladius.cli.settings import Settings, pairs
@@ -68,8 +69,9 @@ def up(
 ) -> int:
     """Start the console server; print a link that signs one browser in, once, when it is ready."""
     # The server is half of what there is to import; the other verbs need none of it.
-    from gladius import compose
-    from gladius.server.serve import living_address
+    with loading():
+        from gladius import compose
+        from gladius.server.serve import living_address
 
     def ready(address: Address) -> None:
         announce(address, open_browser=not no_browser)

@@ -6,9 +6,11 @@ import errno
 import re
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 _NAMED = re.compile(r"filename\*=UTF-8''([^;\s]+)")
 _CHUNK = 1 << 18

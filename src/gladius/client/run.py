@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-import httpx
-
 from gladius.client.download import save
 from gladius.client.steering import Steering
 from gladius.client.transport import Transport
@@ -173,6 +171,8 @@ class RunHandle(Steering):
 
     def tensorboard(self) -> str:
         """Start TensorBoard on the run, or find it, and return its URL; a browser that is signed in can open it."""
+        import httpx
+
         url = httpx.URL(self._transport.url)
         return str(url.join(str(self._transport.post(f"{self._path}/tensorboard", {})["url"])))
 

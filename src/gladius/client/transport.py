@@ -6,23 +6,26 @@ import contextlib
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
-
-import httpx
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gladius import __version__
 from gladius.errors import RequestRejected, ServerUnreachable
 from gladius.pulse.rundir import Home
 from pulse_wrapper import safe_read_json
 
+# httpx is loaded with the first client: the server knows this room and seldom asks anybody.
+if TYPE_CHECKING:
+    import httpx
+
 PYTHON = "gladius-python"
 """What this client calls itself, so that the audit can tell people apart from programs."""
 DEFAULT_URL = "http://127.0.0.1:8642"
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TIMEOUT = (5.0, 30.0, 30.0, 30.0)
+"""Seconds for connecting, reading, writing, and for a free connection."""
 # A run is answered when its supervisor runs, which on a busy machine takes a while.
-_START_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+_START_TIMEOUT = (5.0, 120.0, 120.0, 120.0)
 # The first byte of a long run's export comes when its files were looked over once.
-_STREAM_TIMEOUT = httpx.Timeout(300.0, connect=5.0)
+_STREAM_TIMEOUT = (5.0, 300.0, 300.0, 300.0)
 _PIECE = 2**20
 
 
@@ -55,6 +58,8 @@ class Transport:
     """
 
     def __init__(self, url: str, token: str | None, agent: str = PYTHON, pinned: tuple[str, str] | None = None) -> None:
+        import httpx
+
         self.url = url
         self.trust = _trust(url, pinned)
         self.token = token
@@ -102,6 +107,8 @@ class Transport:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send one request; anything but success is raised."""
+        import httpx
+
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
@@ -113,6 +120,8 @@ class Transport:
     @contextlib.contextmanager
     def stream(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[httpx.Response]:
         """The raw answer at a path, its body still to be read piece by piece; what breaks off is raised."""
+        import httpx
+
         try:
             with self._http.stream("GET", path, params=_known(params), timeout=_STREAM_TIMEOUT) as response:
                 if not response.is_success:

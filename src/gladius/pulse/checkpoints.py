@@ -203,7 +203,7 @@ def _sha256(path: Path) -> str:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
-    return digest.hexdigest()
+    return str(digest.hexdigest())
 
 
 def _sync(path: Path) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import httpx
 from fastapi import APIRouter
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -20,9 +20,13 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from gladius.exchange.boards import PREFIX, Board
 from gladius.server.rooms import TheRooms
 
+if TYPE_CHECKING:
+    import httpx
+
 router = APIRouter(include_in_schema=False)
 
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_TIMEOUT = (5.0, 60.0, 60.0, 60.0)
+"""Seconds for connecting, reading, writing, and for a free connection."""
 _MAX_BODY = 16 << 20
 _NOT_PASSED_ON = frozenset({
     # Of one connection alone (RFC 9110, 7.6.1), or ours and none of TensorBoard's business.
@@ -105,6 +109,8 @@ async def _anything(board: Board, path: str, request: Request) -> Response:
         if len(body) > _MAX_BODY:
             return Response(status_code=413)
     headers = {name: value for name, value in request.headers.items() if name not in _NOT_PASSED_ON}
+    import httpx
+
     client = _client(board)
     target = quote(path)
     query = request.scope["query_string"].decode("latin-1")
@@ -124,6 +130,8 @@ async def _anything(board: Board, path: str, request: Request) -> Response:
 
 async def _pieces(answer: httpx.Response) -> AsyncIterator[bytes]:
     """As it came, packed where it was packed."""
+    import httpx
+
     with contextlib.suppress(httpx.HTTPError):
         async for chunk in answer.aiter_raw():
             yield chunk
@@ -135,4 +143,6 @@ async def _done(answer: httpx.Response, client: httpx.AsyncClient) -> None:
 
 
 def _client(board: Board) -> httpx.AsyncClient:
+    import httpx
+
     return httpx.AsyncClient(base_url=f"http://127.0.0.1:{board.port}", timeout=_TIMEOUT, trust_env=False)
