@@ -9,6 +9,7 @@ from bench import (
     callback,
     experts,
     flood,
+    floods,
     footprint,
     kills,
     latency,
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "overview": overview.measure,
     "page": page.measure,
     "flood": flood.measure,
+    "floods": floods.measure,
 }
 NAMED = {"quick": table.quick}
 """Only taken when they are named."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from bench.rows import Row
 from bench.server import running_server
@@ -25,6 +26,7 @@ COUNT = 10_000
 LIMIT_MS = 300.0
 _STARTS = 5
 _ROUNDS = 15
+_IDLE_S = 30
 _STEPS = 20
 _BEGAN = 1_700_000_000.0
 _QUESTIONS: dict[str, dict[str, Any]] = {
@@ -55,7 +57,19 @@ def measure() -> list[Row]:
             for name, question in _QUESTIONS.items():
                 samples = [_ask(http, question) for _ in range(_ROUNDS)]
                 rows.append(_row(name, samples, f"{_ROUNDS} times over HTTP, 100 rows and what can be filtered by"))
+            rows.append(_idle(server.pid))
         return rows
+
+
+def _idle(pid: int) -> Row:
+    process = psutil.Process(pid)
+    samples = []
+    for _ in range(_IDLE_S // 5):
+        before = sum(process.cpu_times()[:2])
+        time.sleep(5)
+        samples.append((sum(process.cpu_times()[:2]) - before) / 5 * 100)
+    how = f"processor time of the server over {_IDLE_S} s, nobody looks"
+    return Row("idle server with 10,000 runs", "% of a core", samples, 2, "median", how)
 
 
 def _row(what: str, samples: list[float], how: str) -> Row:
