@@ -31,6 +31,14 @@ pids: setup-dev           ## a thousand numbers of ended processes given to stra
 fuzz: setup-dev           ## each parser under atheris, half an hour each: make fuzz ARGS="--seconds 120 printed yaml"
 	@$(BIN)/python tests/fuzz $(ARGS)
 
+random: setup-dev         ## random steps and kills for commands, queue and flows under Hypothesis: make random EXAMPLES=200
+	@GLADIUS_RANDOM_EXAMPLES=$(or $(EXAMPLES),50) GLADIUS_STEERING_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -s $(ARGS) \
+		tests/launch/test_random_orders.py tests/flow/test_random_queues.py tests/flow/test_random_steering.py
+
+schema: setup-dev         ## every operation of the API asked rightly and wrongly by schemathesis: make schema EXAMPLES=100 SEED=5
+	@GLADIUS_SCHEMA_EXAMPLES=$(or $(EXAMPLES),50) GLADIUS_SCHEMA_SEED=$(or $(SEED),20261123) \
+		$(BIN)/python -m pytest $(ARGS) tests/server/test_the_api_description.py
+
 mutants: setup-dev        ## take one guard after the other out of a copy, and see the test that is named for it fail
 	@$(BIN)/python tests/mutants $(ARGS)
 

@@ -44,11 +44,12 @@ def at_desk(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Parser:
-    """`holds` raises when the property does not hold; `words` are what its language is made of."""
+    """`holds` raises when the property does not hold; `words` are what its language is made of; `found` once did not hold."""
 
     name: str
     holds: Callable[[bytes], None]
     words: tuple[bytes, ...]
+    found: tuple[bytes, ...] = ()
 
 
 def status(data: bytes) -> None:
@@ -162,7 +163,8 @@ _FLOW = b'{"id":"mine","steps":[{"id":"a","cmd":"STATUS"},{"id":"b","cmd":"TRAIN
 PARSERS = (
     Parser("status", status, (_STATUS, *_JSON, b'"status":', b'"error"', b'"loss":', b'"timestamp":')),
     Parser("events", events, (_EVENT, *_JSON, b'"seq":1', b'"type":"ack"', b'"attempt":2', b'"time":', b"\r\n", b"\x00")),
-    Parser("blocks", blocks, (_EVENT, _EVENT.replace(b'"seq":0', b'"seq":1'), *_JSON, b'"seq":7', b'"values":{', b'"a":1')),
+    Parser("blocks", blocks, (_EVENT, _EVENT.replace(b'"seq":0', b'"seq":1'), *_JSON, b'"seq":7', b'"values":{', b'"a":1'),
+           (_EVENT.replace(b'"step"', b'"s\xe0tep"'),)),
     Parser(
         "yaml",
         yaml,
@@ -181,6 +183,7 @@ PARSERS = (
         printed,
         (b"loss: 0.5", b"Epoch ", b"step ", b"batch ", b" loss ", b"{'loss': ", b"Step [1/9] ", b"{'loss': 1.5, 'epoch': 0.5}", b"12%|##| 3/9 [00:01<00:02, loss=1]", b"9" * 400,
          b"\r", b"\n", b"nan", b"inf", b"1,2", b"\x1b[0m", b"expert 3 loss", b"1e5", b"[1]", b"()", b"{'loss': 1, ", b"}", b" lr "),
+        (b"step " + b"9" * 400 + b" loss 1\n", b"{'loss': 1, {1, 2}}\n", b"{'loss': 1, {[1]}}\n"),
     ),
     Parser("search", search, (b"loss", b"\n", b"\r", b"a", b"A", b"\xc3\xa9", b"\xc4\xb0", b"\xff", b"ss", b"\xc3\x9f", b"0.5")),
 )  # fmt: skip

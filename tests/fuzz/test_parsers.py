@@ -31,4 +31,6 @@ def test_whatever_the_bytes_a_parser_keeps_its_word(parser: Parser) -> None:
     def holds(words: list[bytes]) -> None:
         parser.holds(b"".join(words))
 
+    for text in parser.found:
+        parser.holds(text)
     holds()

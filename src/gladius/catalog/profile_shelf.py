@@ -38,7 +38,12 @@ class ProfileShelf:
         )  # fmt: skip
 
     def check(self, profile_id: str, text: str) -> ProfileInfo:
-        """What the text would be as that file, everything wrong with it included; nothing is kept."""
+        """What the text would be as that file, everything wrong with it included; nothing is kept.
+
+        Raises FieldErrors for what can be no file's name.
+        """
+        if self._place(profile_id).stem != profile_id:
+            raise _misnamed(profile_id)
         return self._profiles.check(profile_id, text).info()
 
     def add(self, new: ProfileNew) -> ProfileInfo:
@@ -57,7 +62,7 @@ class ProfileShelf:
         with self._one_at_a_time:
             found = self._found(profile_id)
             if found is None and profile_id != slug(profile_id):
-                raise FieldErrors([{"field": "id", "message": f"Write it as '{slug(profile_id)}'."}])
+                raise _misnamed(profile_id)
             if found is not None and version is None:
                 raise ProfileExists(profile_id)
             if version is not None and (found is None or found.version != version):
@@ -135,6 +140,10 @@ class ProfileShelf:
 
     def _place(self, profile_id: str) -> Path:
         return self._profiles.folder / f"{profile_id}.yaml"
+
+
+def _misnamed(profile_id: str) -> FieldErrors:
+    return FieldErrors([{"field": "id", "message": f"Write it as '{slug(profile_id)}'."}])
 
 
 def _file(profile: Profile) -> Path:

@@ -26,7 +26,7 @@ from gladius.launch.estimate import Estimates
 from gladius.launch.queue_book import Entry, QueueBook, behind, moved
 from gladius.launch.slots import Claim, Slots, needed_ram
 from gladius.launch.start import Starter
-from gladius.launch.unstarted import close_unstarted, has_begun
+from gladius.launch.unstarted import close_to_the_end, close_unstarted, has_begun
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.identity import this_host
 from gladius.pulse.lock import is_held
@@ -396,7 +396,7 @@ class Queue:
         for entry in self._book.all():
             run = self._home.run(entry.run_id)
             if has_begun(run):
-                self._book.remove(entry.run_id)
+                self._see_off(entry)
                 continue
             # Recorded and never handed over: it waits as before, and nobody takes it for an attempt that was lost.
             run.attempt_json(1).unlink(missing_ok=True)
@@ -409,13 +409,26 @@ class Queue:
         for path in self._book.damaged():
             self._give_up(path)
 
+    def _see_off(self, entry: Entry) -> None:
+        """One that waits no more: it was started, or cancelled or given up by a server that may have died over it."""
+        try:
+            close_to_the_end(self._home, self._home.run(entry.run_id), entry.request.epochs)
+            self._book.remove(entry.run_id)
+        except OSError as error:
+            _log.error("the record of %s cannot be finished: %s", entry.run_id, error)
+
     def _give_up(self, path: Path) -> None:
         """A damaged entry: nobody knows any more what was asked for, and a run that waits for ever would be a lie."""
         run = self._home.run(path.stem)
         try:
-            kept = self._book.set_aside(path)
-            if run.run_json.exists() and not has_begun(run):
-                close_unstarted(self._home, run, "error", f"Its entry in the queue is damaged ({kept}). Start it anew.")
+            if run.run_json.exists():
+                if not has_begun(run):
+                    kept = self._book.aside(path)
+                    close_unstarted(
+                        self._home, run, "error", f"Its entry in the queue is damaged ({kept}). Start it anew."
+                    )
+                close_to_the_end(self._home, run)
+            self._book.set_aside(path)
         except OSError as error:
             _log.error("%s: %s", path, error)
 

@@ -68,9 +68,13 @@ class QueueBook:
         """The files that are there and are no entries: what stood in them is not known any more."""
         return [path for path in self._folder.glob("*.json") if self._read(path) is None and path.is_file()]
 
-    def set_aside(self, path: Path) -> Path:
-        """Take a damaged file out of the queue and keep it beside; returns where. Raises OSError."""
-        return path.rename(path.with_name(f"{path.name}.damaged"))
+    def aside(self, path: Path) -> Path:
+        """Where a damaged file is kept."""
+        return path.with_name(f"{path.name}.damaged")
+
+    def set_aside(self, path: Path) -> None:
+        """Take a damaged file out of the queue. Raises OSError."""
+        path.rename(self.aside(path))
 
     def _read(self, path: Path) -> Entry | None:
         try:

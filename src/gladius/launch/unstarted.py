@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from gladius.pulse.control import Mailbox
 from gladius.pulse.events import EventReader, EventWriter
+from gladius.pulse.lock import is_held
 from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.closing import close_attempt
@@ -40,6 +41,17 @@ def close_unstarted(
     else:
         observed.error = why.rstrip()
     close_attempt(run, home, 1, observed, verdict, None)
+
+
+def close_to_the_end(home: Home, run: RunDir, total_epochs: float | None = None) -> None:
+    """Finish the record of an attempt that somebody began to close and died over. Raises OSError."""
+    told = [event for event in EventReader(run.supervisor_events).read_all() if event["type"] == "process"]
+    closed = bool(told) and all(event.get("event") == "exited" for event in told)
+    # The report is the last part of a record; whoever holds the lock is writing it.
+    complete = read_object(run.report_json) is not None or is_held(run.supervisor_lock)
+    if closed and run.attempt_numbers() == [1] and not complete:
+        state: Literal["error", "cancelled"] = "cancelled" if told[0].get("verdict") == "cancelled" else "error"
+        close_unstarted(home, run, state, str(told[0].get("evidence")), total_epochs)
 
 
 def _end(run: RunDir, stream: EventWriter, state: str, why: str) -> Verdict:

@@ -11,6 +11,9 @@ from starlette.responses import Response
 from gladius.wire.base import Wire
 
 JSON = "application/json"
+LARGEST = (1 << 53) - 1
+"""The largest whole number that a question may hold: every client carries it exactly, and so does all that counts in here."""
+
 _encode = msgspec.json.Encoder().encode
 
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gladius import __version__
-from gladius.server import login, problems, socket, tensorboard
+from gladius.server import description, login, problems, socket, tensorboard
 from gladius.server.access import Access, every_route
 from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
@@ -87,6 +87,7 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     app.include_router(socket.router, prefix=PREFIX)
     app.include_router(login.router)
     app.include_router(tensorboard.router)
+    description.install(app)
     return app
 
 

@@ -74,8 +74,11 @@ def groups(lines: Sequence[bytes]) -> list[tuple[int, int, bool]]:
 
 def decode_block(lines: Sequence[bytes], after_seq: int) -> MetricBlock | None:
     """Return the lines as a block; None when any of them needs a closer look."""
+    text = b"[" + b",".join(lines) + b"]"
     try:
-        events = _decode(b"[" + b",".join(lines) + b"]")
+        if not text.isascii():
+            text.decode()  # msgspec does not look at the letters of a field that it skips
+        events = _decode(text)
         if len(events) != len(lines):
             return None
         block = _columns(events)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gladius.launch.config_file import diff, rules, save
 from gladius.launch.snapshot import as_yaml, resolved, snapshot
 from gladius.pulse.plain_file import read_bytes
-from gladius.server.answers import answer
+from gladius.server.answers import LARGEST, answer
 from gladius.server.rooms import TheRun
 from gladius.store.record import config, config_file
 from gladius.store.view import RunView
@@ -24,7 +24,7 @@ router = APIRouter(tags=["config"])
 
 
 @router.get("/runs/{run_id}/config", response_model=ConfigAnswer)
-async def get_config(run: TheRun, attempt: Annotated[int | None, Query(ge=1)] = None) -> Response:
+async def get_config(run: TheRun, attempt: Annotated[int | None, Query(ge=1, le=LARGEST)] = None) -> Response:
     """The effective configuration of the newest attempt, or of the one asked for."""
     return answer(await asyncio.to_thread(_read, run, attempt or run.attempt))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gladius.server.answers import answer, answer_list
+from gladius.server.answers import LARGEST, answer, answer_list
 from gladius.server.rooms import TheRun
 from gladius.store.logs import read_range
 from gladius.store.search import search
@@ -24,7 +24,7 @@ _MAX_BYTES = 16 << 20
 )
 async def get_console(
     run: TheRun,
-    offset: Annotated[int, Query(description="Negative: from the end")] = 0,
+    offset: Annotated[int, Query(ge=-LARGEST, le=LARGEST, description="Negative: from the end")] = 0,
     limit: Annotated[int, Query(ge=1, le=_MAX_BYTES)] = 1 << 20,
 ) -> Response:
     """Raw bytes, unchanged: 206 with `Content-Range`; 200 and nothing where there is nothing from `offset` on."""
@@ -59,8 +59,8 @@ async def find_in_console(
     case: Annotated[bool, Query(description="Capitals matter")] = False,
     word: Annotated[bool, Query(description="Whole words only")] = False,
     newest: Annotated[bool, Query(description="From the end backwards")] = False,
-    offset: Annotated[int | None, Query(ge=0, description="Go on from `next` of the page before")] = None,
-    line: Annotated[int | None, Query(ge=1)] = None,
+    offset: Annotated[int | None, Query(ge=0, le=LARGEST, description="Go on from `next` of the page before")] = None,
+    line: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """A page of the lines that hold `q`; a request searches for at most two seconds and says where the next goes on."""
@@ -73,7 +73,7 @@ async def find_in_console(
 
 
 @router.get("/runs/{run_id}/console/place", response_model=LogPlace)
-async def place_of_step(run: TheRun, step: Annotated[int, Query(ge=0)]) -> Response:
+async def place_of_step(run: TheRun, step: Annotated[int, Query(ge=0, le=LARGEST)]) -> Response:
     """Where the lines of a step are in the log: its own place, else that of the nearest logged step."""
     place = run.table.log_place(step)
     return answer(LogPlace(step=place[0], offset=place[1]) if place else LogPlace(step=None, offset=None))

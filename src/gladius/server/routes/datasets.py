@@ -14,7 +14,7 @@ from gladius.catalog.dataset_adding import Upload
 from gladius.catalog.dataset_preview import preview
 from gladius.catalog.token_lengths import token_lengths
 from gladius.errors import ConfigError, DatasetBusy
-from gladius.server.answers import answer, answer_list
+from gladius.server.answers import LARGEST, answer, answer_list
 from gladius.server.rooms import Rooms, TheRooms
 from gladius.server.uploads import BYTES_BODY, take, told_length
 from gladius.store.summary import reference
@@ -76,7 +76,7 @@ async def check_dataset(
 async def preview_dataset(
     dataset_id: str,
     rooms: TheRooms,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Some of its records, long texts cut; broken ones with the reason."""

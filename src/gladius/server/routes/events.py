@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gladius.server.answers import JSON
+from gladius.server.answers import JSON, LARGEST
 from gladius.server.rooms import TheRun
 from gladius.wire.runs import EventsAnswer
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["events"])
 async def get_events(
     run: TheRun,
     stream: Literal["trainer", "supervisor"] = "trainer",
-    after_seq: int = -1,
+    after_seq: Annotated[int, Query(ge=-1, le=LARGEST)] = -1,
     type: Annotated[list[str] | None, Query(description="May be repeated")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Response:

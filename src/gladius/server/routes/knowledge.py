@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.knowledge.documents import folders, receive
-from gladius.server.answers import answer, answer_list
+from gladius.server.answers import LARGEST, answer, answer_list
 from gladius.server.rooms import TheRooms
 from gladius.server.uploads import BYTES_BODY, take, told_length
 from gladius.wire.knowledge import (
@@ -66,7 +66,7 @@ async def upload_document(
 async def get_index(
     index_id: str,
     rooms: TheRooms,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Annotated[int, Query(ge=0, le=1000)] = 100,
     reason: Annotated[SkipReason | None, Query(description="Only files that were skipped for this")] = None,
 ) -> Response:
@@ -93,7 +93,7 @@ async def search_index(
     rooms: TheRooms,
     q: Annotated[str, Query(min_length=1, max_length=500, description="Words, and phrases in quotes")],
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
 ) -> Response:
     """What its documents say."""
     return answer(await asyncio.to_thread(rooms.indexer.search, index_id, q, limit, offset))

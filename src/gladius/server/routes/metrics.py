@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gladius.server.answers import answer, answer_plain
+from gladius.server.answers import LARGEST, answer, answer_plain
 from gladius.server.rooms import TheRun
 from gladius.store.series import spell
 from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
@@ -24,8 +24,8 @@ async def get_metrics(
     run: TheRun,
     name: Annotated[list[str] | None, Query(description="May be repeated; all metrics where left out")] = None,
     max_points: Annotated[int, Query(ge=10, le=100_000)] = 2000,
-    from_step: Annotated[int | None, Query(ge=0)] = None,
-    to_step: Annotated[int | None, Query(ge=0)] = None,
+    from_step: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
+    to_step: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
     superseded: Annotated[
         bool, Query(description="Also what earlier attempts logged and later ones trained again")
     ] = False,

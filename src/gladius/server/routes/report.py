@@ -17,7 +17,10 @@ from gladius.store.errorlog import error_log
 router = APIRouter(tags=["report"])
 
 
-@router.get("/runs/{run_id}/report", response_model=dict[str, Any])
+_FOR_PEOPLE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/markdown": {}}}}
+
+
+@router.get("/runs/{run_id}/report", response_model=dict[str, Any], responses=_FOR_PEOPLE)
 async def get_report(run: TheRun, format: Literal["json", "md"] = "json") -> Response:
     """What the last ended attempt did; `format=md` for people."""
     path = run.directory.report_json if format == "json" else run.directory.report_md

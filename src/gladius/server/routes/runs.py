@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gladius.desk.ability import disabled_commands, pause_modes, splits
 from gladius.errors import FieldErrors
-from gladius.server.answers import JSON, answer
+from gladius.server.answers import JSON, LARGEST, answer
 from gladius.server.caller import caller
 from gladius.server.rooms import Rooms, TheRooms, TheRun
 from gladius.server.start_check import check_start
@@ -48,7 +48,7 @@ async def list_runs(
     order: Order = "desc",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(description="The `cursor` of the page before")] = None,
-    offset: Annotated[int, Query(ge=0, description="Leave out so many")] = 0,
+    offset: Annotated[int, Query(ge=0, le=LARGEST, description="Leave out so many")] = 0,
     facets: Annotated[bool, Query(description="Count what can be filtered by, over all runs")] = False,
 ) -> Response:
     """Summaries, newest first unless told otherwise."""
