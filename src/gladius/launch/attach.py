@@ -24,6 +24,8 @@ T = TypeVar("T")
 _log = logging.getLogger("gladius.launch")
 
 _AT_ONCE = 8
+_ALL_READ_S = 600.0
+"""How long the reading of runs that are in no index is waited for."""
 _HINT = "Give the path of a training_status.json: six fields of PULSE v1, as docs/pulse.md says."
 
 
@@ -69,9 +71,11 @@ class Attachments:
 
     async def catch_up(self) -> None:
         """Look for the runs whose file ended before this server began: the next training in it must show."""
-        for run in await self._in_thread(lambda: list(attached(self._store.home))):
-            with contextlib.suppress(GladiusError):
-                await self._store.view(run.run_id)
+        rows, _ = await self._store.rows(_ALL_READ_S)
+        for row in rows:
+            if row.source == SOURCE:
+                with contextlib.suppress(GladiusError):
+                    await self._store.view(row.run_id)
 
     async def attach(self, path: Path, name: str | None) -> RunDir:
         """As `attach`, for an absolute path within the folders that the server reads. Raises ConfigError."""

@@ -20,7 +20,6 @@ import msgspec
 
 from gladius import __version__
 from gladius.pulse.plain_file import lay_down
-from gladius.pulse.rundir import RunDir
 from gladius.store.table import Row
 from gladius.store.watch import on_network
 from gladius.wire.runs import RunSummary
@@ -194,9 +193,8 @@ def _checksum(run_id: str, signature: str, row: bytes, summary: str) -> int:
     return zlib.crc32(b"\0".join((run_id.encode(), signature.encode(), row, summary.encode())))
 
 
-def signature(directory: RunDir) -> str:
-    """Sizes and times of all files that a summary is made from."""
-    root = os.fspath(directory.root)
+def signature(root: str) -> str:
+    """Sizes and times of all files that a summary is made from, of the run in the folder `root`."""
     parts = []
     for name in _MADE_FROM:
         try:

@@ -25,9 +25,10 @@ class Shelf:
         """Take what the index knows of these folders, where that is still so; returns the others, which have to be read."""
         kept = self._index.read()
         unread: list[str] = []
+        runs = f"{self._home.runs}/"
         for run_id in names:
             entry = kept.pop(run_id, None)
-            if entry is not None and entry.signature == signature(self._home.run(run_id)):
+            if entry is not None and entry.signature == signature(runs + run_id):
                 self.rows[run_id] = entry.row
             else:
                 unread.append(run_id)
@@ -65,7 +66,7 @@ class Shelf:
         run, annotations = read_object(directory.run_json) or {}, directory.read_annotations()
         summary = RunSummary.model_validate_json(kept).model_copy(update=annotated(run_id, run, annotations))
         row = self.rows[run_id] = row_of(summary, run, annotations)
-        self._index.put(run_id, Entry(signature(directory), row), summary.model_dump_json())
+        self._index.put(run_id, Entry(signature(str(directory.root)), row), summary.model_dump_json())
         return True
 
     def renew(self) -> bool:
@@ -79,4 +80,4 @@ class Shelf:
         row = self.rows[view.run_id] = row_of(summary, view.run, view.annotations)
         if view.current.exited is not None and not view.trainer.behind and not view.supervisor.behind:
             # Only the last word is kept: a view that is behind its files would be taken for one that is not.
-            self._index.put(view.run_id, Entry(signature(view.directory), row), summary.model_dump_json())
+            self._index.put(view.run_id, Entry(signature(str(view.directory.root)), row), summary.model_dump_json())
