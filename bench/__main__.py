@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from bench import (
+    browser,
     callback,
     experts,
     flood,
@@ -26,6 +27,7 @@ from bench.rows import Row, write
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     "peers": table.measure,
     "slow_down": slow_down.measure,
+    "browser": browser.measure,
     "log_call": log_call.measure,
     "latency": latency.measure,
     "steering": steering.measure,

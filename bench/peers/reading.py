@@ -29,7 +29,7 @@ class Readers:
     """Runs the servers on what the clients have written."""
 
     def __init__(self, environments: dict[str, Environment], work: Path) -> None:
-        self._environments = environments
+        self.environments = environments
         self._work = work
         self._writers = Writers(environments, work)
 
@@ -43,7 +43,7 @@ class Readers:
             shutil.copytree(fresh, folder)
             answer = self._writers.run(peer, {"peer": peer, "folder": str(folder), "do": "seed", "points": POINTS})
             if peer == "aim":
-                aim = self._environments[peer].program("aim")
+                aim = self.environments[peer].program("aim")
                 subprocess.run(
                     [aim, "storage", "--repo", str(folder), "reindex", "-y"], capture_output=True, check=False
                 )
@@ -60,7 +60,7 @@ class Readers:
             if peer == "gladius":
                 _forget_copies(folder)
             idles.append(idle_share())
-            with serving(peer, self._environments.get(peer), str(folder)) as server:
+            with serving(peer, self.environments.get(peer), str(folder)) as server:
                 took.setdefault("server start", []).append(1000 * server.started_in_s)
                 cold, points = _first(lambda: kind.points(server, run), kind.count, peer != "swanlab")
                 took.setdefault("100,000 points, cold", []).append(cold)
@@ -100,7 +100,7 @@ class Readers:
         )
         try:
             run = _told(out)["run"]
-            with serving(peer, self._environments.get(peer), str(folder)) as server:
+            with serving(peer, self.environments.get(peer), str(folder)) as server:
                 up = time.time()
                 seen = _watch(lambda: kind.newest(server, str(run)), LIVE, up + LIVE * GAP_S + _SEEN_S)
             seen_all.touch()

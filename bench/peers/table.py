@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench import latency
@@ -15,10 +15,10 @@ from bench.rows import Row
 WORK = ROOT / "work"
 
 
-def installed() -> tuple[dict[str, Environment], list[Row]]:
+def installed(names: Iterable[str] = tuple(PINS)) -> tuple[dict[str, Environment], list[Row]]:
     """Every environment that could be made, and a row with pip's word for each that could not."""
     found, refused = {}, []
-    for name in PINS:
+    for name in names:
         try:
             found[name] = environment(name)
         except Refused as error:

@@ -27,6 +27,14 @@ def answer_list(models: Sequence[Wire]) -> Response:
     return Response("[" + ",".join(model.model_dump_json() for model in models) + "]", media_type=JSON)
 
 
+def pack(column: dict[str, list[Any]]) -> dict[str, Any]:
+    """A column of metrics for `answer_plain`; what it has three times, where no point is left out, is written once."""
+    if column["min"] is not column["value"]:
+        return column
+    value = msgspec.Raw(_encode(column["value"]))
+    return {**column, "value": value, "min": value, "max": value}
+
+
 def answer_plain(data: Any) -> Response:
     """Plain data that holds finite numbers only."""
     return Response(_encode(data), media_type=JSON)

@@ -178,25 +178,44 @@ class MetricTable:
             inside = _between(steps, from_step or 0, to_step)
             rows, values, steps = rows[inside], values[inside], steps[inside]
         picks = _pick(steps, values, max_points)
-        if len(picks) == len(values):
+        whole = len(picks) == len(values)
+        if whole:
             lows = highs = values
         elif len(picks):
             edges = np.concatenate(([0], picks[1:]))
             lows, highs = np.fmin.reduceat(values, edges), np.fmax.reduceat(values, edges)
         else:
             lows = highs = values[:0]
-        rows = rows[picks]
+        rows, steps, values = rows[picks], steps[picks], values[picks]
+        value = _told(values)
         return {
-            "step": [step if step >= 0 else None for step in steps[picks].tolist()],
-            "epoch": [None if epoch != epoch else epoch for epoch in np.frombuffer(self.epochs)[rows].tolist()],
+            "step": _known(steps),
+            "epoch": _known(np.frombuffer(self.epochs)[rows]),
             "time": np.frombuffer(self.times)[rows].tolist(),
-            "value": spelled(values[picks].tolist()),
-            "min": spelled(lows.tolist()),
-            "max": spelled(highs.tolist()),
-            "log_offset": [
-                offset if offset >= 0 else None for offset in np.frombuffer(self.offsets, dtype=np.int64)[rows].tolist()
-            ],
+            "value": value,
+            "min": value if whole else _told(lows),
+            "max": value if whole else _told(highs),
+            "log_offset": _known(np.frombuffer(self.offsets, dtype=np.int64)[rows]),
         }
+
+
+def _known(numbers: Any) -> list[Any]:
+    """Places as they are told: None where one is not known, which is NaN or below zero."""
+    import numpy as np
+
+    unknown = ~(numbers >= 0) if numbers.dtype.kind == "i" else np.isnan(numbers)
+    if not unknown.any():
+        return list(numbers.tolist())
+    if unknown.all():
+        return [None] * len(numbers)
+    return [None if gone else one for one, gone in zip(numbers.tolist(), unknown.tolist(), strict=True)]
+
+
+def _told(values: Any) -> list[Any]:
+    import numpy as np
+
+    numbers = values.tolist()
+    return list(numbers) if np.isfinite(values).all() else spelled(numbers)
 
 
 def _between(steps: Any, first: int, last: int | None) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gladius.server.answers import LARGEST, answer, answer_plain
+from gladius.server.answers import LARGEST, answer, answer_plain, pack
 from gladius.server.rooms import TheRun
 from gladius.store.series import spell
 from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
@@ -35,7 +35,7 @@ async def get_metrics(
     cursors = {"cursor": run.trainer.last_seq, "supervisor": run.supervisor.last_seq}
     columns = {}
     for one in names:
-        columns[one] = run.table.column(one, max_points, from_step, to_step)
+        columns[one] = pack(run.table.column(one, max_points, from_step, to_step))
         if len(run.table.steps) > _IN_LOOP_POINTS:
             await asyncio.sleep(0)
     aside = None
