@@ -31,8 +31,11 @@ _FIRST_CHART = """() => {
     }
     for (const canvas of root.querySelectorAll('canvas')) {
       if (canvas.width < 100 || canvas.height < 50) continue;
-      const plane = canvas.getContext('2d');
-      if (!plane) return performance.now();
+      // A copy: some canvases are drawn by a worker, and hand out no context of their own.
+      const copy = document.createElement('canvas');
+      [copy.width, copy.height] = [canvas.width, canvas.height];
+      const plane = copy.getContext('2d');
+      plane.drawImage(canvas, 0, 0);
       const data = plane.getImageData(0, 0, canvas.width, canvas.height).data;
       let inked = 0;
       for (let i = 3; i < data.length; i += 4) if (data[i]) inked++;
@@ -86,7 +89,7 @@ def _open(browser: Browser, server: Answering, peer: str, folder: Path, run: str
         context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
     page = context.new_page()
     session = devtools(page)
-    session.send("Page.addScriptToEvaluateOnNewDocument", {"source": _COUNT_LONG})
+    page.add_init_script(_COUNT_LONG)
     began = time.perf_counter()
     page.goto(url + SERVERS[peer].page.format(run=run), wait_until="commit")
     page.wait_for_function(_FIRST_CHART, polling=50, timeout=60_000)
