@@ -35,6 +35,7 @@ from gladius.server.flow_activities import flow_activity, past_flow_activities
 from gladius.server.flow_services import FlowRooms, FlowServices
 from gladius.server.rooms import Rooms
 from gladius.server.serve import DEFAULT_PORT, Address, serve
+from gladius.store.soundness import Soundness
 from gladius.store.store import Store
 from gladius.wire.messages import ActivityMessage
 from gladius.wire.overview import Activity
@@ -69,6 +70,7 @@ def build(
         probes=Probes(home, starter, queue),
         home=home,
         store=store,
+        soundness=Soundness(home, store.unreadable),
         alerts=alerts,
         desk=desk,
         hub=hub,

@@ -4,6 +4,7 @@ Past 400 lines because every error stands in this one file, each with its senten
 
 GladiusError                 code, hint: what happened and what to do next
 ├ InvalidRun                 a run directory that cannot be used
+├ RunUnreadable              a run whose run.json cannot be read now
 ├ NotFound                   nothing by that id
 │ ├ RunNotFound              no run by that id, prefix or name
 │ ├ ProbeNotFound            no probe by that id
@@ -47,6 +48,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ StatusUnfit               a watched file that holds no training status now
 ├ DiskFull                   no room for what is to be kept
 ├ DiskFailed                 a disk that did not do what was asked of it
+├ HomeGone                   a home that is not there any more
 ├ ConfigChanged              a file that somebody else has changed meanwhile
 ├ ConfigError                a configuration that cannot be used
 │ └ BadRecord                a line of a dataset that cannot be trained on
@@ -104,6 +106,17 @@ class InvalidRun(GladiusError):
     """A run directory is missing something it must have."""
 
     code = "invalid_run"
+
+
+class RunUnreadable(GladiusError):
+    """A run is there, and what it is cannot be read; `reason` in words."""
+
+    code = "run_unreadable"
+
+    def __init__(self, run_id: str, place: str, reason: str) -> None:
+        hint = "Mend the file, or move its folder away; the run is listed as soon as it can be read."
+        super().__init__(f"{place} cannot be read: {reason}.", hint)
+        self.run_id = run_id
 
 
 class NotFound(GladiusError):
@@ -480,6 +493,17 @@ class DiskFailed(GladiusError):
     def __init__(self, place: str, cause: str) -> None:
         super().__init__(
             f"The disk failed at {place}: {cause}.", "Look at the disk and its permissions, then try again."
+        )
+
+
+class HomeGone(GladiusError):
+    """The folder that holds everything is away: a disk that is not mounted, or somebody moved or deleted it."""
+
+    code = "home_gone"
+
+    def __init__(self, home: str) -> None:
+        super().__init__(
+            f"The home {home} is not there.", "Put it back, or mount it: the console then goes on by itself."
         )
 
 

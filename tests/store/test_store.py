@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scripted_run import ScriptedRun
 
-from gladius.errors import AmbiguousRun, RunNotFound
+from gladius.errors import AmbiguousRun, RunNotFound, RunUnreadable
 from gladius.pulse.events import EventWriter
 from gladius.pulse.rundir import Home, RunDir
 from gladius.store import adoption
@@ -133,7 +133,7 @@ def test_a_deleted_run_is_forgotten(home: Home) -> None:
     with_store(home, work)
 
 
-def test_a_folder_that_is_no_run_is_none(home: Home) -> None:
+def test_a_folder_that_is_no_run_is_none_and_a_broken_one_is_named(home: Home) -> None:
     (home.runs / "stray").mkdir()
     (home.runs / "stray.txt").write_text("x")
     broken = home.runs / "20260101-000000-broken-0000"
@@ -141,9 +141,9 @@ def test_a_folder_that_is_no_run_is_none(home: Home) -> None:
     (broken / "run.json").write_text("{")
 
     async def work(store: Store) -> None:
-        assert store.ids() == [broken.name]
-        with pytest.raises(RunNotFound):
+        with pytest.raises(RunUnreadable, match=r"run\.json cannot be read: it is no JSON"):
             await store.view(broken.name)
+        assert store.ids() == [] and store.unreadable() == {broken.name: "it is no JSON"}
 
     with_store(home, work)
 

@@ -101,7 +101,7 @@ describe('the sentence of an alert', () => {
 
   it('has words for every code of the contract', () => {
     const codes =
-      'gpu_temperature thermal_throttling gpu_lost memory_pressure gpu_memory expert_imbalance dead_experts slow_throughput checkpoint_failed stalled disk_nearly_full console_log_large non_finite_loss run_failed run_lost damaged_lines checkpoint_verified validation_completed config_reloaded epoch_milestone';
+      'gpu_temperature thermal_throttling gpu_lost memory_pressure gpu_memory expert_imbalance dead_experts slow_throughput checkpoint_failed stalled disk_nearly_full console_log_large non_finite_loss run_failed run_lost damaged_lines damaged_command checkpoint_verified validation_completed config_reloaded epoch_milestone';
     const keys = Object.keys(en);
     for (const code of codes.split(' '))
       expect(

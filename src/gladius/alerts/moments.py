@@ -22,6 +22,7 @@ MOST_AT_ONCE = 50
 """Of one kind: what a run that is read for the first time has behind it."""
 
 OLD_S = 86_400.0
+_NAMED = 5
 _CLOCKS = ("runtime", "_per_second")
 _FEW = 512
 _AT_ITS_END = 1e-9
@@ -61,6 +62,14 @@ def damaged(view: RunView, stream: EventStream, now: float) -> AlertRecord:
     data = {"file": stream.path.name, "count": stream.damaged, "lines": lines}
     id_ = f"{view.run_id}~damaged_lines~{stream.path.name}"
     return moment(view, id_, "damaged_lines", at, data, "warning", value=stream.damaged)
+
+
+def no_commands(view: RunView, now: float) -> AlertRecord:
+    """That files of the mailbox are no commands, and which."""
+    names = view.damaged_commands
+    files = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    id_ = f"{view.run_id}~damaged_command"
+    return moment(view, id_, "damaged_command", now, {"files": files}, "warning", value=len(names))
 
 
 def verified(view: RunView, event: Mapping[str, Any]) -> AlertRecord:

@@ -30,6 +30,7 @@ SENTENCES: dict[str, str] = {
     "run_lost.lost": "The process is gone; how it ended is not known",
     "run_lost.unknown": "Training ended unobserved; how is not known",
     "damaged_lines": "Damaged lines of {file} are left out, the rest is used: {count} (line {lines})",
+    "damaged_command": "Damaged commands are passed over: {files}",
     "checkpoint_verified": "Checkpoint at step {step} saved and verified",
     "validation_completed": "Validation at step {step} completed: {values}",
     "config_reloaded": "Configuration reloaded at step {step}",

@@ -54,6 +54,7 @@ class Tracker:
         )  # fmt: skip
         self._told = {"trainer": -1, "supervisor": -1}
         self._damaged = {"trainer": 0, "supervisor": 0}
+        self._no_commands = 0
         self._checkpoints = 0
 
     def follows(self, view: RunView) -> bool:
@@ -151,18 +152,24 @@ class Tracker:
                 self._enter(moments.verified(view, event))
 
     def _damage(self, view: RunView) -> None:
-        """Lines that cannot be used: one record for each file, which grows with them."""
+        """Lines and commands that cannot be used: one record for each file and for the mailbox, which grows with them."""
         for name, stream in (("trainer", view.trainer), ("supervisor", view.supervisor)):
             if stream.damaged <= self._damaged[name]:
                 continue
             self._damaged[name] = stream.damaged
-            record = moments.damaged(view, stream, time.time())
-            known = self._book.get(record.id)
-            if known is None:
-                self._enter(record)
-            elif known.value < stream.damaged:
-                fields = {"message": record.message, "data": record.data, "value": record.value}
-                self._news.append(self._book.update("change", record.id, **fields))
+            self._grow(moments.damaged(view, stream, time.time()))
+        if len(view.damaged_commands) > self._no_commands:
+            self._no_commands = len(view.damaged_commands)
+            self._grow(moments.no_commands(view, time.time()))
+
+    def _grow(self, record: AlertRecord) -> None:
+        """Enter a record, or bring the one of its id up to date where it tells of more."""
+        known = self._book.get(record.id)
+        if known is None:
+            self._enter(record)
+        elif known.value < record.value:
+            fields = {"message": record.message, "data": record.data, "value": record.value}
+            self._news.append(self._book.update("change", record.id, **fields))
 
     def _live(self, view: RunView, limits: Thresholds) -> None:
         """What only holds while the run lives."""

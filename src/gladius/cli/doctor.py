@@ -20,6 +20,7 @@ import typer
 from gladius.cli.output import Json, console, print_json
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home
+from gladius.store.soundness import all_problems
 from gladius.supervise.machine import NoGpus, find_gpus
 
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "fuse", "9p", "ceph")
@@ -53,6 +54,7 @@ def doctor(as_json: Json = False) -> int:
         _python,
         _platform,
         _home,
+        _files,
         _port,
         _trainers,
         _gpus,
@@ -110,6 +112,19 @@ def _home(home: Home) -> Iterator[Finding]:
         yield Finding("Disk", "limited", detail, "Checkpoints need room: free some, or move GLADIUS_HOME.")
     else:
         yield Finding("Disk", "works", detail)
+
+
+def _files(home: Home) -> Iterator[Finding]:
+    """The home's own files: what the console leaves out because it cannot be read."""
+    try:
+        found = [one for one in all_problems(home) if one.level == "attention"]
+    except OSError as error:
+        yield Finding("Files", "broken", str(error), "Look at the disk.")
+        return
+    for one in found:
+        yield Finding("Files", "limited", one.message, one.hint)
+    if not found:
+        yield Finding("Files", "works", "history, runs and commands can be read")
 
 
 def _file_system(path: str) -> str | None:

@@ -106,6 +106,8 @@ class Mailbox:
         self._seen: Set[str] = set()
         self._changed: Optional[int] = None
         self._look_until = 0.0
+        self.damaged: List[str] = []
+        """The files that were no commands, as far as they were scanned."""
 
     def post(self, command: Command) -> None:
         """Publish a command by rename, the same id once.
@@ -176,6 +178,7 @@ class Mailbox:
             return Command.from_dict(data if isinstance(data, dict) else {})
         except (ValueError, OverflowError, RecursionError) as error:
             warn("%s is not a command: %s", os.path.join(self.folder, name), error)
+            self.damaged.append(name)
             return None
 
 

@@ -17,6 +17,7 @@ from gladius.pulse.course import checkpoints_of_the_course
 from gladius.pulse.encode import encode
 from gladius.pulse.events import events_of_type
 from gladius.pulse.lock import FileLock
+from gladius.pulse.output import keep_printing
 from gladius.pulse.plan import Plan
 from gladius.pulse.reporter import Run
 from gladius.pulse.rundir import Home, RunDir
@@ -125,6 +126,8 @@ def start(
     if _current.run is not None and _current.run.active:
         warn("a run is recorded by this process already; the second one is not")
         return inactive
+    if supervised := os.environ.get("GLADIUS_RUN_DIR"):
+        keep_printing(RunDir(supervised).console_log)
     if any(os.environ.get(rank, "0") not in ("", "0") for rank in ("RANK", "LOCAL_RANK")):
         facts = _facts_of_rank_0()
         _current.run = Run(None, 0, None, plan, facts.get("checkpoint"), facts.get("overrides"))

@@ -58,6 +58,7 @@ _WHO_NEEDS_WHAT: dict[Need, str] = {
         GET     /api/v1/compare
         GET     /api/v1/queue
         GET     /api/v1/history
+        GET     /api/v1/home
         GET     /api/v1/trash
         GET     /api/v1/trash/profiles
         GET     /api/v1/trash/datasets

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from gladius import __version__
@@ -19,7 +19,7 @@ from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
 from gladius.server.limits import Limits
 from gladius.server.pages import ASSETS, Pages
-from gladius.server.rooms import Rooms
+from gladius.server.rooms import Rooms, home_there
 from gladius.server.routes import ROUTERS
 from gladius.users.audit import Audit
 from gladius.users.throttle import Throttle
@@ -83,9 +83,9 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     app.state.throttle = Throttle()
     problems.install(app)
     for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX)
+        app.include_router(router, prefix=PREFIX, dependencies=[Depends(home_there)])
     app.include_router(socket.router, prefix=PREFIX)
-    app.include_router(login.router)
+    app.include_router(login.router, dependencies=[Depends(home_there)])
     app.include_router(tensorboard.router)
     description.install(app)
     return app

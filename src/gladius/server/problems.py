@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gladius.errors import DiskFailed, DiskFull, FieldErrors, GladiusError
+from gladius.errors import DiskFailed, DiskFull, FieldErrors, GladiusError, HomeGone
 from gladius.wire.server import Problem
 
 _log = logging.getLogger("gladius.server")
@@ -27,6 +27,7 @@ STATUS_OF: dict[str, int] = {
     "run_not_found": 404,
     "ambiguous_run": 409,
     "run_busy": 409,
+    "run_unreadable": 409,
     "run_not_live": 409,
     "not_waiting": 409,
     "machine_full": 409,
@@ -55,6 +56,7 @@ STATUS_OF: dict[str, int] = {
     "index_failed": 500,
     "disk_full": 507,
     "disk_failed": 503,
+    "home_gone": 503,
     "config_error": 422,
     "config_changed": 409,
     "preset_not_found": 404,
@@ -138,8 +140,12 @@ async def _on_os_error(request: Request, error: Exception) -> Response:
     if error.errno not in _DISK:
         return await _on_bug(request, error)
     _log.warning("%s %s: %s", request.method, request.url.path, error)
-    place = os.fspath(error.filename2 or error.filename or request.app.state.rooms.home.root)
+    rooms = request.app.state.rooms
+    rooms.soundness.doubt()
+    place = os.fspath(error.filename2 or error.filename or rooms.home.root)
     place = os.fsdecode(place)
+    if not rooms.home.runs.is_dir():
+        return await _on_gladius_error(request, HomeGone(str(rooms.home.root)))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return await _on_gladius_error(request, DiskFull(str(Path(place).parent)))
     return await _on_gladius_error(request, DiskFailed(place, os.strerror(error.errno)))

@@ -15,6 +15,7 @@ from gladius.catalog.presets import Presets
 from gladius.catalog.profile_shelf import ProfileShelf
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
+from gladius.errors import HomeGone
 from gladius.exchange.boards import TensorBoards
 from gladius.flows.runner import Runner
 from gladius.hub.activities import Activities
@@ -28,6 +29,7 @@ from gladius.launch.queue import Queue
 from gladius.launch.resume import Resumer
 from gladius.pulse.rundir import Home
 from gladius.server.flow_services import FlowRooms
+from gladius.store.soundness import Soundness
 from gladius.store.store import Store
 from gladius.store.view import RunView
 
@@ -38,6 +40,7 @@ class Rooms:
 
     home: Home
     store: Store
+    soundness: Soundness
     alerts: Watch
     hub: Hub
     activities: Activities
@@ -62,6 +65,13 @@ class Rooms:
 def rooms_of(connection: HTTPConnection) -> Rooms:
     """The rooms of the app that answers."""
     return cast(Rooms, connection.app.state.rooms)
+
+
+def home_there(connection: HTTPConnection) -> None:
+    """Refuse to write into a home that is away: an empty one in its place would hide it. Raises HomeGone."""
+    home = rooms_of(connection).home
+    if connection.scope.get("method") not in ("GET", "HEAD") and not home.runs.is_dir():
+        raise HomeGone(str(home.root))
 
 
 async def view_of(run_id: str, connection: HTTPConnection) -> RunView:

@@ -35,6 +35,51 @@ def _warn_once(path: Path, number: int) -> None:
         _log.warning("%s, line %d is damaged and left out", path, number)
 
 
+class HistoryCheck:
+    """Finds the lines that are none, reading each line once as the file grows. Only one thread may use it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self._mark: tuple[int, int, int] | None = None
+        self._read = self._lines = 0
+        self._found: list[int] = []
+
+    def damaged(self) -> list[int]:
+        """The numbers of the damaged lines as the file is now; [] where there is no file. Raises OSError."""
+        try:
+            info = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self._begin()
+            return []
+        mark = (info.st_ino, info.st_size, info.st_mtime_ns)
+        if mark == self._mark:
+            return self._found
+        if self._mark is None or mark[0] != self._mark[0] or info.st_size <= self._mark[1]:
+            self._begin()  # changed within, not only longer
+        with self.path.open("rb") as file:
+            file.seek(self._read)
+            *lines, _ = file.read().split(b"\n")
+        for number, line in enumerate(lines, self._lines + 1):
+            if line and not _is_entry(line):
+                self._found.append(number)
+        self._read += sum(map(len, lines)) + len(lines)
+        self._lines += len(lines)
+        self._mark = mark
+        # What has no newline yet is being written.
+        return self._found
+
+
+def _is_entry(line: bytes) -> bool:
+    try:
+        HistoryEntry.model_validate(decode_event(line))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def read_history(path: Path, limit: int | None = None) -> list[HistoryEntry]:
     """Return the last line of each training, newest first; [] when there is no file. Lines that are none are skipped."""
     try:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunBusy, RunNotFound
+from gladius.errors import AmbiguousRun, GladiusError, InvalidRun, RunBusy, RunNotFound, RunUnreadable
 from gladius.pulse.lock import is_held
 from gladius.pulse.plain_file import read_object
 from gladius.pulse.rundir import Home, RunDir
@@ -22,6 +22,7 @@ from gladius.store.adoption import Adoption, Attach, is_report_of
 from gladius.store.annotations import annotate
 from gladius.store.copies import Copies
 from gladius.store.shelf import Shelf
+from gladius.store.soundness import why_unreadable
 from gladius.store.summary import summarize
 from gladius.store.table import Row, parent_of, row_of
 from gladius.store.trash import Trash
@@ -55,6 +56,7 @@ class Store:
         self.trash = Trash(home)
         self._copies = Copies(home.state / "columns")
         self._ids: set[str] = set()
+        self._unreadable: dict[str, str] = {}
         self._live: dict[str, RunView] = {}
         self._ended: OrderedDict[str, RunView] = OrderedDict()
         self._reading: asyncio.Task[None] | None = None
@@ -114,6 +116,10 @@ class Store:
         """The runs that are followed now."""
         return sorted(self._live, reverse=True)
 
+    def unreadable(self) -> dict[str, str]:
+        """The runs that are there and cannot be listed, each with the reason."""
+        return dict(self._unreadable)
+
     def loaded(self, run_id: str) -> RunView | None:
         """The view of a run if it is in memory."""
         return self._live.get(run_id) or self._ended.get(run_id)
@@ -121,7 +127,7 @@ class Store:
     def resolve(self, wanted: str) -> str:
         """Return the id that `wanted` means: an id, a unique prefix, a name, or `latest`.
 
-        Raises RunNotFound, AmbiguousRun. Only ids of known runs are ever returned, so no path can be smuggled in.
+        Raises RunNotFound, RunUnreadable, AmbiguousRun. Only ids of known runs are ever returned, so no path can be smuggled in.
         """
         if wanted in self._ids:
             return wanted
@@ -129,25 +135,24 @@ class Store:
             return max(self._ids)
         found = sorted(run_id for run_id in self._ids if wanted and run_id.startswith(wanted)) or self._named(wanted)
         if not found:
-            raise RunNotFound(wanted)
+            raise self._missing(wanted)
         if len(found) > 1:
             raise AmbiguousRun(wanted, found)
         return found[0]
 
     async def view(self, run_id: str) -> RunView:
-        """Return a run's view, loading it if need be; raises RunNotFound."""
+        """Return a run's view, loading it if need be; raises RunNotFound, RunUnreadable."""
         found = self.loaded(run_id)
         if found is not None:
             if run_id in self._ended:
                 self._ended.move_to_end(run_id)
             return found
         if run_id not in self._ids:
-            raise RunNotFound(run_id)
+            raise self._missing(run_id)
         try:
             return await asyncio.shield(self._load(run_id))
         except InvalidRun:
-            self._forget(run_id)
-            raise RunNotFound(run_id) from None
+            raise self._missing(run_id) from None
 
     async def summary(self, run_id: str) -> RunSummary:
         """Return a run's summary as of now; raises RunNotFound."""
@@ -160,7 +165,7 @@ class Store:
         found: dict[str, str] = {}
         for run_id in run_ids:
             text = kept.get(run_id)
-            with contextlib.suppress(RunNotFound):
+            with contextlib.suppress(RunNotFound, RunUnreadable):
                 found[run_id] = text if text is not None else summarize(await self.view(run_id)).model_dump_json()
         return found
 
@@ -261,9 +266,13 @@ class Store:
     def _rescan(self) -> None:
         """Compare with what is on the disk; run directories that are new are looked at once."""
         names = self._names()
+        if self._watcher is not None:
+            self._watcher.add(self.home.runs)  # a home that came back is another folder
         for run_id in self._ids - names:
             self._forget(run_id)
-        for run_id in sorted(names - self._ids, reverse=True):
+        for run_id in [run_id for run_id in self._unreadable if why_unreadable(self.home.run(run_id)) is None]:
+            del self._unreadable[run_id]
+        for run_id in sorted(names - self._ids - self._unreadable.keys(), reverse=True):
             if self.home.run(run_id).exists():
                 self.adopt(run_id)
         if self._reading is not None and self._reading.done() and self._shelf.renew():
@@ -358,6 +367,9 @@ class Store:
     async def _load_in_thread(self, run_id: str) -> RunView:
         try:
             view = await asyncio.to_thread(self._read, run_id)
+        except InvalidRun:
+            self._set_aside(run_id)
+            raise
         finally:
             del self._loading[run_id]
         if run_id not in self._ids:
@@ -398,7 +410,7 @@ class Store:
             try:
                 view = await asyncio.to_thread(self._read, run_id)
             except InvalidRun:
-                self._forget(run_id)
+                self._set_aside(run_id)
                 continue
             except Exception:  # noqa: BLE001
                 # An edge: one run that cannot be read must not keep the others from being listed.
@@ -415,7 +427,21 @@ class Store:
         directory = self.home.run(run_id)
         return RunView(directory).load(self._copies.of(directory).pieces())
 
+    def _set_aside(self, run_id: str) -> None:
+        """Its run.json is broken or cannot be read: it is told of, and looked at again with each rescan."""
+        reason = why_unreadable(self.home.run(run_id))
+        self._forget(run_id)
+        if reason is not None:
+            self._unreadable[run_id] = reason
+
+    def _missing(self, run_id: str) -> GladiusError:
+        reason = self._unreadable.get(run_id)
+        if reason is None:
+            return RunNotFound(run_id)
+        return RunUnreadable(run_id, str(self.home.run(run_id).run_json), reason)
+
     def _forget(self, run_id: str) -> None:
+        self._unreadable.pop(run_id, None)
         self._live.pop(run_id, None)
         self._ended.pop(run_id, None)
         self._shelf.take(run_id)
@@ -432,6 +458,10 @@ class Store:
         rescan_at = time.monotonic() + RESCAN_S
         while True:
             await asyncio.sleep(TICK_S)
+            if not self.home.runs.is_dir():
+                # A home that is away for a while has lost no run: what was known of them stays.
+                rescan_at = 0.0
+                continue
             try:
                 if time.monotonic() >= rescan_at:
                     rescan_at = time.monotonic() + RESCAN_S

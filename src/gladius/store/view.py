@@ -121,6 +121,12 @@ class RunView(RunFacts):
             self.read_facts()
         return {"facts"} if before != (self.run, self.annotations) else set()
 
+    @property
+    def damaged_commands(self) -> list[str]:
+        """The files of the mailbox that are no commands, below the run's folder."""
+        folders = zip(("control", "control/supervisor"), self._mail, strict=True)
+        return [f"{folder}/{name}" for folder, mail in folders for name in mail.damaged]
+
     def _refresh_commands(self) -> set[str]:
         new = [command for mailbox in self._mail for command in mailbox.scan()]
         self.commands.update((command.id, command) for command in new)

@@ -28,6 +28,8 @@ class Ledger:
         try:
             told = self.path.stat()
         except FileNotFoundError:
+            if not self.path.parent.is_dir():
+                return self._held  # the home is away, which changes nobody's rights
             self._seen, self._held = None, {}
             return self._held
         mark = (told.st_ino, told.st_mtime_ns, told.st_size)

@@ -1424,5 +1424,23 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     "MODE is '{1}', and '{2}' has the engine '{3}'. Write MODE=\"{4}\", or leave it out.",
     'MODE — «{1}», а у «{2}» движок «{3}». Напишите MODE="{4}" или уберите строку.',
   ],
+  ['The home {1} is not there.', 'Домашней папки {1} нет на месте.'],
+  [
+    'Put it back, or mount it: the console then goes on by itself.',
+    'Верните её или подключите диск: консоль продолжит сама.',
+  ],
+  [
+    'Mend the file, or move its folder away; the run is listed as soon as it can be read.',
+    'Исправьте файл или уберите его папку; запуск появится в списке, как только файл прочтётся.',
+  ],
+  ['it is no JSON', 'это не JSON'],
+  ['it is no JSON object', 'это не объект JSON'],
+  ['{1}, line {2} is damaged and left out.', '{1}, строка {2} повреждена и пропущена.'],
+  [
+    'The other lines are used. Mend this one, or take it out.',
+    'Остальные строки используются. Исправьте эту или удалите её.',
+  ],
+  ['{1} is no command and is passed over.', '{1} — не команда, файл пропущен.'],
+  ['Take the file away, and give the command again.', 'Уберите файл и дайте команду заново.'],
   ["Give it a dataset's path with TRAIN AGENT.", 'Укажите путь к набору данных в TRAIN AGENT.'],
 ];

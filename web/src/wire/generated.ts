@@ -1972,6 +1972,36 @@ export interface HistoryEntry {
   checkpoint: string | null;
 }
 /**
+ * The answer of `GET /home`.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "HomeAnswer".
+ */
+export interface HomeAnswer {
+  home: string;
+  problems: HomeProblem[];
+}
+/**
+ * One thing, where it is, and what to do.
+ *
+ * This interface was referenced by `Wire`'s JSON-Schema
+ * via the `definition` "HomeProblem".
+ */
+export interface HomeProblem {
+  code: 'disk_full' | 'disk_failed' | 'home_gone' | 'damaged_line' | 'damaged_command' | 'run_unreadable';
+  /**
+   * trouble: nothing can be kept now
+   */
+  level: 'trouble' | 'attention';
+  /**
+   * The file or folder
+   */
+  file: string;
+  line?: number | null;
+  message: string;
+  hint: string;
+}
+/**
  * What the last indexing that came to its end found.
  *
  * `files` were looked at: `read`, or `unchanged` since the last time, and of these `skipped` gave nothing. `vanished`

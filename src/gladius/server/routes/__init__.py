@@ -19,6 +19,7 @@ from gladius.server.routes import (
     flows,
     health,
     history,
+    home,
     knowledge,
     metrics,
     overview,
@@ -40,6 +41,7 @@ from gladius.server.routes import (
 
 ROUTERS: list[APIRouter] = [
     health.router,
+    home.router,
     session.router,
     probe.router,
     runs.router,

@@ -53,6 +53,7 @@ export const alerts = {
   'alert.run_failed.killed': 'Training was killed: {reason}',
   'alert.run_lost.lost': 'The process is gone; how it ended is not known',
   'alert.run_lost.unknown': 'Training ended unobserved; how is not known',
+  'alert.damaged_command': 'Damaged commands are passed over: {files}',
   'alert.damaged_lines': 'Damaged lines of {file} are left out, the rest is used: {count} (line {lines})',
   'alert.checkpoint_verified': 'Checkpoint at step {step} saved and verified',
   'alert.validation_completed': 'Validation at step {step} completed: {values}',

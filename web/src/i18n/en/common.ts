@@ -84,6 +84,10 @@ export const common = {
   'part.data_position': 'position in the data',
   'part.counters': 'step and epoch counters',
 
+  'home.title': 'The home needs you',
+  'home.more': '{n} more: type gladius doctor',
+  'home.hide': 'Hide',
+
   'connection.lost': 'Connection lost',
   'connection.lost_text': 'The last values stay, training goes on without this page.',
   'connection.since': 'Since {time}.',

@@ -56,6 +56,7 @@ export const alerts: Record<keyof typeof english, string> = {
   'alert.run_failed.killed': 'Обучение было прервано: {reason}',
   'alert.run_lost.lost': 'Процесс исчез; чем он кончился, неизвестно',
   'alert.run_lost.unknown': 'Обучение кончилось без наблюдения; чем именно, неизвестно',
+  'alert.damaged_command': 'Повреждённые команды пропущены: {files}',
   'alert.damaged_lines':
     'Повреждённые строки файла {file} пропущены, остальное прочитано: {count} (строки {lines})',
   'alert.checkpoint_verified': 'Контрольная точка на шаге {step} сохранена и проверена',

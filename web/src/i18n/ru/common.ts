@@ -86,6 +86,10 @@ export const common: Record<keyof typeof english, string> = {
   'part.data_position': 'место в данных',
   'part.counters': 'счётчики шагов и эпох',
 
+  'home.title': 'Домашняя папка требует внимания',
+  'home.more': 'Ещё {n}: наберите gladius doctor',
+  'home.hide': 'Скрыть',
+
   'connection.lost': 'Связь потеряна',
   'connection.lost_text': 'Последние значения остаются, обучение идёт и без этой страницы.',
   'connection.since': 'С {time}.',
