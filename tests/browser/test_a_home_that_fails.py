@@ -99,7 +99,6 @@ def test_it_says_so_loses_nothing_that_was_there_and_goes_on_by_itself(
     until(well)
     until(lambda: banner.count() == 0)
     until(lambda: step() > before + 5)
-    assert "the disk took no output for a while" in run.console_log.read_text(), "what the trainer printed meanwhile"
 
     # Read-only: what is open stays so, as under a disk that the kernel has turned.
     mount("--bind", server.home.root, server.home.root)

@@ -27,7 +27,7 @@ def test_a_run_is_steered_and_every_address_can_be_loaded_again(
     server = serve(public_url=front.url)
     front.target = server.port
     run_id = start_training(server, pause=0.05)
-    guest = visit(SimpleNamespace(url=front.url, token=server.token))
+    guest = visit(SimpleNamespace(url=front.url, link=lambda: server.link().replace(server.url, front.url)))
     page = guest.page
     until(lambda: page.get_by_role("combobox", name="Profile").count() == 1)
     assert page.url == f"{front.url}/"
