@@ -1,8 +1,8 @@
-"""Two hundred random ways to steer a real training: no state move that is not allowed, no command lost or applied twice.
+"""Random ways to steer a real training: no state move that is not allowed, no command lost or applied twice.
 
 Each example has a run of its own, started while the one before was steered, so that nobody waits for it. The server is
 kept from example to example until a move kills it; a new one is forked from a process that has done the imports.
-GLADIUS_STEERING_EXAMPLES sets how many examples there are.
+GLADIUS_STEERING_EXAMPLES sets how many examples there are (`make random`: two hundred).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gladius.pulse.control import TRAINER_COMMANDS, new_command_id
 from gladius.pulse.rundir import Home
 from pulse_wrapper import read_training_status
 
-EXAMPLES = int(os.environ.get("GLADIUS_STEERING_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("GLADIUS_STEERING_EXAMPLES", "50"))
 STEPS = 8
 EARLIEST_END = 3
 

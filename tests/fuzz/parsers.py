@@ -170,6 +170,7 @@ PARSERS = (
         yaml,
         (b"name: x\n", b"engine: script\n", b"  ", b"- ", b"&a ", b"*a", b"<<: ", b"!!python/object", b"? ", b"|\n", b">\n",
          b"\t", b"{", b"}", b"[", b"]", b"'", b'"', b"#", b"%YAML 1.1\n", b"---\n", b"!!timestamp ", b"0b1", b"1:30", b"\n"),
+        (b"<<:\n  ::",),
     ),
     Parser(
         "text command",

@@ -125,7 +125,8 @@ def line_of(data: Any, keys: list[str]) -> int:
     for key in keys:
         if not isinstance(data, Mapping) or key not in data:
             break
-        line = int(data.lc.key(key)[0]) + 1  # type: ignore[attr-defined]
+        with contextlib.suppress(KeyError, TypeError):  # what a merge brought in has no line of its own
+            line = int(data.lc.key(key)[0]) + 1  # type: ignore[attr-defined]
         data = data[key]
     return line
 
