@@ -73,6 +73,7 @@ GladiusError                 code, hint: what happened and what to do next
 ├ UsersUnreadable            the file of users is damaged
 └ ServerError                the console server
   ├ ServerUnreachable        nobody answers
+  │ └ ServerElsewhere        the home's server runs on another machine
   ├ RequestRejected          it answered no
   ├ CommandTimeout           a command was not answered in time
   ├ PortTaken                another program has its port
@@ -753,6 +754,19 @@ class ServerUnreachable(ServerError):
         super().__init__(
             f"No Gladius server answers at {url}{': ' + reason if reason else ''}.", "'gladius up' starts one."
         )
+        self.url = url
+
+
+class ServerElsewhere(ServerUnreachable):
+    """The home is shared, and its one server runs on another machine; its loopback address means nothing here."""
+
+    code = "server_elsewhere"
+
+    def __init__(self, host: str, url: str) -> None:
+        port = url.partition("://")[2].partition("/")[0].rpartition(":")[2]
+        message = f"The console of this home runs on {host}."
+        hint = f"Reach it through a tunnel: ssh -N -L {port}:127.0.0.1:{port} {host}. Or end it there first."
+        ServerError.__init__(self, message, hint)
         self.url = url
 
 

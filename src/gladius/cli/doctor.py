@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import shutil
 import socket
@@ -12,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 import typer
@@ -21,9 +19,9 @@ from gladius.cli.output import Json, console, print_json
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home
 from gladius.store.soundness import all_problems
+from gladius.store.watch import is_shared
 from gladius.supervise.machine import NoGpus, find_gpus
 
-_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "fuse", "9p", "ceph")
 _LEAST_FREE_BYTES = 5 * 10**9
 _MARKS = {
     "works": "[green]✓ works  [/green]",
@@ -99,11 +97,9 @@ def _home(home: Home) -> Iterator[Finding]:
     except OSError as error:
         yield Finding("Home", "broken", f"{home.root}: {error.strerror}", "Set GLADIUS_HOME to a folder you may write.")
         return
-    kind = _file_system(str(home.root))
-    if kind is not None and kind.startswith(_NETWORK_FILE_SYSTEMS):
-        yield Finding(
-            "Home", "limited", f"{home.root} on {kind}", "Changes are polled there; a local disk shows them at once."
-        )
+    if is_shared(home.root):
+        mend = "Changes are polled there; a local disk shows them at once."
+        yield Finding("Home", "limited", f"{home.root}, which other machines may share", mend)
     else:
         yield Finding("Home", "works", str(home.root))
     free = shutil.disk_usage(home.root).free
@@ -125,18 +121,6 @@ def _files(home: Home) -> Iterator[Finding]:
         yield Finding("Files", "limited", one.message, one.hint)
     if not found:
         yield Finding("Files", "works", "history, runs and commands can be read")
-
-
-def _file_system(path: str) -> str | None:
-    """Return the type of the file system that holds a path, from the longest mount point above it."""
-    try:
-        with Path("/proc/mounts").open(encoding="utf-8") as mounts:
-            entries = [line.split()[1:3] for line in mounts]
-    except OSError:
-        return None
-    real = os.path.realpath(path)
-    above = [(point, kind) for point, kind in entries if real == point or real.startswith(point.rstrip("/") + "/")]
-    return max(above, key=lambda entry: len(entry[0]))[1] if above else None
 
 
 def _port(home: Home) -> Iterator[Finding]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gladius import __version__
-from gladius.errors import RequestRejected, ServerUnreachable
+from gladius.errors import RequestRejected, ServerElsewhere, ServerUnreachable
+from gladius.pulse.identity import this_host
 from gladius.pulse.rundir import Home
 from pulse_wrapper import safe_read_json
 
@@ -32,12 +33,14 @@ _PIECE = 2**20
 def discover(url: str | None, token: str | None, home: Home | None) -> tuple[str, str | None]:
     """Return the server's URL and token: as given, else GLADIUS_URL and GLADIUS_TOKEN, else the home's server.json.
 
-    The token of server.json goes to no other server than its own.
+    The token of server.json goes to no other server than its own. Raises ServerElsewhere where that is another machine's.
     """
     token = token or os.environ.get("GLADIUS_TOKEN") or None
     wanted = url or (os.environ.get("GLADIUS_URL") if home is None else None) or None
     known = safe_read_json((home or Home()).server_json) or {}
     known_url = known.get("url") if isinstance(known.get("url"), str) else None
+    if wanted is None and known_url is not None and known.get("host", this_host()) != this_host():
+        raise ServerElsewhere(str(known["host"]), known_url)
     found = (wanted or known_url or DEFAULT_URL).rstrip("/")
     if token is None and known_url is not None and found == known_url.rstrip("/"):
         token = str(known.get("token") or "") or None

@@ -19,7 +19,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gladius.client import Client
-from gladius.errors import PortTaken, ServerError
+from gladius.errors import PortTaken, ServerElsewhere, ServerError
+from gladius.pulse.identity import this_host
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home
 from gladius.server.app import create_app
@@ -95,9 +96,14 @@ def serve(
 
 
 def living_address(home: Home) -> Address | None:
-    """Where the server of this home is, by its server.json; None when there is no such file."""
+    """Where the server of this home is, by its server.json; None when there is no such file.
+
+    Raises ServerElsewhere where that is another machine.
+    """
     known = safe_read_json(home.server_json) or {}
     url, token = known.get("url"), known.get("token")
+    if isinstance(url, str) and known.get("host", this_host()) != this_host():
+        raise ServerElsewhere(str(known["host"]), url)
 
     def new_link() -> str:
         with Client(home=home) as client:
@@ -127,7 +133,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if not self.started:
             return
-        facts = {"url": self._address.url, "pid": os.getpid(), "start_time": time.time(), "token": self._address.token}
+        facts = {
+            "url": self._address.url,
+            "pid": os.getpid(),
+            "host": this_host(),
+            "start_time": time.time(),
+            "token": self._address.token,
+        }
         if self._tls is not None:
             # What our own clients on this machine trust at that address, whoever signed it.
             facts["tls_cert"] = str(self._tls.cert)

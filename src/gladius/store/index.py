@@ -1,4 +1,4 @@
-"""Summaries of ended runs between servers: `<home>/state/index.sqlite`. Upstream: store. Downstream: table, lists of runs.
+"""Summaries of ended runs between servers, in SQLite: the home's state, or a local cache. Upstream: store. Downstream: table, lists.
 
 Never the truth: an entry counts only while the files that it was made from are the same, and a file that is damaged,
 of another version or gone is made anew. It is read once, when a server starts; from then on only written, but for the
@@ -8,6 +8,7 @@ summaries of the rows that somebody looks at.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import sqlite3
@@ -21,7 +22,7 @@ import msgspec
 from gladius import __version__
 from gladius.pulse.plain_file import lay_down
 from gladius.store.table import Row
-from gladius.store.watch import on_network
+from gladius.store.watch import is_shared, on_network
 from gladius.wire.runs import RunSummary
 
 _log = logging.getLogger("gladius.store")
@@ -34,6 +35,15 @@ _TABLE = (
 _AT_ONCE = 500
 _PATIENCE_S = 0.05
 """Another program that locks the file is not waited for: the server's loop would stand still. The file is made anew."""
+
+
+def local_place(path: Path) -> Path:
+    """Where the index is kept: there, or for a home that other machines share in this machine's cache (XDG_CACHE_HOME)."""
+    if not is_shared(path.parent):
+        return path
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "").strip() or Path.home() / ".cache")
+    mark = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
+    return cache / "gladius" / mark / path.name
 
 
 class Entry(NamedTuple):
@@ -50,7 +60,7 @@ class RunIndex:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = local_place(path)
         self._database: sqlite3.Connection | None = None
         self._left: list[tuple[int, ...] | None] = []
 
@@ -117,7 +127,7 @@ class RunIndex:
 
     @property
     def _in_memory(self) -> bool:
-        """Where another machine has the file too, SQLite's locks and shared memory cannot be relied on."""
+        """Where even the cache lies on a network, SQLite's locks cannot be relied on."""
         return on_network(self._path.parent)
 
     def _read(self) -> dict[str, Entry]:

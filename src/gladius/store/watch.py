@@ -37,12 +37,18 @@ class Watcher(Protocol):
 
 def open_watcher(root: Path, on_change: OnChange) -> Watcher:
     """Choose the way that works for `root`; to be called within a running event loop."""
-    if sys.platform == "linux" and not on_network(root):
+    if sys.platform == "linux" and not is_shared(root):
         try:
             return InotifyWatcher(on_change)
         except OSError as error:
             _log.warning("inotify is not available (%s); looking every %s s instead", error, POLL_INTERVAL_S)
     return PollingWatcher(on_change)
+
+
+def is_shared(path: Path) -> bool:
+    """Whether other machines may write there too: as GLADIUS_SHARED_HOME says (1 or 0), else by the kind of file system."""
+    said = os.environ.get("GLADIUS_SHARED_HOME", "")
+    return said == "1" if said in ("0", "1") else on_network(path)
 
 
 def on_network(path: Path) -> bool:

@@ -1424,6 +1424,11 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     "MODE is '{1}', and '{2}' has the engine '{3}'. Write MODE=\"{4}\", or leave it out.",
     'MODE — «{1}», а у «{2}» движок «{3}». Напишите MODE="{4}" или уберите строку.',
   ],
+  ['The console of this home runs on {1}.', 'Консоль этой домашней папки работает на {1}.'],
+  [
+    'Reach it through a tunnel: ssh -N -L {1}:127.0.0.1:{2} {3}. Or end it there first.',
+    'Подключитесь через туннель: ssh -N -L {1}:127.0.0.1:{2} {3}. Или сначала завершите её там.',
+  ],
   ['The home {1} is not there.', 'Домашней папки {1} нет на месте.'],
   [
     'Put it back, or mount it: the console then goes on by itself.',
