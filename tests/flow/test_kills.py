@@ -215,7 +215,7 @@ def test_a_killed_trainer_keeps_its_last_epoch_and_loss(street: Any) -> None:
         60,
     )
     status = street.status(run)
-    assert (status["status"], status["message"]) == ("error", "Ended by SIGKILL at step 60")
+    assert (status["status"], status["message"]) == ("error", "Ended by SIGKILL of unknown origin at step 60")
     assert (status["epoch"], status["total_epochs"], status["loss"]) == (0.6, 2.0, 1 / 61)
     (line,) = street.history()
     assert (line["status"], line["final_loss"], line["steps"]) == ("error", 1 / 61, 60)

@@ -158,11 +158,11 @@ def test_a_command_killed_by_a_signal_is_killed_with_its_last_numbers(street: An
     os.kill(street.trainer(run).pid, signal.SIGKILL)
     report = street.wait_recorded(run)
     assert (report["state"], report["verdict"], report["signal"], report["evidence"]) == (
-        "killed", "killed", "SIGKILL", "ended by SIGKILL",
+        "killed", "killed", "SIGKILL", "ended by SIGKILL of unknown origin",
     )  # fmt: skip
     status = street.status(run)
     assert (status["status"], status["epoch"], status["total_epochs"], status["loss"]) == ("error", 1.5, 4.0, 0.75)
-    assert status["message"] == "Ended by SIGKILL at step 1"
+    assert status["message"] == "Ended by SIGKILL of unknown origin at step 1"
     assert street.history()[0]["status"] == "error"
 
 

@@ -81,6 +81,13 @@ GUARDS = [
         "pulse/test_poller.py::test_a_wall_clock_that_jumps_ahead_raises_no_alarm",
     ),
     Guard(
+        "a kill for memory is named where the kernel counted one",
+        "gladius/supervise/verdict.py",
+        "        if memory_kills:\n",
+        "        if True:\n",
+        "supervise/test_verdict.py::test_out_of_memory_needs_the_kernels_own_count",
+    ),
+    Guard(
         "who slept saw no silence",
         "gladius/pulse/poller.py",
         "min(max(0.0, now - self._looked_at), MOST_PER_LOOK_S)",

@@ -160,7 +160,7 @@ def test_a_report_tells_what_the_console_noticed_too_and_nothing_twice(run: RunD
     ]
     lines_ = [json.dumps({"op": "begin", "alert": one}) for one in noticed]
     (home.state / "alerts.jsonl").write_text("\n".join([*lines_, '{"op":"end","id":"1"}', '{"op":"begin","al']))
-    close(run, home, judge_exit(0, None, None))
+    close(run, home, judge_exit(0, None))
     report = json.loads(run.report_json.read_text())
     assert [one["message"] for one in report["alerts"]] == ["slow", "GPU 0 is hot"]
     assert report["alerts"][1]["data"] == {"index": 0, "celsius": 91}, "what the sentence is translated with"
@@ -185,7 +185,7 @@ def test_odd_events_of_foreign_trainers_do_not_cost_the_record(run: RunDir, home
     observed = Observed(run, 1)
     observed.read()
     assert (observed.step, observed.epoch, observed.loss, observed.state) == (3, 0.75, 0.5, "running")
-    close_attempt(run, home, 1, observed, judge_exit(-9, None, None), None)
+    close_attempt(run, home, 1, observed, judge_exit(-9, None), None)
     report = json.loads(run.report_json.read_text())
     assert (report["state"], report["last_step"], report["train_loss"]["last"]) == ("killed", 3, 0.5)
     assert lines(home.history)[0]["final_loss"] == 0.5
@@ -213,38 +213,38 @@ def close(run: RunDir, home: Home, verdict: Verdict, stopped_by: str | None = No
 def test_a_kill_keeps_the_best_known_epoch_within_its_total(run: RunDir, home: Home) -> None:
     write_running_status(run.status, 0.5, 3, 2.0, "step 5")
     write(run, ("hello", {"total_epochs": 3}), ("metrics", {"step": 9, "epoch": 0.9, "values": {"train/loss": 1.5}}))
-    status = close(run, home, judge_exit(-9, None, None))
+    status = close(run, home, judge_exit(-9, None))
     assert (status["status"], status["epoch"], status["total_epochs"], status["loss"]) == ("error", 0.9, 3.0, 1.5)
-    assert status["message"] == "Ended by SIGKILL at step 9"
+    assert status["message"] == "Ended by SIGKILL of unknown origin at step 9"
 
 
 def test_a_kill_of_a_run_limited_by_steps_keeps_v1s_own_epoch(run: RunDir, home: Home) -> None:
     write_running_status(run.status, 0.05, 1, 2.0, "step 5")
     write(run, ("hello", {"total_steps": 100}), ("metrics", {"step": 9, "epoch": 3.25, "values": {"train/loss": 1.5}}))
-    assert close(run, home, judge_exit(-9, None, None))["epoch"] == 0.1
+    assert close(run, home, judge_exit(-9, None))["epoch"] == 0.1
 
 
 def test_the_trainers_own_last_word_stays(run: RunDir, home: Home) -> None:
     write_running_status(run.status, 1.5, 3, 2.0, "x")
     error = {"code": "E", "message": "ValueError: bad batch"}
     write(run, ("hello", {}), ("state", {"state": "running"}), ("state", {"state": "error", "error": error}))
-    status = close(run, home, judge_exit(1, None, None))
+    status = close(run, home, judge_exit(1, None))
     assert (status["status"], status["message"], status["epoch"]) == ("error", "ValueError: bad batch", 1.5)
 
 
 def test_a_released_run_is_idle_and_has_no_history_line(run: RunDir, home: Home) -> None:
     write_running_status(run.status, 1.5, 3, 2.0, "x")
     write(run, ("hello", {}), metrics(7, train_loss=1.0), ("state", {"state": "released"}))
-    status = close(run, home, judge_exit(0, None, None))
+    status = close(run, home, judge_exit(0, None))
     assert (status["status"], status["epoch"], status["message"]) == ("idle", 1.5, "Released at step 7")
     assert not home.history.exists()
 
 
 def test_closing_twice_changes_nothing(run: RunDir, home: Home) -> None:
     write(run, ("hello", {}), metrics(7, train_loss=1.0), ("state", {"state": "done"}))
-    close(run, home, judge_exit(0, None, None))
+    close(run, home, judge_exit(0, None))
     before = (run.report_json.read_text(), run.report_md.read_text(), home.history.read_text(), run.status.read_text())
-    close(run, home, judge_exit(0, None, None))
+    close(run, home, judge_exit(0, None))
     assert (
         run.report_json.read_text(),
         run.report_md.read_text(),
@@ -260,6 +260,6 @@ def test_a_status_that_cannot_be_written_does_not_cost_the_history(run: RunDir, 
     run.report_md.mkdir()
     observed = Observed(run, 1)
     observed.read()
-    close_attempt(run, home, 1, observed, judge_exit(-9, None, None), None)
+    close_attempt(run, home, 1, observed, judge_exit(-9, None), None)
     assert lines(home.history)[0]["final_loss"] == 1.0
     assert not [name for name in os.listdir(run.root) if name.endswith(".tmp")]

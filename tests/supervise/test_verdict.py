@@ -16,22 +16,30 @@ from gladius.supervise.verdict import judge_exit, judge_not_started, judge_unobs
     [(0, "finished", "exit code 0"), (1, "failed", "exit code 1"), (255, "failed", "exit code 255")],
 )
 def test_an_exit_code_is_the_evidence(code: int, verdict: str, evidence: str) -> None:
-    judged = judge_exit(code, None, None)
+    judged = judge_exit(code, None)
     assert (judged.verdict, judged.evidence, judged.code, judged.signal) == (verdict, evidence, code, None)
 
 
 def test_a_signal_is_named() -> None:
-    judged = judge_exit(-signal.SIGSEGV, 0, 5)
+    judged = judge_exit(-signal.SIGSEGV, 5)
     assert (judged.verdict, judged.signal, judged.code) == ("killed", "SIGSEGV", None)
     assert signal_name(200) == "signal 200"
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "verdict"),
-    [(0, 1, "out_of_memory"), (3, 3, "killed"), (None, 5, "killed"), (5, None, "killed"), (None, None, "killed")],
-)
-def test_out_of_memory_needs_the_kernels_own_count(before: int | None, after: int | None, verdict: str) -> None:
-    assert judge_exit(-signal.SIGKILL, before, after).verdict == verdict
+    ("kills", "asked", "verdict", "evidence"),
+    [(1, False, "out_of_memory", "SIGKILL, and the cgroup counted 1 out-of-memory kill(s)"),
+     (0, False, "killed", "ended by SIGKILL of unknown origin"), (None, False, "killed", "ended by SIGKILL of unknown origin"),
+     (1, True, "killed", "ended by SIGKILL"), (None, True, "killed", "ended by SIGKILL")],
+)  # fmt: skip
+def test_out_of_memory_needs_the_kernels_own_count(kills: int | None, asked: bool, verdict: str, evidence: str) -> None:
+    judged = judge_exit(-signal.SIGKILL, kills, asked)
+    assert (judged.verdict, judged.evidence) == (verdict, evidence)
+
+
+def test_a_failure_beside_a_kill_for_memory_says_so() -> None:
+    assert judge_exit(1, 2).evidence == "exit code 1, and the cgroup counted 2 out-of-memory kill(s)"
+    assert judge_exit(0, 2).evidence == "exit code 0"
 
 
 @pytest.mark.parametrize(

@@ -206,16 +206,3 @@ def _swap() -> dict[str, int]:
     except (OSError, RuntimeError):
         return {"used": 0, "total": 0}
     return {"used": swap.used, "total": swap.total}
-
-
-def oom_kills(pid: int | str = "self") -> int | None:
-    """How often the kernel killed for lack of memory in the process's cgroup (v2); None where that cannot be read."""
-    if platform.system() != "Linux":
-        return None
-    try:
-        group = Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii").strip().rpartition("::")[2]
-        events = Path(f"/sys/fs/cgroup{group}/memory.events").read_text(encoding="ascii")
-    except OSError:
-        return None
-    counts = dict(line.split() for line in events.splitlines() if " " in line)
-    return int(counts["oom_kill"]) if "oom_kill" in counts else None

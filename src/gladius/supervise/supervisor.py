@@ -25,7 +25,8 @@ from gladius.pulse.poller import StatusPoller
 from gladius.pulse.rundir import Home, RunDir
 from gladius.supervise.alarms import Alarms
 from gladius.supervise.closing import clear_half_written, close_attempt, write_for_certain
-from gladius.supervise.machine import Gpus, Machine, oom_kills
+from gladius.supervise.machine import Gpus, Machine
+from gladius.supervise.memory_kills import MemoryKills
 from gladius.supervise.observe import Observed
 from gladius.supervise.printed import Printed
 from gladius.supervise.probe import ProbeLimits
@@ -69,7 +70,7 @@ class Supervisor:
         self._stalled = False
         self._kill_at: float | None = None
         self._terminates: list[Command] = []
-        self._oom_before = oom_kills()
+        self._memory_kills = MemoryKills()
         self._started = time.monotonic()
         self._status_written = 0.0
         self._status_dirty = False
@@ -187,7 +188,7 @@ class Supervisor:
         self.observed.read()
         if not self.trainer.is_child or self.trainer.code is None:
             return judge_unobserved(self.observed.state, bool(self.stopped_by))
-        verdict = judge_exit(self.trainer.code, self._oom_before, oom_kills())
+        verdict = judge_exit(self.trainer.code, self._memory_kills.recent, bool(self.stopped_by))
         return name_rank(verdict, self.directory.console_log)
 
     def _observe(self) -> None:
@@ -199,6 +200,7 @@ class Supervisor:
             return
         self._next_sample = now + (SAMPLE_S if self._probe is None else 0.0)
         assert self.trainer is not None
+        self._memory_kills.look()
         console = self.directory.console_log
         size = console.stat().st_size if console.exists() else 0
         sample = self._machine.sample(self.trainer.session, size, self._roots)

@@ -25,14 +25,24 @@ class Verdict:
     signal: str | None = None
 
 
-def judge_exit(code: int, oom_before: int | None, oom_after: int | None) -> Verdict:
-    """Judge the exit code of a child; negative is a signal. The counters are of kernel kills for lack of memory."""
+def judge_exit(code: int, memory_kills: int | None, asked: bool = False) -> Verdict:
+    """Judge the exit code of a child; negative is a signal.
+
+    `memory_kills`: by how much the cgroup's counter of kills for lack of memory has just risen, None where there is none;
+    `asked`: a person wanted the end, so that a SIGKILL is the console's own.
+    """
+    if code > 0 and memory_kills:
+        # A worker that was killed makes the program fail.
+        evidence = f"exit code {code}, and the cgroup counted {memory_kills} out-of-memory kill(s)"
+        return Verdict("failed", evidence, code=code)
     if code >= 0:
         return Verdict("finished" if code == 0 else "failed", f"exit code {code}", code=code)
     name = signal_name(-code)
-    if name == "SIGKILL" and oom_before is not None and oom_after is not None and oom_after > oom_before:
-        evidence = f"SIGKILL, and the cgroup counted {oom_after - oom_before} out-of-memory kill(s)"
-        return Verdict("out_of_memory", evidence, signal=name)
+    if name == "SIGKILL" and not asked:
+        if memory_kills:
+            evidence = f"SIGKILL, and the cgroup counted {memory_kills} out-of-memory kill(s)"
+            return Verdict("out_of_memory", evidence, signal=name)
+        return Verdict("killed", "ended by SIGKILL of unknown origin", signal=name)
     return Verdict("killed", f"ended by {name}", signal=name)
 
 

@@ -649,6 +649,10 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     '{1} was deleted in this moment: its run keeps only the newest.',
     '{1} удалена только что: её запуск хранит лишь самые новые.',
   ],
+  [
+    'exit code {1}, and the cgroup counted {2} out-of-memory kill(s)',
+    'код выхода {1}; cgroup насчитала убийств из-за памяти: {2}',
+  ],
   ['exit code {1}', 'код выхода {1}'],
   ['rank {1} was ended by {2} (pid {3})', 'процесс {1} завершён сигналом {2} (pid {3})'],
   ['rank {1} ended with exit code {2} (pid {3})', 'процесс {1} завершился с кодом {2} (pid {3})'],
@@ -883,10 +887,7 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
   ['{1} is the last admin who can sign in.', '{1} — последний администратор, который может войти.'],
   ['Make another user an admin first.', 'Сначала назначьте администратором другого пользователя.'],
   ['This is not your password.', 'Это не ваш пароль.'],
-  [
-    'An admin can give you a new link or password.',
-    'Новую ссылку или пароль может дать администратор.',
-  ],
+  ['An admin can give you a new link or password.', 'Новую ссылку или пароль может дать администратор.'],
   ['Only who signed in by name has a password.', 'Пароль есть только у того, кто вошёл по имени.'],
   ["'gladius user passwd NAME' gives one.", 'Его задаёт «gladius user passwd ИМЯ».'],
   [
@@ -1168,6 +1169,7 @@ export const SENTENCES: readonly (readonly [english: string, russian: string])[]
     'SIGKILL, and the cgroup counted {1} out-of-memory kill(s)',
     'SIGKILL, и cgroup насчитала убийств из-за памяти: {1}',
   ],
+  ['ended by SIGKILL of unknown origin', 'завершён сигналом SIGKILL, кем — неизвестно'],
   ['ended by {1}', 'завершён сигналом {1}'],
   [
     "the trainer's own final state, {1}; exit code not known",

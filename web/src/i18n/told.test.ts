@@ -41,6 +41,9 @@ describe('what the server says', () => {
   it('keeps a bracket of evidence and the like', () => {
     expect(told('No step for 75 s (CPU 3 %)')).toBe('Ни одного шага за 75 с (CPU 3 %)');
     expect(told('Killed: ended by SIGKILL')).toBe('Убит: завершён сигналом SIGKILL');
+    expect(told('Killed: ended by SIGKILL of unknown origin')).toBe(
+      'Убит: завершён сигналом SIGKILL, кем — неизвестно',
+    );
   });
 
   it('stays English and says so where nobody translated it', () => {

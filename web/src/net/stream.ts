@@ -34,7 +34,7 @@ const OPEN_WITHIN = 10_000;
 const realTimers: Timers = {
   set: (call, ms) => window.setTimeout(call, ms),
   clear: handle => window.clearTimeout(handle),
-  now: () => Date.now(),
+  now: () => performance.now(),
 };
 
 export class Stream {

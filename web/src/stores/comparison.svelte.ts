@@ -35,7 +35,7 @@ export class ComparisonStore {
   #unlisten: (() => void) | null = null;
   #again: number | null = null;
   #asked = 0;
-  #readAt = 0;
+  #readAt = -Infinity;
   #closed = false;
 
   get answer(): Comparison | null {
@@ -102,7 +102,7 @@ export class ComparisonStore {
       // Of two questions the later one counts.
       if (asked !== this.#asked || this.#closed) return;
       this.#problem = null;
-      this.#readAt = Date.now();
+      this.#readAt = performance.now();
       this.#take(answer);
     } catch (error) {
       if (asked === this.#asked && !this.#closed) this.#problem = error as Error;
@@ -218,7 +218,7 @@ export class ComparisonStore {
   #readSoon(within: number): void {
     if (this.#again !== null && within >= RESULTS_EVERY_MS) return;
     if (this.#again !== null) clearTimeout(this.#again);
-    const wait = Math.max(within, this.#readAt + SOON_MS - Date.now());
+    const wait = Math.max(within, this.#readAt + SOON_MS - performance.now());
     this.#again = window.setTimeout(() => {
       this.#again = null;
       // Nobody looks: what comes meanwhile asks again.

@@ -13,6 +13,7 @@ import type {
   ServerMessage,
   TrashedRun,
 } from '../wire/generated';
+import { clock } from './clock.svelte';
 import { frames } from './frames';
 import { live } from './live.svelte';
 
@@ -103,7 +104,7 @@ export class HistoryStore {
       this.#total = list.total;
       this.#unread = list.unread;
       this.#facets = list.facets;
-      this.#since = Date.now() / 1000;
+      this.#since = clock.exact();
       this.#unseen.clear();
       this.#fresh = 0;
       this.#loaded = true;

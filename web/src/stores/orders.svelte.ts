@@ -49,7 +49,7 @@ export class Orders {
   #begin(command: string, args: Record<string, unknown>): CommandView {
     const now = clock.exact();
     const view: CommandView = {
-      id: uuid7(),
+      id: uuid7(now * 1000),
       command,
       args,
       issuedAt: now,
