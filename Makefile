@@ -33,7 +33,7 @@ fuzz: setup-dev           ## each parser under atheris, half an hour each: make 
 
 random: setup-dev         ## random steps and kills for commands, queue and flows under Hypothesis: make random EXAMPLES=200
 	@GLADIUS_RANDOM_EXAMPLES=$(or $(EXAMPLES),50) GLADIUS_STEERING_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest -s $(ARGS) \
-		tests/launch/test_random_orders.py tests/flow/test_random_queues.py tests/flow/test_random_steering.py
+		tests/launch/test_random_orders.py tests/flow/test_random_queues.py tests/flow/test_random_flows.py tests/flow/test_random_steering.py
 
 schema: setup-dev         ## every operation of the API asked rightly and wrongly by schemathesis: make schema EXAMPLES=100 SEED=5
 	@GLADIUS_SCHEMA_EXAMPLES=$(or $(EXAMPLES),50) GLADIUS_SCHEMA_SEED=$(or $(SEED),20261123) \

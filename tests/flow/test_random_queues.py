@@ -29,7 +29,7 @@ from gladius.pulse.events import EventReader
 from gladius.pulse.lock import is_held, read_holder
 
 EXAMPLES = int(os.environ.get("GLADIUS_RANDOM_EXAMPLES", "3"))
-STEPS = 8
+STEPS = 8 if EXAMPLES > 3 else 6
 ROOM = 2
 
 

@@ -15,6 +15,7 @@ from flow_house import FlowHouse, python
 
 from gladius.flows.log import FlowLog
 from gladius.flows.warden import Papers
+from gladius.pulse.identity import process_state
 from gladius.pulse.rundir import new_run_id
 from pulse_wrapper import safe_read_json
 
@@ -23,6 +24,8 @@ pathlib.Path('count').open('a').write('x')
 while not os.path.exists('go'): time.sleep(0.02)
 print('counted')"""
 COUNT = "import pathlib, time; pathlib.Path('count').open('a').write('x'); time.sleep({nap}); print('counted')"
+
+FAILS = {"id": "fail", "cmd": "COMMAND", "args": python("raise SystemExit(1)"), "on_failure": "continue"}
 
 
 class Killed:
@@ -34,7 +37,7 @@ class Killed:
         self.long = self.program("long", LONG)
         self.short = self.program("short", COUNT.replace("{nap}", "1.5") + "; raise SystemExit(3)")
         self.orphaned = self.program("orphaned", COUNT.replace("{nap}", "60"))
-        self.cancelled = self.program("cancelled", COUNT.replace("{nap}", "60"))
+        self.cancelled = self.program("cancelled", COUNT.replace("{nap}", "60"), FAILS)
         self.waiting = flows.run(flows.write("waiting", {
             "id": "fail", "cmd": "COMMAND", "args": python("raise SystemExit(1)"), "on_failure": "retry",
             "retry": {"times": 1, "delay_s": 600},
@@ -61,9 +64,9 @@ class Killed:
         flows.up()
         self.at_once = {one: flows.look(one) for one in (self.long, self.waiting)}
 
-    def program(self, id_: str, code: str) -> str:
+    def program(self, id_: str, code: str, *before: dict[str, Any]) -> str:
         step = {"id": "count", "cmd": "COMMAND", "args": python(code)}
-        return self.flows.run(self.flows.write(id_, step))
+        return self.flows.run(self.flows.write(id_, *before, step))
 
     def papers(self, flow_run: str) -> Papers:
         return Papers(self.flows.home.flow_work / flow_run, "count-1")
@@ -85,7 +88,7 @@ class Killed:
         return [run.run_id for run in self.flows.home.all_runs() if run.read_run().get("flow_run_id") == flow_run]
 
     def step(self, flow_run: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.flows.end(flow_run)["steps"][0]
+        found: dict[str, Any] = self.flows.end(flow_run)["steps"][-1]
         return found
 
 
@@ -129,8 +132,10 @@ def test_a_training_that_was_not_submitted_yet_is_started_once(killed: Killed) -
     assert killed.trainings(killed.unheard) == [killed.step(killed.unheard)["result"]["training_id"]]
 
 
-def test_a_cancel_that_was_asked_for_is_carried_out(killed: Killed) -> None:
+def test_a_cancel_that_was_asked_for_is_carried_out_whatever_failed_before(killed: Killed) -> None:
     assert killed.step(killed.cancelled)["state"] == "cancelled"
+    child = (safe_read_json(killed.papers(killed.cancelled).child) or {})["pid"]
+    assert process_state(child) in (None, "Z")
     assert killed.flows.look(killed.cancelled)["state"] == "cancelled"
 
 

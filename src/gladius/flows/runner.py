@@ -222,7 +222,9 @@ class Runner:
             while not live.cancelled.is_set() and not _settled(record, step):
                 await self._try(live, step)
             now = record.steps[step.id]
-            if live.cancelled.is_set() and now.state != "done":
+            # One that failed and was gone on from is behind us: the one under way is further down, and has to be ended.
+            passed = now.state == "done" or (now.state == "failed" and step.on_failure == "continue")
+            if live.cancelled.is_set() and not passed:
                 if now.state == "running":
                     await self._try(live, step)
                 return "done" if all(one.state == "done" for one in record.steps.values()) else "cancelled"
