@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 MOST_BYTES, MOST_S = 48 << 10, 0.12
-_LONGEST_S = 5.0
+_LONGEST_S, _CATCH_UP_S = 5.0, 120.0
 
 
 class BadProxy:
@@ -90,16 +90,15 @@ class Returning:
         """Listen until the connection ends, whatever way it does."""
         self.connections += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-            async for message in self._messages(port):
+            async for message in self._messages(port, _LONGEST_S):
                 self._take(message)
 
     async def catch_up(self, port: int, wanted: dict[str, int]) -> None:
         """Listen until all that is wanted was heard."""
-        async with asyncio.timeout(60):
-            async for message in self._messages(port):
-                self._take(message)
-                if all(self._cursors[name] >= count for name, count in wanted.items()):
-                    return
+        async for message in self._messages(port, _CATCH_UP_S):
+            self._take(message)
+            if all(self._cursors[name] >= count for name, count in wanted.items()):
+                return
 
     def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "gap":
@@ -118,10 +117,10 @@ class Returning:
         self.gaps += came > expected
         self.doubles += came < expected
 
-    async def _messages(self, port: int) -> AsyncIterator[dict[str, Any]]:
+    async def _messages(self, port: int, seconds: float) -> AsyncIterator[dict[str, Any]]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            async with asyncio.timeout(_LONGEST_S):
+            async with asyncio.timeout(seconds):
                 writer.write(handshake(port, self._token))
                 await reader.readuntil(b"\r\n\r\n")
                 writer.write(subscription([self._run_id], {self._run_id: self._cursors}))
