@@ -7,10 +7,12 @@ import { alerts } from './stores/alerts.svelte';
 import { home } from './stores/home.svelte';
 import { live } from './stores/live.svelte';
 import { router } from './stores/router.svelte';
+import { session } from './stores/session.svelte';
 
 i18n.detect();
 router.start();
 alerts.start();
 home.start();
 live.start();
+void session.load();
 mount(App, { target: document.getElementById('app')! });

@@ -2,6 +2,10 @@
 export const CATALOG_PARTS = ['profiles', 'datasets', 'presets', 'documents'] as const;
 export type CatalogPart = (typeof CATALOG_PARTS)[number];
 
+/** What admins see beside the settings themselves. */
+export const SETTINGS_PARTS = ['users', 'tokens', 'audit'] as const;
+export type SettingsPart = (typeof SETTINGS_PARTS)[number];
+
 export type Route =
   | { page: 'overview' }
   | { page: 'runs'; query?: string }
@@ -9,7 +13,7 @@ export type Route =
   | { page: 'compare'; runs: string[] }
   | { page: 'flows'; run?: string }
   | { page: 'catalog'; part: CatalogPart }
-  | { page: 'settings' }
+  | { page: 'settings'; part?: SettingsPart }
   | { page: 'missing'; path: string };
 
 /** The page that `pathname` and `search` name when the site lives at `base` (a path that ends with a slash). */
@@ -31,12 +35,17 @@ export function matchRoute(pathname: string, base: string, search = ''): Route {
     if (first === 'runs') return { page: 'run', id: second! };
     if (first === 'flows') return { page: 'flows', run: second! };
     if (first === 'catalog' && isPart(second!)) return { page: 'catalog', part: second };
+    if (first === 'settings' && isSettingsPart(second!)) return { page: 'settings', part: second };
   }
   return { page: 'missing', path: `/${inside.split('/').filter(Boolean).join('/')}` };
 }
 
 function isPart(word: string): word is CatalogPart {
   return (CATALOG_PARTS as readonly string[]).includes(word);
+}
+
+function isSettingsPart(word: string): word is SettingsPart {
+  return (SETTINGS_PARTS as readonly string[]).includes(word);
 }
 
 /** The runs of `?runs=a,b`, each once. */
@@ -61,7 +70,7 @@ export function pathOf(route: Exclude<Route, { page: 'missing' }>): string {
     case 'runs':
       return route.query ? `runs?${route.query}` : 'runs';
     case 'settings':
-      return route.page;
+      return route.part === undefined ? 'settings' : `settings/${route.part}`;
     case 'run':
       return `runs/${encodeURIComponent(route.id)}`;
     case 'compare':

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, local_time, print_list
+from gladius.cli.output import Json, Markup, local_time, print_list
 from gladius.wire.alerts import AlertRecord
 
 COLOURS = {"info": "default", "warning": "yellow", "critical": "red"}
@@ -36,7 +36,7 @@ def alerts(
 
 
 def _row(alert: AlertRecord) -> tuple[object, ...]:
-    level = f"[{COLOURS[alert.level]}]{alert.level}[/]"
+    level = Markup(f"[{COLOURS[alert.level]}]{alert.level}[/]")
     return local_time(alert.began_at), level, alert.message, _lasts(alert), _seen(alert), alert.id
 
 

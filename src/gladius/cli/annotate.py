@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, local_time, print_json, print_list
+from gladius.cli.output import Json, RunName, local_time, print_json, print_list, say
 from gladius.errors import CommandInvalid
 from gladius.wire.runs import RunSummary
 
@@ -48,7 +48,7 @@ def tag(
     if as_json:
         print_json(summary)
     else:
-        typer.echo(", ".join(summary.tags) or "no tags")
+        say(", ".join(summary.tags) or "no tags")
 
 
 def note(
@@ -71,7 +71,7 @@ def note(
     if as_json:
         print_json({"run_id": handle.id, "notes": held if wanted is None else wanted})
     elif wanted is None:
-        typer.echo(held or "no notes")
+        say(held or "no notes")
 
 
 def rm(
@@ -88,7 +88,7 @@ def rm(
         if as_json:
             print_json(thrown)
         for one in [] if as_json else thrown:
-            typer.echo(one.entry)
+            say(one.entry)
 
 
 @trash.command("ls")
@@ -116,7 +116,7 @@ def restore(
     if as_json:
         print_json(restored)
     for one in [] if as_json else restored:
-        typer.echo(one.run_id)
+        say(one.run_id)
 
 
 @trash.command("empty")
@@ -133,11 +133,11 @@ def empty(
             typer.confirm(f"Remove {len(chosen)} runs for good?", abort=True)
         for entry in chosen:
             client.remove_for_good(entry)
-    typer.echo(f"{len(chosen)} removed")
+    say(f"{len(chosen)} removed")
 
 
 def _tell(summary: RunSummary, as_json: bool) -> None:
     if as_json:
         print_json(summary)
     else:
-        typer.echo(f"{summary.run_id} is '{summary.name}'")
+        say(f"{summary.run_id} is '{summary.name}'")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, print_json
+from gladius.cli.output import Json, RunName, print_json, say
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home
 
@@ -36,9 +36,9 @@ def attach(
     if as_json:
         print_json({"run_id": run.run_id})
     else:
-        typer.echo(run.run_id)
+        say(run.run_id)
     if not is_held(home.server_lock):
-        typer.echo("gladius: it is followed while a console server runs; 'gladius up' starts one.", err=True)
+        say("gladius: it is followed while a console server runs; 'gladius up' starts one.", err=True)
     return 0
 
 
@@ -49,5 +49,5 @@ def detach(run: RunName, as_json: Json = False) -> int:
     if as_json:
         print_json(answer)
     else:
-        typer.echo(f"{answer.run_id}: watched no more")
+        say(f"{answer.run_id}: watched no more")
     return 0

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, console, local_time, print_facts, print_json, print_list, print_table
+from gladius.cli.output import Json, RunName, console, local_time, print_facts, print_json, print_list, print_table, say
 from gladius.cli.settings import Settings, pairs
 from gladius.cli.steer import NoWait, tell
 from gladius.errors import ConfigError
@@ -57,7 +57,7 @@ def resume(
     if as_json:
         print_json(answer)
     else:
-        typer.echo(f"{answer.run_id}: attempt {answer.attempt} {answer.state}")
+        say(f"{answer.run_id}: attempt {answer.attempt} {answer.state}")
     return 0
 
 
@@ -79,7 +79,7 @@ def fork(
     if as_json:
         print_json(answer)
     else:
-        typer.echo(answer.run_id)
+        say(answer.run_id)
     return 0
 
 
@@ -148,9 +148,9 @@ def _nothing_to_apply(chosen: list[ConfigRow], as_json: bool) -> int:
         print_json({"state": "nothing to apply", "restart": [row.key for row in chosen]})
     elif chosen:
         settings = " ".join(f"--set {row.key}={row.file}" for row in chosen)
-        typer.echo(f"These need a new attempt: 'gladius pause RUN --release', then 'gladius resume RUN {settings}'.")
+        say(f"These need a new attempt: 'gladius pause RUN --release', then 'gladius resume RUN {settings}'.")
     else:
-        typer.echo("The file says what is in force already.")
+        say("The file says what is in force already.")
     return 1 if chosen else 0
 
 
@@ -194,7 +194,7 @@ def _show(preview: ResumePreview, as_json: bool) -> int:
     for change in preview.changed:
         console.print(f"{change.key}: {change.old} -> {change.new}. {change.effect}", markup=False, soft_wrap=True)
     for change in preview.in_file:
-        typer.echo(f"in the config file, taken with --from-file: {change.key}: {change.old} -> {change.new}")
+        say(f"in the config file, taken with --from-file: {change.key}: {change.old} -> {change.new}")
     for warning in preview.warnings:
         console.print(f"! {warning}", markup=False, soft_wrap=True)
     return 0 if preview.possible else 1

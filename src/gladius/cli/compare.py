@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, console, local_time, number, print_json, print_table, state
+from gladius.cli.output import Json, console, local_time, number, print_json, print_table, say, state
 from gladius.errors import ConfigError
 from gladius.units import duration
 from gladius.wire.compare import MOST_RUNS, ComparedRun, ComparedSetting, Comparison, MetricPlace
@@ -55,7 +54,7 @@ def compare(
         _print(found, shown, everything)
     for one in found.missing:
         where = " It is in the trash." if one.reason == "trash" else ""
-        typer.echo(f"{one.message}{where} It is left out.", err=True)
+        say(f"{one.message}{where} It is left out.", err=True)
     if found.missing:
         raise typer.Exit(1)
 
@@ -80,7 +79,7 @@ def _row(found: Comparison, run: ComparedRun, metrics: list[str]) -> list[object
     rate = f"{run.rate.per_second:,.0f} {run.rate.unit}/s" if run.rate else None
     best = f"{number(run.best.value)} ({run.best.name})" if run.best else None
     facts: list[object] = [
-        run.run_id, escape(run.name), state(run.state), run.step, duration(run.seconds), rate, local_time(run.started_at),
+        run.run_id, run.name, state(run.state), run.step, duration(run.seconds), rate, local_time(run.started_at),
         run.parent.run_id if run.parent else None, best,
     ]  # fmt: skip
     return [*facts, *(cell for name in metrics for cell in _values(found, run, name))]
@@ -104,8 +103,8 @@ def _at(place: MetricPlace | None) -> str | None:
 
 
 def _setting(one: ComparedSetting, runs: list[ComparedRun]) -> list[object]:
-    return [escape(one.key), *(_value(one.values[run.run_id]) if run.run_id in one.values else None for run in runs)]
+    return [one.key, *(_value(one.values[run.run_id]) if run.run_id in one.values else None for run in runs)]
 
 
 def _value(value: Any) -> str:
-    return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-import typer
-
+from gladius.cli.output import say
 from gladius.client import Client
 from gladius.errors import ServerError, ServerUnreachable
 from gladius.pulse.lock import is_held
@@ -44,7 +43,7 @@ def lasting_client() -> Client:
         client = Client(agent=_AGENT)
         # Nobody asked for a process that stays, so they are told of it; the log of a script stays free of tokens.
         told = f"gladius: a console server now runs at {client.url} (pid {process.pid}); 'gladius up' gives its link."
-        typer.echo(told, err=True)
+        say(told, err=True)
         return client
     return Client(agent=_AGENT)
 

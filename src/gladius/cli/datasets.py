@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, console, errors, local_time, print_json, print_list, print_one, print_table
+from gladius.cli.output import Json, console, errors, local_time, print_json, print_list, print_one, print_table, say
 from gladius.units import size
 from gladius.wire.datasets import DatasetReport, Finding, PreviewRecord
 
@@ -27,7 +27,7 @@ def list_datasets(as_json: Json = False) -> None:
     columns = ("dataset", "format", "records", "size", "")
     print_list(
         found, as_json, columns,
-        lambda d: (d.id, d.format, d.records, size(d.bytes), escape(d.problem or d.description)), empty="No datasets.",
+        lambda d: (d.id, d.format, d.records, size(d.bytes), d.problem or d.description), empty="No datasets.",
     )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def show_dataset(
             print_json(client.dataset_preview(dataset, limit=records))
         else:
             shown = client.dataset_preview(dataset, limit=records).records
-            rows = [(one.line, _record(one), escape(one.problem or "")) for one in shown]
+            rows = [(one.line, _record(one), one.problem or "") for one in shown]
             print_table(("line", "record", "problem"), rows, empty="No records.")
 
 
@@ -64,7 +64,7 @@ def check_dataset(
     if as_json:
         print_json(report)
     else:
-        rows = [(_where(one), one.severity, escape(one.problem), escape(one.hint)) for one in report.findings]
+        rows = [(_where(one), one.severity, one.problem, one.hint) for one in report.findings]
         print_table(("line", "", "what", "what to do"), rows, empty="Nothing is wrong.")
         more = report.total - len(report.findings)
         console.print(
@@ -76,7 +76,7 @@ def check_dataset(
 
 
 def _record(one: PreviewRecord) -> str:
-    return escape(json.dumps(one.record, ensure_ascii=False)) if one.record is not None else ""
+    return json.dumps(one.record, ensure_ascii=False) if one.record is not None else ""
 
 
 def _report(dataset: str) -> DatasetReport:
@@ -110,7 +110,7 @@ def add_dataset(
     if as_json:
         print_json(added)
     else:
-        typer.echo(added.id)
+        say(added.id)
         if added.problem:
             errors.print(f"It cannot be used yet: {escape(added.problem)}")
 
@@ -135,7 +135,7 @@ def remove_dataset(dataset: Id) -> None:
     if removed.entry is None:
         errors.print(f"{escape(removed.filename)} stays where it lies; it is in the list no more.")
     else:
-        typer.echo(removed.entry)
+        say(removed.entry)
 
 
 @datasets.command("trash")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gladius.catalog.environments import Environment, Environments, Variant
-from gladius.cli.output import Json, local_time, print_json, print_table
+from gladius.cli.output import Json, local_time, print_json, print_table, say
 from gladius.launch.environment import create
 from gladius.pulse.rundir import Home
 
@@ -26,8 +26,8 @@ def create_environment(
 ) -> None:
     """Make an environment from its tested recipe; one that is there only gets this Gladius' own part anew."""
     variant: Variant | None = None if cuda is None else "cuda" if cuda else "cpu"
-    made = create(Home(), name, variant, lambda text: typer.echo(text, err=True))
-    typer.echo(str(made.python))
+    made = create(Home(), name, variant, lambda text: say(text, err=True))
+    say(str(made.python))
 
 
 @app.command("list")

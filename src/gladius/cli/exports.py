@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, print_json
+from gladius.cli.output import Json, RunName, print_json, say
 from gladius.errors import ConfigError
 from gladius.wire.exports import ExportFormat
 
@@ -48,7 +48,7 @@ def export(
             except FileExistsError as error:
                 raise ConfigError(f"{error.filename} exists already.", "--force replaces it.") from error
             if not as_json:
-                typer.echo(str(files[-1]))
+                say(str(files[-1]))
         run_id = handle.id if as_json else None
     if as_json:
         print_json({"run_id": run_id, "files": [str(file.resolve()) for file in files]})

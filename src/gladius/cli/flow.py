@@ -19,6 +19,7 @@ from gladius.cli.output import (
     print_json,
     print_list,
     print_table,
+    say,
     state,
 )
 from gladius.cli.settings import pairs
@@ -51,7 +52,7 @@ def list_flows(as_json: Json = False) -> None:
         found, as_json, columns,
         lambda f: (
             f.id, " ".join(step.cmd for step in f.steps), " ".join(arg.name for arg in f.args),
-            escape(f.problem or f.description),
+            f.problem or f.description,
         ),
         empty="No flows.",
     )  # fmt: skip
@@ -155,7 +156,7 @@ def command(
     if as_json:
         print_json(answer)
     else:
-        typer.echo(answer.run_id or answer.index_id)
+        say(answer.run_id or answer.index_id or "")
 
 
 def _read(file: str) -> str:
@@ -168,7 +169,7 @@ def _read(file: str) -> str:
 def _followed(client: Client, run: FlowRun, follow: bool, as_json: bool) -> int:
     """Print the id, and when it was asked for each step as it ends; 0 when all are done, or nobody asked."""
     if not as_json:
-        typer.echo(run.flow_run_id)
+        say(run.flow_run_id)
     told: set[str] = set()
     if follow:
         run = client.wait_for_flow_run(run.flow_run_id, look=None if as_json else lambda now: _tell(now, told))
@@ -190,14 +191,14 @@ def _tell(run: FlowRun, told: set[str]) -> None:
 def _print(run: FlowRun) -> None:
     print_facts([
         ("flow run", run.flow_run_id), ("flow", run.flow_id), ("state", "cancelling" if run.cancelling else state(run.state)),
-        ("args", escape(" ".join(f"{key}={value}" for key, value in run.args.items() if value is not None)) or None),
-        ("began", local_time(run.started_at)), ("ended", local_time(run.finished_at)), ("log", escape(run.log)),
+        ("args", " ".join(f"{key}={value}" for key, value in run.args.items() if value is not None) or None),
+        ("began", local_time(run.started_at)), ("ended", local_time(run.finished_at)), ("log", run.log),
         *([("trouble", run.trouble)] if run.trouble else []),
     ])  # fmt: skip
     rows = [
         (
             step.id, step.cmd, state(step.state), step.tries or None, _took(step),
-            escape(" ".join(part for part in (step.cause, step.hint) if part) or _result(step)),
+            " ".join(part for part in (step.cause, step.hint) if part) or _result(step),
         )
         for step in run.steps
     ]  # fmt: skip

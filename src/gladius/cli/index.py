@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from typer.core import TyperGroup
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, console, errors, local_time, print_json, print_list, print_table
+from gladius.cli.output import Json, Markup, console, errors, local_time, print_json, print_list, print_table, say
 from gladius.client import Client
 from gladius.units import size
 from gladius.wire.knowledge import DocumentHit, IndexDetail, IndexInfo, IndexOptions
@@ -60,7 +60,7 @@ def make_index(
     with connected() as client:
         index_id = client.index(path.expanduser().absolute(), name, IndexOptions(**given) if given else None)
         if not follow:
-            print_json({"index_id": index_id}) if as_json else typer.echo(index_id)
+            print_json({"index_id": index_id}) if as_json else say(index_id)
             return 0
         ended = _follow(client, index_id, quiet=as_json)
     print_json(ended) if as_json else _tell(ended)
@@ -76,7 +76,7 @@ def list_indexes(as_json: Json = False) -> None:
         found, as_json, ("index", "state", "records", "skipped", "dataset", "folder"),
         lambda one: (
             one.id, one.state, one.counts and one.counts.records, one.counts and one.counts.skipped, one.dataset_id,
-            escape(one.path),
+            one.path,
         ), empty="No indexes.",
     )  # fmt: skip
 
@@ -94,7 +94,7 @@ def show_index(
         print_json(found)
         return
     _tell(found)
-    rows = [(escape(one.path), one.reason, escape(one.detail)) for one in found.skipped]
+    rows = [(one.path, one.reason, one.detail) for one in found.skipped]
     if rows:
         print_table(("skipped", "why", ""), rows, empty="")
     if found.skipped_total > len(rows):
@@ -168,8 +168,8 @@ def _tell(found: IndexInfo) -> None:
 
 
 def _where(hit: DocumentHit) -> str:
-    return escape(f"{hit.source}, {hit.place}" if hit.place else hit.source)
+    return f"{hit.source}, {hit.place}" if hit.place else hit.source
 
 
 def _snippet(hit: DocumentHit) -> str:
-    return "".join(f"[bold]{escape(part.text)}[/bold]" if part.hit else escape(part.text) for part in hit.parts)
+    return Markup("".join(f"[bold]{escape(part.text)}[/bold]" if part.hit else escape(part.text) for part in hit.parts))

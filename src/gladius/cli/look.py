@@ -20,6 +20,7 @@ from gladius.cli.output import (
     print_list,
     print_table,
     progress_of,
+    say,
     state,
 )
 from gladius.client import Client
@@ -156,7 +157,7 @@ def logs(
             if as_json:
                 print_json(hits)
             for hit in [] if as_json else hits:
-                typer.echo(f"{hit.line or '—'}: {hit.text}")
+                say(f"{hit.line or '—'}: {hit.text}")
             return
         text = handle.console()
         if as_json:
@@ -176,7 +177,7 @@ def _follow(client: Client, run_id: str, offset: int) -> None:
             _write(message.text.encode())
             offset = message.offset + message.length
         elif isinstance(message, Gap):
-            typer.echo(f"[{message.skipped} skipped]", err=True)
+            say(f"[{message.skipped} skipped]", err=True)
         elif isinstance(message, RunMessage):
             ended = message.summary.state in _ENDED
         if ended:
@@ -247,4 +248,4 @@ def report(run: RunName, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        typer.echo(found)
+        say(found)

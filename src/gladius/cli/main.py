@@ -21,12 +21,13 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Run the command line; every error is one line on stderr that says what to do next."""
     with loading():
+        from gladius.cli.output import say
         from gladius.cli.verbs import app
 
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
-        typer.echo(_usage(error), err=True)
+        say(_usage(error), err=True)
         sys.exit(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
@@ -37,14 +38,14 @@ def main() -> None:
     except (GladiusError, OSError) as error:
         if os.environ.get("GLADIUS_DEBUG"):
             raise
-        typer.echo(f"gladius: {_told(error)}", err=True)
+        say(f"gladius: {_told(error)}", err=True)
         sys.exit(2 if _is_usage(error) else 1)
     except Exception as error:
         if os.environ.get("GLADIUS_DEBUG"):
             raise
         _log.debug("unexpected", exc_info=True)
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        typer.echo(f"gladius: a defect in Gladius: {what} 'gladius --debug ...' shows where.", err=True)
+        say(f"gladius: a defect in Gladius: {what} 'gladius --debug ...' shows where.", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,7 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gladius.wire.runs import RunSummary
 
@@ -28,14 +30,41 @@ STATE_COLOURS = {
 
 _PIPE_WIDTH = 240
 
+# What moves a terminal's cursor, writes its clipboard, asks it something, or turns a line around: C0 but tab and newline,
+# DEL, C1, embeddings and isolates.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """What anybody may have named a run, as text: no character of it is a command to the terminal."""
+    return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Markup(str):
+    """A cell whose colours are ours: the only kind in which brackets mean something."""
+
+
+class _Screen(Console):
+    """Colours are ours alone: they come from markup, never from what is shown."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text), **options)
+
+
 # A program that reads our table gets whole lines, not those of an imagined terminal.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-errors = Console(stderr=True, highlight=False)
+console = _Screen(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+errors = _Screen(stderr=True, highlight=False)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print one plain line, to a person."""
+    typer.echo(visible(text), err=err)
 
 
 def print_json(data: Any) -> None:
     """Print models or plain data as JSON."""
-    typer.echo(json.dumps(_plain(data), ensure_ascii=False, indent=2))
+    # JSON writes the same escapes.
+    say(json.dumps(_plain(data), ensure_ascii=False, indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
@@ -48,7 +77,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
     for place, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
-        table.add_row(*(DASH if cell is None else str(cell) for cell in row))
+        table.add_row(*map(_cell, row))
     console.print(table)
 
 
@@ -76,14 +105,20 @@ def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, DASH if value is None else str(value))
+        table.add_row(name, _cell(value))
     console.print(table)
 
 
-def state(name: str) -> str:
+def _cell(cell: object) -> Text:
+    if isinstance(cell, Markup):
+        return console.render_str(cell)
+    return Text(DASH if cell is None else visible(str(cell)))
+
+
+def state(name: str) -> Markup:
     """Return a state in its colour, never by colour alone."""
     colour = STATE_COLOURS.get(name, "default")
-    return f"[{colour}]{name.replace('_', ' ')}[/{colour}]"
+    return Markup(f"[{colour}]{name.replace('_', ' ')}[/{colour}]")
 
 
 def number(value: float | str | None, digits: int = 4) -> str | None:

@@ -9,7 +9,7 @@ import typer
 
 from gladius.catalog.presets import id_of
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, print_json, print_list, print_one
+from gladius.cli.output import Json, print_json, print_list, print_one, say
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import ConfigError
 from gladius.wire.presets import PresetRequest
@@ -64,7 +64,7 @@ def add_preset(
     if as_json:
         print_json(found)
     else:
-        typer.echo(found.id)
+        say(found.id)
 
 
 @app.command("rm")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 
-import typer
-
-from gladius.cli.output import console, errors, print_facts, print_json
+from gladius.cli.output import console, errors, print_facts, print_json, say
 from gladius.client import Client
 from gladius.units import duration, size
 from gladius.wire.catalog import StartRequest
@@ -36,7 +34,7 @@ def probe(client: Client, asked: StartRequest, as_json: bool) -> int:
 
 def _show(found: ProbeAnswer) -> None:
     if found.state != "done":
-        typer.echo(f"{found.state}: {found.error or 'it was cancelled'}")
+        say(f"{found.state}: {found.error or 'it was cancelled'}")
         if found.last_words:
             console.print(found.last_words, markup=False, highlight=False)
     fits = {True: "yes", False: "no", None: None}[found.fits]

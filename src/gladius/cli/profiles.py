@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from gladius.catalog.settings import nest
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, local_time, print_json, print_list, print_one
+from gladius.cli.output import Json, local_time, print_json, print_list, print_one, say
 from gladius.cli.settings import Settings, pairs
 from gladius.client import Client
 from gladius.errors import ConfigError, RequestRejected
@@ -67,7 +67,7 @@ def check_profiles(
     else:
         for one in found:
             said = [problem.message for problem in one.problems] or ([one.problem] if one.problem else ["fine"])
-            typer.echo("\n".join(f"{one.id}: {line}" for line in said))
+            say("\n".join(f"{one.id}: {line}" for line in said))
     if any(one.problem for one in found):
         raise typer.Exit(1)
 
@@ -119,7 +119,7 @@ def edit_profile(profile: Id, file: File = None, as_json: Json = False) -> None:
 def remove_profile(profile: Id) -> None:
     """Put one of your own profiles into the trash; prints the name that puts it back."""
     with connected() as client:
-        typer.echo(client.remove_profile(profile).entry)
+        say(client.remove_profile(profile).entry)
 
 
 @app.command("trash")
@@ -165,7 +165,7 @@ def _edit(client: Client, held: ProfileFile, as_json: bool) -> None:
     try:
         kept = client.save_profile(held.id, text, held.version)
     except RequestRejected:
-        typer.echo(f"gladius: what you wrote is in {path}; mend it, then 'profile edit {held.id} --file' it.", err=True)
+        say(f"gladius: what you wrote is in {path}; mend it, then 'profile edit {held.id} --file' it.", err=True)
         raise
     path.unlink()
     _tell(kept, as_json)
@@ -193,4 +193,4 @@ def _tell(kept: ProfileInfo, as_json: bool) -> None:
     if as_json:
         print_json(kept)
     else:
-        typer.echo(kept.file or kept.id)
+        say(kept.file or kept.id)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gladius.cli.output import Json, print_facts, print_json
+from gladius.cli.output import Json, print_facts, print_json, say
 from gladius.cli.validate import validate_run
 from gladius.errors import ConfigError, InvalidRun
 from gladius.pulse.rundir import RunDir
@@ -66,9 +66,9 @@ def validate(
         )
         return 1 if report.problems else 0
     for problem in report.problems:
-        typer.echo(f"problem: {problem}")
+        say(f"problem: {problem}")
     for note in report.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     counts = ", ".join(f"{count} {name}" for name, count in report.events.items()) or "no events"
-    typer.echo(f"{run_dir}: {'not valid' if report.problems else 'valid'} ({counts})")
+    say(f"{run_dir}: {'not valid' if report.problems else 'valid'} ({counts})")
     return 1 if report.problems else 0

@@ -74,7 +74,7 @@ def _show(found: QueueAnswer, as_json: bool) -> None:
 
 def _row(one: Waiting) -> tuple[object, ...]:
     starts = "now" if one.state == "starting" else local_time(one.starts_at)
-    return one.position, one.run_id, escape(one.name), one.profile_id, one.dataset_id, one.priority, starts
+    return one.position, one.run_id, one.name, one.profile_id, one.dataset_id, one.priority, starts
 
 
 def _room(one: Occupant) -> str:

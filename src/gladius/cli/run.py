@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gladius.cli.output import say
 from gladius.errors import LaunchError
 from gladius.launch.local import LocalLauncher
 from gladius.launch.start import start_command
@@ -152,9 +153,9 @@ def run(
     if not _folder_exists():
         raise LaunchError("The current folder is gone.", "Change to one that exists.")
     directory = start_command(house, LocalLauncher(house), command, name, epochs)
-    typer.echo(f"gladius: run {directory.run_id}, recorded in {directory.root}", err=True)
+    say(f"gladius: run {directory.run_id}, recorded in {directory.root}", err=True)
     follower = Follower(house, directory, attempt=1)
     code = follower.follow()
     if follower.trainer is None and follower.exited is not None:
-        typer.echo(f"gladius: {follower.exited.get('evidence')}", err=True)
+        say(f"gladius: {follower.exited.get('evidence')}", err=True)
     return code

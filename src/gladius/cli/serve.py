@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from gladius.cli.connect import connected, lasting_client
 from gladius.cli.follow import follow, place_of
 from gladius.cli.loading import loading
-from gladius.cli.output import Json, print_json, print_table
+from gladius.cli.output import Json, Markup, print_json, print_table, say
 from gladius.cli.probe import probe as show_probe
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import LockHeld
@@ -92,7 +91,7 @@ def up(
 
 def announce(address: Address, open_browser: bool) -> None:
     """Print the one line with the URL, and show the page."""
-    typer.echo(f"Gladius console: {address.new_link()}")
+    say(f"Gladius console: {address.new_link()}")
     if open_browser:
         with contextlib.suppress(webbrowser.Error):
             # A link of its own: the printed one still works in another browser.
@@ -144,10 +143,10 @@ def train(
         if as_json:
             print_json({"run_id": run.name})
         else:
-            typer.echo(run.name)
+            say(run.name)
         if not follow_run:
             if waits := place_of(client, run.name):
-                typer.echo(f"gladius: it {waits}; 'gladius queue' shows it.", err=True)
+                say(f"gladius: it {waits}; 'gladius queue' shows it.", err=True)
             return 0
         return 0 if follow(run, client).state == "done" else 1
 
@@ -158,7 +157,7 @@ def _check(found: CheckAnswer, as_json: bool) -> int:
     else:
         colours = {"ok": "green", "warning": "yellow", "error": "red"}
         rows = [
-            (f"[{colours[one.level]}]{one.level}[/]", one.check, escape(one.message), escape(one.hint))
+            (Markup(f"[{colours[one.level]}]{one.level}[/]"), one.check, one.message, one.hint)
             for one in found.findings
         ]
         print_table(("", "what", "found", "what to do"), rows, empty="Nothing was looked at.")

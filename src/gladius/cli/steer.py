@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, console, print_json
+from gladius.cli.output import Json, RunName, console, print_json, say
 from gladius.cli.settings import pair
 from gladius.client.run import RunHandle
 from gladius.errors import ConfigError
@@ -124,7 +124,7 @@ class _Progress:
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    say(line, err=True)
 
 
 def tell(
@@ -135,7 +135,7 @@ def tell(
         if as_json:
             print_json({"run_id": run.id, "command_id": answer, "state": "requested"})
         else:
-            typer.echo(f"requested ({answer})")
+            say(f"requested ({answer})")
         return 0
     if as_json:
         print_json(answer)

@@ -10,9 +10,8 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from gladius.cli.output import Json, local_time, print_json, print_list, print_table
+from gladius.cli.output import Json, local_time, print_json, print_list, print_table, say
 from gladius.errors import ConfigError
 from gladius.pulse.rundir import Home
 from gladius.users.asker import SCOPES
@@ -44,7 +43,7 @@ def add_to(app: typer.Typer) -> None:
 def add_user(name: Name, role: TheRole = "viewer", from_stdin: Stdin = False) -> None:
     """Make a user; asks for the password."""
     found = _book().add_user(name, role, _password(from_stdin))
-    typer.echo(f"{found.name}: {found.role}")
+    say(f"{found.name}: {found.role}")
 
 
 @users.command("list")
@@ -72,27 +71,27 @@ def list_users(as_json: Json = False) -> None:
 def set_password(name: Name, from_stdin: Stdin = False) -> None:
     """Give a user another password; their browsers are signed out."""
     _book().change_user(name, password=_password(from_stdin))
-    typer.echo(f"{name}: another password, signed out everywhere")
+    say(f"{name}: another password, signed out everywhere")
 
 
 @users.command("role")
 def set_role(name: Name, role: Annotated[Role, typer.Argument(metavar="ROLE")]) -> None:
     """Give a user another role, at once."""
-    typer.echo(f"{name}: {_book().change_user(name, role).role}")
+    say(f"{name}: {_book().change_user(name, role).role}")
 
 
 @users.command("disable")
 def disable_user(name: Name) -> None:
     """Let a user in no more; their browsers are signed out."""
     _book().change_user(name, disabled=True)
-    typer.echo(f"{name}: disabled, signed out everywhere")
+    say(f"{name}: disabled, signed out everywhere")
 
 
 @users.command("enable")
 def enable_user(name: Name) -> None:
     """Let a user in again."""
     _book().change_user(name, disabled=False)
-    typer.echo(f"{name}: enabled")
+    say(f"{name}: enabled")
 
 
 @users.command("rm")
@@ -101,7 +100,7 @@ def remove_user(
 ) -> None:
     """Take a user away; their browsers are signed out."""
     _book().remove_user(name, last_too=last)
-    typer.echo(f"{name}: gone, signed out everywhere")
+    say(f"{name}: gone, signed out everywhere")
 
 
 @tokens.command("create")
@@ -116,7 +115,7 @@ def create_token(
     if as_json:
         print_json({**found.model_dump(), "token": secret})
     else:
-        typer.echo(secret)
+        say(secret)
 
 
 @tokens.command("list")
@@ -137,7 +136,7 @@ def list_tokens(as_json: Json = False) -> None:
 @tokens.command("revoke")
 def revoke_token(token: Annotated[str, typer.Argument(metavar="ID", help="Its id or its name.")]) -> None:
     """Take a token away; what it holds open is cut."""
-    typer.echo(f"{_book().revoke(token).name}: revoked")
+    say(f"{_book().revoke(token).name}: revoked")
 
 
 def audit(
@@ -152,7 +151,7 @@ def audit(
         return
     rows = [
         (local_time(one.time), one.name or ("the owner" if one.role else "somebody"), one.caller, one.outcome,
-         f"{one.method} {escape(one.route)}", escape(one.run or one.about or "") or None, one.address)
+         f"{one.method} {one.route}", one.run or one.about or "" or None, one.address)
         for one in found
     ]  # fmt: skip
     print_table(("time", "who", "by", "answer", "what", "of", "from"), rows, empty="Nobody did anything yet.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gladius.cli.output import say
 from gladius.integrations.llama_factory_log import Watched
 from gladius.pulse.rundir import Home
 
@@ -33,9 +34,9 @@ def watch(
     home = Home()
     home.create()
     watched = Watched(home, folder, name)
-    typer.echo(f"gladius: run {watched.run.run_id}, read from {folder / 'trainer_log.jsonl'}", err=True)
+    say(f"gladius: run {watched.run.run_id}, read from {folder / 'trainer_log.jsonl'}", err=True)
     ended = watched.follow(once)
     if watched.passed_over:
-        typer.echo(f"gladius: {watched.passed_over} lines were none of LLaMA-Factory's", err=True)
-    typer.echo(f"gladius: {'the training has ended' if ended else 'its log does not say that it has ended'}", err=True)
+        say(f"gladius: {watched.passed_over} lines were none of LLaMA-Factory's", err=True)
+    say(f"gladius: {'the training has ended' if ended else 'its log does not say that it has ended'}", err=True)
     return 0

@@ -45,6 +45,13 @@ export function onServerTime(listener: (serverTime: number) => void): void {
   listeners.add(listener);
 }
 
+let tellSignedOut: (() => void) | null = null;
+
+/** Hear that the server knows nobody here any more: instead of the page to sign in, for something may be typed on this one. */
+export function onSignedOut(listener: () => void): void {
+  tellSignedOut = listener;
+}
+
 async function send(url: URL, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
@@ -55,7 +62,7 @@ async function send(url: URL, init: RequestInit): Promise<Response> {
   }
   const date = Date.parse(response.headers.get('date') ?? '');
   if (!Number.isNaN(date)) for (const listener of listeners) listener(date / 1000);
-  if (response.status === 401) location.assign(new URL('login', baseUrl()));
+  if (response.status === 401) tellSignedOut?.();
   if (!response.ok) throw new ApiError(response.status, await problemOf(response));
   return response;
 }
@@ -87,7 +94,7 @@ async function write<T>(method: string, path: string, body: unknown, signal?: Ab
     body: JSON.stringify(body),
     signal: signal ?? null,
   });
-  return (await response.json()) as T;
+  return (response.status === 204 ? null : await response.json()) as T;
 }
 
 export function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
@@ -106,6 +113,20 @@ export function patch<T>(path: string, body: unknown): Promise<T> {
 export async function signOut(): Promise<void> {
   await send(apiUrl('session'), { method: 'DELETE' });
   location.assign(new URL('login', baseUrl()));
+}
+
+/** Sign in without leaving the page: true, or false for what is wrong, or the seconds to wait. */
+export async function signIn(fields: Record<string, string>): Promise<boolean | number> {
+  let answer: Response;
+  try {
+    const body = new URLSearchParams(fields);
+    answer = await fetch(new URL('login', baseUrl()), { method: 'POST', body, redirect: 'manual' });
+  } catch (error) {
+    throw new NetworkError(String(error));
+  }
+  // Who is let in is sent on to the page, which is this one.
+  if (answer.type === 'opaqueredirect') return true;
+  return answer.status === 429 ? Number(answer.headers.get('retry-after') ?? 1) : false;
 }
 
 /** The answer itself, its body still to be read. */

@@ -6,7 +6,7 @@ export interface SocketLike {
   close(): void;
   onopen: (() => void) | null;
   onmessage: ((message: { data: string }) => void) | null;
-  onclose: (() => void) | null;
+  onclose: ((event?: { code: number }) => void) | null;
 }
 
 export interface Timers {
@@ -25,6 +25,8 @@ export type Subscription = Pick<Subscribe, 'runs' | 'topics' | 'everywhere'> & {
   cursors: () => Subscribe['cursors'];
 };
 
+/** The server's word that what opened this connection opens it no more, or to another role. */
+export const KEY_GONE = 4401;
 const FIRST_DELAY = 400;
 const LONGEST_DELAY = 10_000;
 const PING_EVERY = 15_000;
@@ -48,16 +50,20 @@ export class Stream {
   #watch: number | null = null;
   #onMessage: (message: ServerMessage) => void;
   #onConnection: (connection: Connection) => void;
+  #onRefused: (code: number) => void;
 
   constructor(options: {
     open: () => SocketLike;
     onMessage: (message: ServerMessage) => void;
     onConnection: (connection: Connection) => void;
+    /** A connection that was never opened, or that was closed because the key is gone: the reason may be who asks. */
+    onRefused?: (code: number) => void;
     timers?: Timers;
   }) {
     this.#open = options.open;
     this.#onMessage = options.onMessage;
     this.#onConnection = options.onConnection;
+    this.#onRefused = options.onRefused ?? (() => {});
     this.#timers = options.timers ?? realTimers;
   }
 
@@ -104,8 +110,11 @@ export class Stream {
       if (message.type === 'hello') this.#welcome();
       this.#onMessage(message);
     };
-    socket.onclose = () => {
-      if (socket === this.#socket) this.#lost();
+    socket.onclose = event => {
+      if (socket !== this.#socket) return;
+      this.#lost();
+      const code = event?.code ?? 0;
+      if (!open || code === KEY_GONE) this.#onRefused(code);
     };
     this.#watch = this.#timers.set(() => {
       if (!open && socket === this.#socket) this.#lost();

@@ -19,6 +19,7 @@ import { Dialogs } from './dialogs.svelte';
 import { failureOf, isFirstSeen } from './failure';
 import { live } from './live.svelte';
 import type { RunStore } from './run.svelte';
+import { session } from './session.svelte';
 import { openTensorBoard } from './tensorboard';
 import { validationOf, type Validation } from './validation';
 
@@ -43,6 +44,8 @@ export class Helm {
 
   /** Why it cannot be done now; empty when it can. */
   reason(command: Steering, way?: string): string {
+    const barred = session.reason('operator');
+    if (barred) return barred;
     const reason = reasonAgainst(command, this.#situation, way);
     const resumable = this.run.record?.resumable;
     // A run that cannot go on has its pause button grey; what would help is said there.
@@ -53,7 +56,7 @@ export class Helm {
 
   /** Why its dialog cannot be opened: a dialog shows by itself what it waits for. */
   closed(command: Steering): string {
-    return reasonAgainst(command, { ...this.#situation, commands: [] });
+    return session.reason('operator') || reasonAgainst(command, { ...this.#situation, commands: [] });
   }
 
   note(group: Group): Note | null {

@@ -1,6 +1,7 @@
 /** The one socket of the page, its state, and who hears its messages. Upstream: net/stream. Downstream: stores. */
 import { socketUrl } from '../net/base';
-import { Stream, type Connection, type SocketLike, type Subscription } from '../net/stream';
+import { KEY_GONE, Stream, type Connection, type SocketLike, type Subscription } from '../net/stream';
+import { session } from './session.svelte';
 import type { ServerMessage, Subscribe } from '../wire/generated';
 
 type Listener = (message: ServerMessage) => void;
@@ -22,7 +23,12 @@ class Live {
       for (const listener of this.#everywhere.values()) listener(message);
       this.#page?.listener(message);
     },
-    onConnection: connection => (this.#connection = connection),
+    onConnection: connection => {
+      this.#connection = connection;
+      // Somebody signed in elsewhere in this browser.
+      if (connection.state === 'open' && session.ended) void session.load();
+    },
+    onRefused: code => void this.#refused(code),
   });
 
   get connection(): Connection {
@@ -65,6 +71,13 @@ class Live {
   hearEverywhere(topic: Everywhere, listener: Listener): void {
     this.#everywhere.set(topic, listener);
     this.#subscribe();
+  }
+
+  /** Another role goes on at once; who is signed in no more is asked to sign in again. */
+  async #refused(code: number): Promise<void> {
+    if (session.ended) return;
+    await session.load();
+    if (code === KEY_GONE && !session.ended) this.#stream.retryNow();
   }
 
   #subscribe(): void {

@@ -1,21 +1,15 @@
 /** The server's settings: read when they are shown, written when somebody saves. Upstream: HTTP. Downstream: the settings' forms. */
 import { ApiError, get, put } from '../net/api';
-import type { SessionAnswer, Settings, Thresholds } from '../wire/generated';
+import type { Settings, Thresholds } from '../wire/generated';
 
 export type Field = keyof Thresholds;
 
 class SettingsStore {
   #answer = $state.raw<Settings | null>(null);
-  #session = $state.raw<SessionAnswer | null>(null);
   #problem = $state.raw<Error | null>(null);
 
   get answer(): Settings | null {
     return this.#answer;
-  }
-
-  /** Whose server this is. */
-  get session(): SessionAnswer | null {
-    return this.#session;
   }
 
   get problem(): Error | null {
@@ -29,14 +23,6 @@ class SettingsStore {
       this.#problem = null;
     } catch (error) {
       this.#problem = error as Error;
-    }
-  }
-
-  async loadSession(): Promise<void> {
-    try {
-      this.#session = await get<SessionAnswer>('session');
-    } catch {
-      // The menu says less; what keeps the server from answering shows elsewhere.
     }
   }
 

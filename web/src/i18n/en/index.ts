@@ -12,6 +12,7 @@ import { exports } from './exports';
 import { flows } from './flows';
 import { history } from './history';
 import { overview } from './overview';
+import { people } from './people';
 import { queue } from './queue';
 import { settings } from './settings';
 import { steering } from './steering';
@@ -31,6 +32,7 @@ export const en = {
   ...flows,
   ...history,
   ...overview,
+  ...people,
   ...queue,
   ...settings,
   ...steering,

@@ -81,7 +81,6 @@ export const settings = {
   'settings.address': 'Address',
   'settings.account': 'Runs as',
   'settings.session': 'This browser',
-  'settings.signed_in': 'Signed in with this server’s token',
   'settings.sign_out': 'Sign out',
   'settings.sign_out_text':
     'Trainings go on. To come back, open the address that “gladius up” printed, or paste the token.',

@@ -13,6 +13,7 @@ import { exports } from './exports';
 import { flows } from './flows';
 import { history } from './history';
 import { overview } from './overview';
+import { people } from './people';
 import { queue } from './queue';
 import { settings } from './settings';
 import { steering } from './steering';
@@ -32,6 +33,7 @@ export const ru: Catalogue = {
   ...flows,
   ...history,
   ...overview,
+  ...people,
   ...queue,
   ...settings,
   ...steering,

@@ -83,7 +83,6 @@ export const settings: Record<keyof typeof english, string> = {
   'settings.address': 'Адрес',
   'settings.account': 'Работает от имени',
   'settings.session': 'Этот браузер',
-  'settings.signed_in': 'Вход выполнен по токену этого сервера',
   'settings.sign_out': 'Выйти',
   'settings.sign_out_text':
     'Обучение продолжится. Чтобы вернуться, откройте адрес, который напечатал «gladius up», или вставьте токен.',
