@@ -78,7 +78,7 @@ def _seed(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _live(order: dict[str, Any]) -> dict[str, Any]:
-    """Log now and then, and tell when each call had returned; the first is told at once, for the reader to find the run."""
+    """Log now and then, and tell when each call had returned; behind the first it waits for the server."""
     log, finish = CLIENTS[order["peer"]](order["folder"])
     returned = []
     for step in range(order["calls"]):
@@ -86,6 +86,8 @@ def _live(order: dict[str, Any]) -> dict[str, Any]:
         returned.append(time.time())
         _answer(order, {"run": getattr(log, "run", ""), "returned": returned, "done": False})
         time.sleep(order["gap"])
+        while not os.path.exists(order["out"] + ".up"):
+            time.sleep(0.05)
     while not os.path.exists(order["out"] + ".seen"):
         time.sleep(0.05)
     finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def tried(measured: Callable[[], list[Row]], figure: str, unit: str, subject: st
     try:
         return measured()
     except Exception as error:  # noqa: BLE001
-        cause = " ".join(str(error).split())[:200] or type(error).__name__
+        late = f"not done within {error.timeout:g} s" if isinstance(error, subprocess.TimeoutExpired) else ""
+        cause = late or " ".join(str(error).split())[:200] or type(error).__name__
         print(f"-       {figure} [{subject}]: {cause}")
         return [Row(figure, unit, [], None, subject=subject, how=cause)]

@@ -89,12 +89,16 @@ class Writers:
             for table in ("metrics", "latest_metrics"):
                 open_one.execute(f"delete from {table}")
 
-    def run(self, name: str, order: dict[str, Any]) -> dict[str, Any]:
-        """Carry out an order and return its answer. Raises RuntimeError with the program's last words."""
+    def run(self, name: str, order: dict[str, Any], within_s: float = 600.0) -> dict[str, Any]:
+        """Carry out an order and return its answer. Raises RuntimeError with the program's last words, TimeoutExpired."""
         out = self._work / f"{name.replace(' ', '-')}-{order['do']}.json"
         out.unlink(missing_ok=True)
         done = subprocess.run(
-            self.command(name, {**order, "out": str(out)}), capture_output=True, text=True, timeout=600, check=False
+            self.command(name, {**order, "out": str(out)}),
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
         )
         if not out.exists():
             raise RuntimeError((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
