@@ -89,7 +89,7 @@ def blocks(data: bytes) -> None:
     assert block.seqs.tolist() == [event["seq"] for event in told]
     assert {event["attempt"] for event in told} == {block.attempt}
     for name, rows, values in block.columns:
-        assert [told[row]["values"][name] for row in rows] == values.tolist()
+        assert [float(told[row]["values"][name]) for row in rows] == values.tolist()
     assert sum(len(rows) for _, rows, _ in block.columns) == sum(len(event["values"]) for event in told)
 
 
