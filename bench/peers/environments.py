@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +79,12 @@ def environment(name: str) -> Environment:
     return Environment(name, folder, {one["name"].lower(): one["version"] for one in listed})
 
 
-def _needs(name: str) -> str:
+def _needs(name: str) -> list[str]:
     """What Gladius asks for may change without a pin that says so."""
-    return "" if name != "gladius" else (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    if name != "gladius":
+        return []
+    told = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    return [str(one) for one in told["project"]["dependencies"]]
 
 
 def _pip(folder: Path) -> list[str]:

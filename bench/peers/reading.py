@@ -74,6 +74,8 @@ class Readers:
                         median(_ms(lambda: gladius_decimated(server, run)) for _ in range(WARM))
                     )
                 took.setdefault("server memory", []).append(server.pss_mb())
+                if peer == "gladius":
+                    _await_copy(folder)
             if peer == "gladius":
                 with serving(peer, None, str(folder)) as server:
                     again, _ = _first(lambda: kind.points(server, run), kind.count, True)
@@ -127,6 +129,13 @@ def _forget_copies(folder: Path) -> None:
     """Take away what Gladius keeps beside the lines, so that a cold reading reads the lines."""
     for copy in folder.rglob("*.columns"):
         copy.unlink()
+
+
+def _await_copy(folder: Path) -> None:
+    """Wait until the ended run's columns are written beside its lines, which a process of their own does."""
+    deadline = time.monotonic() + _SEEN_S
+    while not any(folder.rglob("*.columns")) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _first(ask: Callable[[], bytes], count: Callable[[bytes], int], whole: bool) -> tuple[float, int]:
