@@ -143,4 +143,18 @@ GUARDS = [
         "return bool(secret)",
         "server/test_every_route_is_guarded.py::test_a_wrong_token_is_none",
     ),
+    Guard(
+        "the last admin stays one",
+        "gladius/users/book.py",
+        "    if admins == [name] and not _is_admin(after or {}):\n",
+        "    if False:\n",
+        "server/test_managing_users.py::test_the_last_admin_stays_one",
+    ),
+    Guard(
+        "a name is no command to a terminal",
+        "gladius/cli/output.py",
+        "    return Text(DASH if cell is None else visible(str(cell)))\n",
+        "    return Text(DASH if cell is None else str(cell))\n",
+        "cli/test_hostile_names.py::test_names_with_commands_are_printed_as_letters",
+    ),
 ]
