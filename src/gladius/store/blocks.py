@@ -6,7 +6,7 @@ and summed up in bulk. Whatever is unusual about a line sends its whole block th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,10 +40,20 @@ _decode = msgspec.json.Decoder(list[_Line]).decode
 
 
 @dataclass(frozen=True)
+class Column:
+    """One metric of a block: which rows have it (rising), its last value, and its values, read when they are asked for."""
+
+    name: str
+    rows: NDArray[np.uint32]
+    last: float
+    values: Callable[[], Floats]
+
+
+@dataclass(frozen=True)
 class MetricBlock:
     """Events of one attempt in the order of their lines. `steps` and `log_offsets` are -1 and `epochs` NaN where unknown.
 
-    `columns`: name, rows of the block that have it (rising), values there. Every value is finite.
+    Every value of its columns is finite.
     """
 
     attempt: int
@@ -52,7 +62,7 @@ class MetricBlock:
     steps: Wholes
     epochs: Floats
     log_offsets: Wholes
-    columns: list[tuple[str, NDArray[np.uint32], Floats]]
+    columns: list[Column]
 
     def __len__(self) -> int:
         return len(self.seqs)
@@ -86,7 +96,7 @@ def decode_block(lines: Sequence[bytes], after_seq: int) -> MetricBlock | None:
         return None
     times, rising = block.times, np.diff(block.seqs, prepend=after_seq)
     plain = np.isfinite(times).all() and (rising > 0).all() and block.attempt >= 1
-    plain = plain and all(np.isfinite(values).all() for _, _, values in block.columns)
+    plain = plain and all(np.isfinite(column.values()).all() for column in block.columns)
     return block if plain and max(int(block.steps.max()), int(block.log_offsets.max())) < _MAX_WHOLE else None
 
 
@@ -107,8 +117,8 @@ def _columns(events: list[_Line]) -> MetricBlock:
     )
 
 
-def _by_name(values: list[dict[str, float]]) -> list[tuple[str, NDArray[np.uint32], Floats]]:
-    """Rows and values of each name, in the order in which the names appear."""
+def _by_name(values: list[dict[str, float]]) -> list[Column]:
+    """A column for each name, in the order in which the names appear."""
     shapes: dict[tuple[str, ...], list[int]] = {}
     for row, one in enumerate(values):
         shapes.setdefault(tuple(one), []).append(row)
@@ -117,7 +127,11 @@ def _by_name(values: list[dict[str, float]]) -> list[tuple[str, NDArray[np.uint3
         chosen = [values[row] for row in rows]
         for name in names:
             found.setdefault(name, []).append((rows, [one[name] for one in chosen]))
-    return [(name, *_merged(parts)) for name, parts in found.items()]
+    return [_column(name, *_merged(parts)) for name, parts in found.items()]
+
+
+def _column(name: str, rows: NDArray[np.uint32], values: Floats) -> Column:
+    return Column(name, rows, float(values[-1]), lambda: values)
 
 
 def _merged(parts: list[tuple[Any, Any]]) -> tuple[NDArray[np.uint32], Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gladius.pulse.control import TRAINER_COMMANDS
 from gladius.store.attempt import AttemptFacts
-from gladius.store.blocks import MetricBlock
+from gladius.store.blocks import Floats, MetricBlock
 from gladius.store.experts import Experts
 from gladius.store.pace import EpochMeans
 from gladius.store.series import MetricTable, number
@@ -147,17 +147,21 @@ class RunFacts:
                 self._supersede(facts.attempt, after=max(0, int(block.steps[0])) - 1)
         self.table.add_block(block)
         trains = np.zeros(len(block), dtype=bool)
-        for name, rows, values in block.columns:
-            if name == LOSS:
+        for column in block.columns:
+            if column.name == LOSS:
                 facts.nan_since = None
-                self.epochs.add_many(block.epochs[rows], values)
-            elif name == EVAL_LOSS and (self.best_eval is None or values.min() < self.best_eval[0]):
-                lowest = int(values.argmin())
-                epoch = float(block.epochs[rows[lowest]])
-                self.best_eval = (float(values[lowest]), epoch if epoch == epoch else None)
-            if name.startswith("train/"):
-                trains[rows] = True
+                self.epochs.add_many(block.epochs[column.rows], column.values())
+            elif column.name == EVAL_LOSS:
+                self._take_eval_losses(block.epochs[column.rows], column.values())
+            if column.name.startswith("train/"):
+                trains[column.rows] = True
         facts.pace.take_block(block, trains)
+
+    def _take_eval_losses(self, epochs: Floats, values: Floats) -> None:
+        lowest = int(values.argmin())
+        if self.best_eval is None or values[lowest] < self.best_eval[0]:
+            epoch = float(epochs[lowest])
+            self.best_eval = (float(values[lowest]), epoch if epoch == epoch else None)
 
     def take_parsed_block(self, block: MetricBlock) -> None:
         """Take many metrics in that the supervisor parsed; they count only while the trainer said no hello."""

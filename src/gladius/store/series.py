@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gladius.store.blocks import MetricBlock
+from gladius.store.blocks import Column, MetricBlock
 from gladius.wire.base import NonFinite
 
 _NO_STEP = -1
@@ -22,24 +22,63 @@ ColumnDict = dict[str, list[Any]]
 
 
 class Series:
-    """The points of one metric."""
+    """The points of one metric. What a columnar copy holds of them is read when somebody looks at them."""
 
     def __init__(self) -> None:
-        self.rows = array("I")
-        self.values = array("d")
+        self._unread: list[tuple[int, Column]] = []
+        self._rows = array("I")
+        self._values = array("d")
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return sum(len(column.rows) for _, column in self._unread) + len(self._rows)
+
+    @property
+    def rows(self) -> array[int]:
+        """The row in the table of each point, rising."""
+        self._read()
+        return self._rows
+
+    @property
+    def values(self) -> array[float]:
+        """The value of each point."""
+        self._read()
+        return self._values
+
+    @property
+    def last(self) -> float | None:
+        """The newest value, None when there is none."""
+        if self._values:
+            return self._values[-1]
+        return self._unread[-1][1].last if self._unread else None
+
+    def add(self, row: int, value: float) -> None:
+        """Append one point."""
+        self._rows.append(row)
+        self._values.append(value)
+
+    def add_column(self, first_row: int, column: Column) -> None:
+        """Append the points of a block whose first event is row `first_row`."""
+        if self._rows:
+            self._append(first_row, column)
+        else:
+            self._unread.append((first_row, column))
 
     def take(self, other: Series, chosen: list[bool]) -> None:
         """Append the chosen points of another series."""
         self.rows.extend(itertools.compress(other.rows, chosen))
         self.values.extend(itertools.compress(other.values, chosen))
 
-    @property
-    def last(self) -> float | None:
-        """The newest value, None when there is none."""
-        return self.values[-1] if self.values else None
+    def _read(self) -> None:
+        if self._unread:
+            older = Series()
+            for first_row, column in self._unread:
+                older._append(first_row, column)
+            self._rows, self._values = older._rows + self._rows, older._values + self._values
+            self._unread.clear()
+
+    def _append(self, first_row: int, column: Column) -> None:
+        self._values.frombytes(column.values().tobytes())
+        self._rows.frombytes((column.rows + first_row).astype(self._rows.typecode).tobytes())
 
 
 class MetricTable:
@@ -74,8 +113,7 @@ class MetricTable:
             series = self.series.get(name)
             if series is None:
                 series = self.series[name] = Series()
-            series.rows.append(row)
-            series.values.append(value)
+            series.add(row, value)
 
     def add_block(self, block: MetricBlock) -> None:
         """Append many events at once."""
@@ -85,12 +123,11 @@ class MetricTable:
         self.times.frombytes(block.times.tobytes())
         self.offsets.frombytes(block.log_offsets.tobytes())
         self.attempts.extend(array("H", [min(block.attempt, 65535)]) * len(block))
-        for name, rows, values in block.columns:
-            series = self.series.get(name)
+        for column in block.columns:
+            series = self.series.get(column.name)
             if series is None:
-                series = self.series[name] = Series()
-            series.rows.frombytes((rows + first).astype(series.rows.typecode).tobytes())
-            series.values.frombytes(values.tobytes())
+                series = self.series[column.name] = Series()
+            series.add_column(first, column)
 
     def drop(self, doomed: Callable[[int, int], bool], keep_aside: bool = False) -> None:
         """Leave out every point for which `doomed(attempt, step)` holds; a point without a step has step -1.
@@ -131,9 +168,9 @@ class MetricTable:
     def spark(self, name: str, points: int) -> list[float]:
         """At most `points` finite values of a metric, evenly taken, the newest always among them."""
         series = self.series.get(name)
-        if series is None or not series.values:
+        if series is None or not len(series):
             return []
-        count = len(series.values)
+        count = len(series)
         taken = (
             range(count)
             if count <= points
