@@ -102,15 +102,18 @@ def _under_flood() -> list[Row]:
             _until(lambda: [one for one in client.runs() if one.state == "running"])
             run, directory = client.run("latest"), next(iter(Home(folder).all_runs()))
             watch = _Watch(server, directory)
-            with watch.going_on():
-                _until(lambda: (run.summary().step or 0) > 5)
-                watch.begin()
-                steered = _steer(run, directory, digest.exists)
-                watch.end()
-            exported = _exported(server, run)
-            run.stop(checkpoint=False)
-            trainer.wait(timeout=120)
-            found = _search(server, run.id)
+            try:
+                with watch.going_on():
+                    _until(lambda: (run.summary().step or 0) > 5)
+                    watch.begin()
+                    steered = _steer(run, directory, digest.exists)
+                    watch.end()
+                exported = _exported(server, run)
+                found = _search(server, run.id)
+            finally:
+                # A measurement that fails leaves no trainer behind.
+                run.stop(checkpoint=False)
+                trainer.wait(timeout=120)
         return _rows(watch, steered, exported == digest.read_text(), found, directory)
 
 

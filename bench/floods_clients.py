@@ -128,8 +128,11 @@ def _training(width: int) -> Iterator[tuple[Server, RunDir]]:
         with Client(url=server.url, token=server.token) as client:
             while not [one for one in client.runs() if (one.step or 0) > 10]:
                 time.sleep(0.1)
-            yield server, next(iter(Home(folder).all_runs()))
-            client.run("latest").stop(checkpoint=False)
+            try:
+                yield server, next(iter(Home(folder).all_runs()))
+            finally:
+                # A measurement that fails leaves no trainer behind.
+                client.run("latest").stop(checkpoint=False)
         trainer.wait(timeout=60)
 
 
