@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.plots import bars
+from bench.plots import bars, curve
 from bench.rows import known_rows
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -33,7 +33,15 @@ def write() -> None:
     """Make the page and its plots anew from what is known."""
     known = known_rows()
     beside = _by_name(known)
-    parts = [_head(), _single(known), _table(beside), _plots(beside), NOTES.read_text(encoding="utf-8"), _around(known)]
+    parts = [
+        _head(),
+        _single(known),
+        _table(beside),
+        _plots(beside),
+        _growth(known),
+        NOTES.read_text(encoding="utf-8"),
+        _around(known),
+    ]
     (DOCS / "performance.md").write_text("\n\n".join(part.strip() for part in parts if part) + "\n", encoding="utf-8")
 
 
@@ -110,6 +118,25 @@ def _plots(beside: dict[str, dict[str, Any]]) -> str:
         (folder / f"{file}.svg").write_text(bars(f"{name}, {unit}", rows, limit), encoding="utf-8")
         shown.append(f"![{name}](images/performance/{file}.svg)")
     return "\n\n".join(shown)
+
+
+def _growth(known: dict[str, Any]) -> str:
+    """A curve for each cost that was taken at several sizes."""
+    folder = DOCS / "images" / "performance"
+    shown = []
+    for row in known.values():
+        if "growth" not in row:
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        what, _, by = row["of"].partition(", by ")
+        file = f"growth-{by.replace(' ', '-')}-{what.replace(',', '').replace(' ', '-')}.svg"
+        drawn = curve(f"{what}, {row['in']}", by, [(size, figure) for size, figure in row["growth"]])
+        (folder / file).write_text(drawn, encoding="utf-8")
+        shown.append(f"![{row['of']}](images/performance/{file})")
+    if not shown:
+        return ""
+    head = "## Growth\n\nBoth scales are logarithmic: a level line is a cost that does not grow with what is there already."
+    return "\n\n".join([head, *shown])
 
 
 def _cell(row: dict[str, Any] | None) -> str:

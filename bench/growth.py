@@ -1,0 +1,180 @@
+"""What a run, a home and a crowd cost as they grow, over three orders of magnitude. Upstream: a real server. Downstream: rows, plots.
+
+What is new must cost what it is, however much is there already: a thousand rows that come to a long run, a list of a hundred runs
+out of many, a row that each of many clients hears. `slope` is the exponent of cost against size between the two largest sizes:
+0 is constant, 1 is in proportion.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+from websockets.sync.client import ClientConnection, connect
+
+from bench.long_run import client, first_chart
+from bench.many_runs import make_runs
+from bench.rows import Row
+from bench.server import Server, running_server
+from bench.written_run import add_rows, write_run
+from gladius.pulse.rundir import Home
+from gladius.store.view import RunView
+
+STEPS = (1_000, 10_000, 100_000, 1_000_000)
+NAMES = (10, 100, 1_000, 10_000)
+RUNS = (10, 100, 1_000, 10_000)
+CLIENTS = (1, 10, 100, 1_000)
+_NEW_ROWS, _TURNS = 1_000, 7
+_ROWS_HEARD = 100
+_TRAINER = """
+import time, gladius
+with gladius.start(total_epochs=1, steps_per_epoch=10**6) as run:
+    for step, _ in run.steps(range(10**6)):
+        run.log({"train/loss": 1.0 / (step + 1)})
+        time.sleep(0.05)
+"""
+
+
+def measure() -> list[Row]:
+    """Steps and metrics in this process, runs and clients against a server."""
+    return [*_of_steps(), *_of_names(), *_of_runs(), *_of_clients()]
+
+
+def _of_steps() -> list[Row]:
+    opened, taken = [], []
+    for steps in STEPS:
+        with _home() as home:
+            run = home.run(write_run(home, steps, 3, ended=False))
+            begin = time.process_time()
+            view = RunView(run).load()
+            opened.append((steps, [_ms_since(begin)]))
+            taken.append((steps, [_new_rows(run.events, view, steps + turn * _NEW_ROWS) for turn in range(_TURNS)]))
+    return [
+        *_rows("1,000 new rows, by steps that are there", "ms", taken, 0.2, "processor time to take them in"),
+        *_rows("reading a run anew, by steps", "ms", opened, 1.1, "processor time, from its lines, 3 metrics"),
+    ]
+
+
+def _new_rows(events: Path, view: RunView, first: int) -> float:
+    add_rows(events, first, _NEW_ROWS, 3)
+    begin = time.process_time()
+    while "more" in view.refresh({"events.jsonl"}):
+        pass
+    view.table.column("train/loss", 2000, first)
+    return _ms_since(begin)
+
+
+def _of_names() -> list[Row]:
+    """A row of each size is made of new numbers only, so it is the cost of one number that must not grow."""
+    found = []
+    for names in NAMES:
+        with _home() as home:
+            run = home.run(write_run(home, 10, names, ended=False))
+            view = RunView(run).load()
+            samples = []
+            for turn in range(_TURNS):
+                add_rows(run.events, 10 + 20 * turn, 20, names)
+                begin = time.process_time()
+                while "more" in view.refresh({"events.jsonl"}):
+                    pass
+                samples.append(_ms_since(begin) * 1000 / (20 * names))
+            found.append((names, samples))
+    return _rows("one new number, by metrics of a row", "us", found, 0.2, "processor time to take it in")
+
+
+def _of_runs() -> list[Row]:
+    listed, charts = [], []
+    for count in RUNS:
+        with _home() as home:
+            make_runs(home, count)
+            with running_server(home.root) as server, client(server) as http:
+                while http.get("/runs", params={"sort": "loss", "limit": 1}).json()["unread"]:
+                    time.sleep(0.2)
+                newest = http.get("/runs", params={"limit": 1}).json()["runs"][0]["run_id"]
+                charts.append((count, [first_chart(http, newest) for _ in range(_TURNS)]))
+                listed.append((count, [_asked(http, {"limit": 10}) for _ in range(_TURNS)]))
+    return [
+        *_rows("the ten newest runs, by runs of the home", "ms", listed, None, "over HTTP, warm; sorting and counting is over all"),
+        *_rows("course of one run, by runs of the home", "ms", charts, 0.2, "over HTTP, warm"),
+    ]  # fmt: skip
+
+
+def _asked(http: Any, question: dict[str, Any]) -> float:
+    begin = time.perf_counter()
+    http.get("/runs", params=question).raise_for_status()
+    return (time.perf_counter() - begin) * 1000
+
+
+def _of_clients() -> list[Row]:
+    """Processor time of the server for a row that one client hears: a crowd costs each of its clients no more."""
+    with _home() as home, running_server(home.root) as server:
+        command = [sys.executable, "-m", "gladius.cli.main", "run", "--", sys.executable, "-c", _TRAINER]
+        trainer = subprocess.Popen(
+            command, env={**os.environ, "GLADIUS_HOME": str(home.root)}, stdout=subprocess.DEVNULL
+        )
+        try:
+            found = [(count, [_cost_of_a_row(server, count)]) for count in CLIENTS]
+        finally:
+            trainer.terminate()
+            trainer.wait(timeout=60)
+    return _rows("a row that one client hears, by clients", "us", found, 0.2, "processor time of the server")
+
+
+def _cost_of_a_row(server: Server, count: int) -> float:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(_listening(server)) for _ in range(count)]
+        for one in sockets:
+            _hear(one, 1)
+        process = psutil.Process(server.pid)
+        before = sum(process.cpu_times()[:2])
+        rows = max(_hear(one, _ROWS_HEARD if count < CLIENTS[-1] else _ROWS_HEARD // 4) for one in sockets)
+        return (sum(process.cpu_times()[:2]) - before) * 1e6 / (rows * count)
+
+
+def _listening(server: Server) -> ClientConnection:
+    bearer = {"Authorization": f"Bearer {server.token}"}
+    socket = connect(f"ws{server.url[4:]}/api/v1/stream", additional_headers=bearer, proxy=None, compression=None)
+    socket.send(json.dumps({"type": "subscribe", "runs": ["*"], "topics": ["metrics"]}))
+    return socket
+
+
+def _hear(socket: ClientConnection, rows: int) -> int:
+    heard = 0
+    while heard < rows:
+        message = json.loads(socket.recv(timeout=60))
+        heard += sum(event["type"] == "metrics" for event in message.get("events", ()))
+    return heard
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[Home]:
+    with tempfile.TemporaryDirectory(prefix="gladius-bench-") as folder:
+        home = Home(folder)
+        home.create()
+        yield home
+
+
+def _ms_since(begin: float, clock: Callable[[], float] = time.process_time) -> float:
+    return (clock() - begin) * 1000
+
+
+def _rows(name: str, unit: str, found: list[tuple[int, list[float]]], limit: float | None, how: str) -> list[Row]:
+    """The exponent of the last order of magnitude, with every size and its samples beside it."""
+    (small, before), (large, after) = found[-2:]
+    slope = math.log(median(after) / median(before)) / math.log(large / small)
+    sizes = [[size, median(samples)] for size, samples in found]
+    told = ", ".join(f"{size:,}: {figure:.3g} {unit}" for size, figure in sizes)
+    return [
+        Row(f"{name}, slope", "", [slope], limit, how=f"{how}; {told}", extra={"growth": sizes, "of": name, "in": unit})
+    ]
