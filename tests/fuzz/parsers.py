@@ -88,9 +88,9 @@ def blocks(data: bytes) -> None:
     told = [json.loads(line) for line in lines]
     assert block.seqs.tolist() == [event["seq"] for event in told]
     assert {event["attempt"] for event in told} == {block.attempt}
-    for name, rows, values in block.columns:
-        assert [float(told[row]["values"][name]) for row in rows] == values.tolist()
-    assert sum(len(rows) for _, rows, _ in block.columns) == sum(len(event["values"]) for event in told)
+    for column in block.columns:
+        assert [float(told[row]["values"][column.name]) for row in column.rows] == column.values().tolist()
+    assert sum(len(column.rows) for column in block.columns) == sum(len(event["values"]) for event in told)
 
 
 def yaml(data: bytes) -> None:

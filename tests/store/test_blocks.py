@@ -84,6 +84,20 @@ def test_a_long_stream_tells_the_same_in_blocks(written: Written, one_by_one: An
     assert found["summary"]["best"] is not None and found["summary"]["step"] == 8999
 
 
+@pytest.mark.parametrize("names", [1, 20, 300])
+def test_rows_that_are_alike_tell_the_same(written: Written, one_by_one: Any, names: int) -> None:
+    dice = random.Random(names)
+    lines = stream(1)[:1]
+    for step in range(600):
+        values = {
+            f'a "{place}" é/\\{place}' if names == 1 else f"train/{place}": dice.random() for place in range(names)
+        }
+        event = {"seq": step + 1, "time": 1e9 + step, "attempt": 1, "type": "metrics", "step": step, "values": values}
+        lines.append(json.dumps(event, separators=(",", ":"), ensure_ascii=step % 2 == 0))
+    write(written.directory, lines)
+    assert facts_of(RunView(written.directory).load()) == one_by_one(written.directory)
+
+
 _ODD = [
     '{"seq":%d,"time":1,"attempt":1,"type":"metrics","step":5,"values":{"train/loss":"NaN"}}',
     '{"seq":%d,"time":1,"attempt":1,"type":"metrics","step":-3,"epoch":"NaN","values":{"train/loss":1}}',

@@ -6,9 +6,11 @@ and summed up in bulk. Whatever is unusual about a line sends its whole block th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Literal, cast
 
 import msgspec
 import numpy as np
@@ -18,6 +20,7 @@ MARK = b'"type":"metrics"'
 LINES = 4096
 _WORTH = 256
 """Fewer lines than this are not worth a block."""
+_ALIKE_NAMES = 256
 _NONE = -1
 _MAX_WHOLE = 1 << 62
 
@@ -37,6 +40,7 @@ class _Line(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(list[_Line]).decode
+_decode_one = msgspec.json.Decoder(_Line).decode
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,12 @@ def decode_block(lines: Sequence[bytes], after_seq: int) -> MetricBlock | None:
     try:
         if not text.isascii():
             text.decode()  # msgspec does not look at the letters of a field that it skips
-        events = _decode(text)
+        names = tuple(_decode_one(lines[0]).values)
+        alike = _decode_alike(text, names)
+        events = alike or _decode(text)
         if len(events) != len(lines):
             return None
-        block = _columns(events)
+        block = _block(events, _table(events, names) if alike else _by_shape([event.values for event in events]))
     except (ValueError, OverflowError, RecursionError):
         return None
     times, rising = block.times, np.diff(block.seqs, prepend=after_seq)
@@ -100,7 +106,28 @@ def decode_block(lines: Sequence[bytes], after_seq: int) -> MetricBlock | None:
     return block if plain and max(int(block.steps.max()), int(block.log_offsets.max())) < _MAX_WHOLE else None
 
 
-def _columns(events: list[_Line]) -> MetricBlock:
+def _decode_alike(text: bytes, names: tuple[str, ...]) -> list[_Line] | None:
+    """The lines, where each has exactly these names: in half the time, their values as a struct. None where one has not."""
+    decode = _decoder(names) if 0 < len(names) <= _ALIKE_NAMES else None
+    try:
+        return None if decode is None else decode(text)
+    except msgspec.ValidationError:
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _decoder(names: tuple[str, ...]) -> Callable[[bytes], list[_Line]] | None:
+    """What reads lines whose values have these names; None for a name that msgspec has no field for."""
+    fields = [(f"value_{place}", float, msgspec.field(name=name)) for place, name in enumerate(names)]
+    try:
+        values = msgspec.defstruct("Values", fields, forbid_unknown_fields=True, gc=False)
+    except ValueError:
+        return None
+    line = msgspec.defstruct("Line", [("values", values)], bases=(_Line,), kw_only=True)
+    return cast("Callable[[bytes], list[_Line]]", msgspec.json.Decoder(list[line]).decode)  # type: ignore[valid-type]
+
+
+def _block(events: list[_Line], columns: list[Column]) -> MetricBlock:
     attempts = {event.attempt for event in events}
     if len(attempts) > 1:
         raise ValueError("lines of several attempts")
@@ -113,11 +140,20 @@ def _columns(events: list[_Line]) -> MetricBlock:
         steps=np.maximum(np.array(steps, dtype=np.int64), _NONE),
         epochs=np.array([event.epoch for event in events], dtype=np.float64),
         log_offsets=np.maximum(np.array(offsets, dtype=np.int64), _NONE),
-        columns=_by_name([event.values for event in events]),
+        columns=columns,
     )
 
 
-def _by_name(values: list[dict[str, float]]) -> list[Column]:
+def _table(events: list[Any], names: tuple[str, ...]) -> list[Column]:
+    """A column for each name, where each event has them all."""
+    rows = map(msgspec.structs.astuple, (event.values for event in events))
+    values = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=len(events) * len(names))
+    every = np.arange(len(events), dtype=np.uint32)
+    columns = np.ascontiguousarray(values.reshape(-1, len(names)).T)
+    return [_column(name, every, column) for name, column in zip(names, columns, strict=True)]
+
+
+def _by_shape(values: list[dict[str, float]]) -> list[Column]:
     """A column for each name, in the order in which the names appear."""
     shapes: dict[tuple[str, ...], list[int]] = {}
     for row, one in enumerate(values):

@@ -94,10 +94,14 @@ class EventStream:
     @property
     def behind(self) -> bool:
         """Whether the file holds more than was read: whole lines, or one that waits for its newline."""
+        return self._size > self.offset
+
+    @property
+    def _size(self) -> int:
         try:
-            return self.path.stat().st_size > self.offset
+            return self.path.stat().st_size
         except OSError:
-            return False
+            return 0
 
     @property
     def restarted(self) -> int:
@@ -165,13 +169,14 @@ class EventStream:
 
     def _take_lines(self, lines: Sequence[bytes], offset: int) -> list[dict[str, Any] | MetricBlock]:
         found: list[dict[str, Any] | MetricBlock] = []
+        far_behind = self._size - self.offset > _RECENT_BYTES
         first, self._numbers = self._read_lines + 1, {}
         self._read_lines += len(lines)
         for begin, end, regular in groups(lines):
             part = lines[begin:end]
             block = decode_block(part, self.last_seq) if regular else None
             if block is not None and not self._runs_ahead(_last_of(block), lines, end, int(block.seqs[-2])):
-                self._note_block(block, part, offset, followed_by=len(lines) - end)
+                self._note_block(block, part, offset, recent=len(lines) - end < _RECENT_LINES and not far_behind)
                 found.append(block)
             else:
                 places = accumulate((len(raw) + 1 for raw in part), initial=offset)
@@ -181,13 +186,13 @@ class EventStream:
             offset += sum(map(len, part)) + len(part)
         return found
 
-    def _note_block(self, block: MetricBlock, lines: Sequence[bytes], offset: int, followed_by: int) -> None:
+    def _note_block(self, block: MetricBlock, lines: Sequence[bytes], offset: int, recent: bool) -> None:
         for seq, at in index_of(block, lines, offset):
             self._index_seqs.append(seq)
             self._index_offsets.append(at)
         self._lines += len(lines)
         self.last_seq, self._attempt = int(block.seqs[-1]), block.attempt
-        if followed_by >= _RECENT_LINES:
+        if not recent:
             self._forget_recent()
             return
         for seq, raw in zip(block.seqs.tolist(), lines, strict=True):
