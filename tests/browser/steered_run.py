@@ -87,7 +87,7 @@ def steer(
 ) -> Callable[..., Steered]:
     """Start the steered script through a profile of its own, and open its console."""
 
-    def start(pause: float = 0.02, size: int = 45_200, script: Path = SCRIPT, **options: Any) -> Steered:
+    def start(pause: float = 0.1, size: int = 45_200, script: Path = SCRIPT, **options: Any) -> Steered:
         server = serve()
         run_id = start_training(server, pause, size, script)
         steered = Steered(server, visit(server, **options), run_id)
@@ -124,7 +124,7 @@ class SteeredHome:
         self.home.create()
         self._environment = environment
         self.server = ConsoleServer(self._spawn, self.home)
-        self.run_id = start_training(self.server, pause=0.05)
+        self.run_id = start_training(self.server, pause=0.1)
 
     def _spawn(self, *argv: object, **options: Any) -> subprocess.Popen[str]:
         return forge.start(*argv, env=self._environment, **options)

@@ -48,7 +48,7 @@ def console(
     home.create()
     monkeypatch.setenv("GLADIUS_HOME", str(home.root))
     server = ConsoleServer(spawn, home)
-    run_id = start_training(server, pause=0.02)
+    run_id = start_training(server, pause=0.05)
     hello = until(lambda: server.get(f"/runs/{run_id}/events", type="hello")["events"], timeout=60)
     trainer = Identity.of(hello[0]["pid"])
     yield server, run_id, trainer

@@ -30,6 +30,8 @@ DIALOGS = {
     "Save as template": "Save as template",
     "Fork from step": "Fork from a checkpoint",
 }
+MODAL = "dialog:modal"
+"""What lies under it cannot be reached, and is judged without it elsewhere."""
 OPEN_MENU = "[popover]:popover-open:not(.tip)"
 MENUS = ("Ways to pause", "What to validate on", "User menu", "More for the log", "Menu of Loss")
 
@@ -63,7 +65,7 @@ def judged(page: Any, what: str, within: str = ":root") -> None:
 
 
 def fits(page: Any, what: str) -> None:
-    box = page.locator("dialog:modal").bounding_box()
+    box = page.locator(MODAL).bounding_box()
     size = page.viewport_size
     assert box is not None
     assert box["x"] >= 0 and box["y"] >= 0, what
@@ -77,10 +79,10 @@ def test_a_dialog_is_accessible_fits_and_gives_the_focus_back(page: Any, until: 
         until(lambda name=name: page.get_by_role("dialog", name=name).count() == 1)
         if name in ("Edit config", "Full configuration"):
             until(lambda: page.locator("dialog .cm-content").count() >= 1)
-        judged(page, name)
+        judged(page, name, within=MODAL)
         fits(page, name)
         page.keyboard.press("Escape")
-        until(lambda: page.locator("dialog:modal").count() == 0)
+        until(lambda: page.locator(MODAL).count() == 0)
         assert button.evaluate("button => button === document.activeElement"), f"the focus goes back from {name}"
 
 
@@ -88,10 +90,10 @@ def test_what_lies_over_every_page_is_accessible_and_fits(page: Any, until: Unti
     for key, name in (("?", "Keyboard shortcuts"), ("Control+K", "Command palette")):
         page.keyboard.press(key)
         until(lambda name=name: page.get_by_role("dialog", name=name).count() == 1)
-        judged(page, name)
+        judged(page, name, within=MODAL)
         fits(page, name)
         page.keyboard.press("Escape")
-        until(lambda: page.locator("dialog:modal").count() == 0)
+        until(lambda: page.locator(MODAL).count() == 0)
     page.get_by_role("button", name="User menu").click()
     page.get_by_role("menuitem", name="Settings").click()
     until(lambda: page.get_by_role("spinbutton").count() > 5)
