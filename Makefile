@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-python test-web test-integrations chaos faults pids mutants fuzz check check-python check-types check-style drift gen bench bench-quick dev paths sbom audit setup-demo setup-dev clean
+.PHONY: demo test test-python test-web test-integrations chaos faults pids mutants fuzz check check-python check-types check-style drift gen bench bench-quick dev paths sbom audit lock locked setup-demo setup-dev clean
 
 demo: setup-demo          ## train a real small model and watch it in the console: make demo ARGS="--no-browser"
 	@$(BIN)/gladius demo $(ARGS)
@@ -74,6 +74,12 @@ audit: setup-dev          ## known weaknesses of what is shipped, where a databa
 
 sbom: setup-dev           ## what is installed and what the page is made of, as CycloneDX in dist/sbom.json
 	@$(BIN)/python scripts/sbom.py dist/sbom.json
+
+lock: setup-dev           ## requirements.lock anew: what the console needs, with hashes
+	@$(BIN)/python scripts/lock.py write
+
+locked: setup-dev         ## install the console from the lock alone, in an environment of its own
+	@$(BIN)/python scripts/lock.py try
 
 dev: setup-dev            ## server on port 8642 and the page with hot reload on 5173
 	@$(BIN)/python scripts/bootstrap.py dev
