@@ -23,10 +23,10 @@ from typing import Any
 import psutil
 from websockets.sync.client import ClientConnection, connect
 
-from bench.long_run import client, first_chart
+from bench.long_run import first_chart
 from bench.many_runs import make_runs
 from bench.rows import Row
-from bench.server import Server, running_server
+from bench.server import Server, connected, running_server
 from bench.written_run import add_rows, write_run
 from gladius.pulse.rundir import Home
 from gladius.store.view import RunView
@@ -98,7 +98,7 @@ def _of_runs() -> list[Row]:
     for count in RUNS:
         with _home() as home:
             make_runs(home, count)
-            with running_server(home.root) as server, client(server) as http:
+            with running_server(home.root) as server, connected(server) as http:
                 while http.get("/runs", params={"sort": "loss", "limit": 1}).json()["unread"]:
                     time.sleep(0.2)
                 newest = http.get("/runs", params={"limit": 1}).json()["runs"][0]["run_id"]

@@ -5,13 +5,11 @@ The run directories are whole, as a trainer and a supervisor leave them; only th
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import random
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import httpx
 import psutil
 
 from bench.rows import Row
-from bench.server import running_server
+from bench.server import connected, running_server
 from gladius.pulse.rundir import Home, RunDir
 
 COUNT = 10_000
@@ -46,14 +44,14 @@ def measure() -> list[Row]:
         _index(home)
         first, starts = [], []
         for _ in range(_STARTS):
-            with running_server(home.root) as server, _client(server.url, server.token) as http:
+            with running_server(home.root) as server, connected(server) as http:
                 starts.append(server.started_in_s * 1000)
                 first.append(_ask(http, _QUESTIONS["sorted by loss"]))
         rows = [
             _row("first answer after a start, sorted by loss", first, f"{_STARTS} starts of gladius up"),
             Row("gladius up with 10,000 runs", "ms", starts, None, "median", f"{_STARTS} starts, until it answers"),
         ]
-        with running_server(home.root) as server, _client(server.url, server.token) as http:
+        with running_server(home.root) as server, connected(server) as http:
             for name, question in _QUESTIONS.items():
                 samples = [_ask(http, question) for _ in range(_ROUNDS)]
                 rows.append(_row(name, samples, f"{_ROUNDS} times over HTTP, 100 rows and what can be filtered by"))
@@ -76,15 +74,6 @@ def _row(what: str, samples: list[float], how: str) -> Row:
     return Row(f"list of 10,000 runs, {what}", "ms", samples, LIMIT_MS, "median", how)
 
 
-@contextlib.contextmanager
-def _client(url: str, token: str) -> Iterator[httpx.Client]:
-    """Connected already, as a browser is by the time it asks for the list."""
-    headers = {"authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=f"{url}/api/v1", headers=headers, trust_env=False, timeout=60) as http:
-        http.get("/health").raise_for_status()
-        yield http
-
-
 def _ask(http: httpx.Client, question: dict[str, Any]) -> float:
     start = time.perf_counter()
     answer = http.get("/runs", params=question)
@@ -96,7 +85,7 @@ def _ask(http: httpx.Client, question: dict[str, Any]) -> float:
 
 def _index(home: Home) -> None:
     """Have a server read every run once, as the servers did that were there when they ended."""
-    with running_server(home.root) as server, _client(server.url, server.token) as http:
+    with running_server(home.root) as server, connected(server) as http:
         while http.get("/runs", params={"sort": "loss", "limit": 1}).json()["unread"]:
             time.sleep(0.5)
 

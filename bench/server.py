@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from gladius.client.run import RunHandle
 
 
@@ -36,6 +38,15 @@ def running_server(home: Path) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@contextlib.contextmanager
+def connected(server: Server) -> Iterator[httpx.Client]:
+    """An HTTP client that is signed in and connected already, as a browser is by the time it asks."""
+    headers = {"authorization": f"Bearer {server.token}"}
+    with httpx.Client(base_url=f"{server.url}/api/v1", headers=headers, trust_env=False, timeout=300) as http:
+        http.get("/health").raise_for_status()
+        yield http
 
 
 def _wait_for(path: Path, process: subprocess.Popen[bytes]) -> dict[str, str]:
