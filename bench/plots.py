@@ -75,7 +75,7 @@ def curve(title: str, x_name: str, points: list[tuple[float, float]]) -> str:
     for (x, y), (size, figure) in zip(drawn, points, strict=True):
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{_OURS}"/>')
         parts.append(f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle">{_number(figure)}</text>')
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle" font-size="11">{size:,g}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle" font-size="11">{size:,.0f}</text>')
     return "".join([*parts, "</svg>\n"])
 
 
