@@ -28,6 +28,7 @@ from bench.many_runs import make_runs
 from bench.rows import Row
 from bench.server import Server, connected, running_server
 from bench.written_run import add_rows, write_run
+from gladius.client import Client
 from gladius.pulse.rundir import Home
 from gladius.store.view import RunView
 
@@ -126,7 +127,9 @@ def _of_clients() -> list[Row]:
         try:
             found = [(count, [_cost_of_a_row(server, count)]) for count in CLIENTS]
         finally:
-            trainer.terminate()
+            # The training outlives `gladius run`: it is the training that is told to end.
+            with Client(url=server.url, token=server.token) as person:
+                person.run("latest").stop(checkpoint=False)
             trainer.wait(timeout=60)
     return _rows("a row that one client hears, by clients", "us", found, 0.2, "processor time of the server")
 
