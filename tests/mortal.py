@@ -7,6 +7,7 @@ writing, renames, removals, links, folders, programs started) and sends itself S
 from __future__ import annotations
 
 import os
+import random
 import struct
 import sys
 import time
@@ -17,6 +18,8 @@ from typing import Any
 import forge
 import httpx
 from console_server import ConsoleServer
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from gladius.pulse.identity import process_state
 from gladius.pulse.rundir import Home
@@ -144,3 +147,16 @@ def patient(condition: Callable[[], Any], told: Callable[[], Any], timeout: floa
             raise AssertionError(f"not true within {timeout:g} s: {told()}")
         time.sleep(0.01)
     return found
+
+
+def play(world: Any, moves: type[RuleBasedStateMachine], examples: int, steps: int) -> None:
+    """Make random moves in a world; `GLADIUS_RANDOM_SEED` repeats them."""
+    machine = type("Machine", (moves,), {"world": world})
+    how = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, database=None, report_multiple_bugs=False,
+        phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    number = int(os.environ.get("GLADIUS_RANDOM_SEED") or random.randrange(2**32))
+    print(f"GLADIUS_RANDOM_SEED={number}")
+    run_state_machine_as_test(seed(number)(machine), settings=how)
+    print(dict(sorted(world.moves.items())))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import random
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -19,9 +18,8 @@ from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from mortal import House, gone, patient
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from mortal import House, gone, patient, play
 
 from gladius.flows.history import load
 from gladius.flows.log import FlowLog
@@ -299,15 +297,4 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.mark.slow
 def test_random_hands_on_flows_run_no_try_twice(world: World) -> None:
-    class Machine(RandomFlows):
-        pass
-
-    Machine.world = world
-    how = settings(
-        max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, database=None, report_multiple_bugs=False,
-        phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    number = int(os.environ.get("GLADIUS_RANDOM_SEED") or random.randrange(2**32))
-    print(f"GLADIUS_RANDOM_SEED={number}")
-    run_state_machine_as_test(seed(number)(Machine), settings=how)
-    print(dict(sorted(world.moves.items())))
+    play(world, RandomFlows, EXAMPLES, STEPS)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import time
 from collections import Counter
@@ -21,9 +20,9 @@ from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, Phase, note, seed, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from mortal import House, gone, patient
+from hypothesis import note
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from mortal import House, gone, patient, play
 
 from gladius.pulse.events import EventReader
 from gladius.pulse.lock import is_held, read_holder
@@ -358,15 +357,4 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.mark.slow
 def test_random_hands_in_a_queue_lose_nothing_and_start_nothing_twice(world: World, until: Callable[..., Any]) -> None:
-    class Machine(RandomQueues):
-        pass
-
-    Machine.world = world
-    how = settings(
-        max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, database=None, report_multiple_bugs=False,
-        phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    number = int(os.environ.get("GLADIUS_RANDOM_SEED") or random.randrange(2**32))
-    print(f"GLADIUS_RANDOM_SEED={number}")
-    run_state_machine_as_test(seed(number)(Machine), settings=how)
-    print(dict(sorted(world.moves.items())))
+    play(world, RandomQueues, EXAMPLES, STEPS)
