@@ -12,7 +12,15 @@ from gladius.alerts.settings import SettingsFile
 from gladius.catalog.dataset_adding import Upload
 from gladius.catalog.presets import Presets
 from gladius.flows.log import FlowLog
+from gladius.knowledge.build import Build
+from gladius.knowledge.extract import Extracted, Segment
+from gladius.knowledge.folder import IndexFolder
 from gladius.knowledge.progress import Progress
+from gladius.knowledge.reader import pack
+from gladius.knowledge.search import search
+from gladius.knowledge.shelf import Shelf
+from gladius.knowledge.walk import Found
+from gladius.knowledge.worker import Reading
 from gladius.launch.attempt import write_config
 from gladius.launch.queue_book import Entry, QueueBook
 from gladius.pulse import checkpoints
@@ -28,6 +36,7 @@ from gladius.supervise.report import write_report
 from gladius.supervise.rollback import _follow_along
 from gladius.users.home_token import load_token
 from gladius.wire.catalog import Resources, StartRequest
+from gladius.wire.knowledge import IndexOptions
 from gladius.wire.presets import PresetRequest
 from gladius.wire.runs import RunPatch
 from gladius.wire.settings import Thresholds
@@ -262,6 +271,38 @@ def index_progress(home: Home) -> Written:
     return Written(write, lambda: (safe_read_json(path) or {}).get("message") or "1", home.state)
 
 
+def index_documents(folder: IndexFolder, value: int) -> None:
+    """Make an index of twenty documents that hold the word `value1` or `value2`, as its job does."""
+    shelf = Shelf(folder.texts, None)
+    try:
+        for number in range(20):
+            text = f"value{value} document{number} " + " ".join(f"{value}x{number}y{word}" for word in range(100))
+            body = pack(Extracted([Segment(text)]))
+            shelf.put(Found(f"{number}.txt", len(text), value, "text"), Reading(f"{value} {number}", body=body))
+        vanished = shelf.end()
+        Build(folder, shelf, IndexOptions(), lambda _: None).make({"name": "d", "path": "/d"}, vanished)
+    finally:
+        shelf.close()
+
+
+def document_index(home: Home) -> Written:
+    """What goes through Python of it; SQLite's own writes fail on a real full disk (test_indexes_on_a_full_disk.py)."""
+    folder = IndexFolder(home, "d")
+    folder.root.mkdir(parents=True)
+
+    def read() -> Any:
+        if not folder.search.exists():
+            return None
+        found = [search(folder.search, f"value{value}", 1).total for value in (1, 2)]
+        assert sorted(found) == [0, 20], "the search is the old one or the new one"
+        assert safe_read_json(folder.manifest) and safe_read_json(folder.built)
+        records = [json.loads(line)["text"].split()[0] for line in folder.dataset.read_text().splitlines()]
+        assert len(records) == 20
+        return set(records)
+
+    return Written(lambda v: index_documents(folder, v), read, home.root)
+
+
 def column_copy(home: Home) -> Written:
     """Made from the lines, so nothing of it need be on the disk: what is there is a beginning of them."""
     events = home.root / "events.jsonl"
@@ -310,8 +351,8 @@ ALL: dict[str, Callable[[Home], Written]] = {
     one.__name__: one
     for one in (
         status, any_json, run_record, configuration, followed_configuration, history, report, command, checkpoint,
-        queue_entry, flow_log, profile, preset, upload, token, annotations, thresholds, index_progress, column_copy,
-        export, trash,
+        queue_entry, flow_log, profile, preset, upload, token, annotations, thresholds, index_progress, document_index,
+        column_copy, export, trash,
     )
 }  # fmt: skip
 

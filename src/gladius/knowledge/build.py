@@ -19,6 +19,7 @@ from gladius.knowledge.folder import IndexFolder
 from gladius.knowledge.search import SearchWriter
 from gladius.knowledge.shelf import Document, Shelf
 from gladius.pulse import atomic_write_json
+from gladius.pulse.files import sync_folder
 from gladius.pulse.plain_file import private
 from gladius.wire.knowledge import IndexCounts, IndexOptions
 
@@ -62,7 +63,8 @@ class Build:
             self._publish(request, counts)
         finally:
             search.abort()
-            part.unlink(missing_ok=True)
+            for rest in (part, self._folder.manifest_part, self._folder.built_part):
+                rest.unlink(missing_ok=True)
         return counts
 
     def _add(self, document: Document, file: IO[bytes], search: SearchWriter) -> None:
@@ -108,7 +110,7 @@ class Build:
         return True
 
     def _publish(self, request: dict[str, Any], counts: IndexCounts) -> None:
-        """Each file takes its place at once, the dataset last: who reads it reads the old one or the new one."""
+        """All that needs room is laid down first; then each file takes its place at once, the dataset last."""
         folder = self._folder
         built = {
             "version": MANIFEST_VERSION, "built_at": time.time(), "name": request["name"], "path": request["path"],
@@ -117,7 +119,11 @@ class Build:
                 "path": str(folder.dataset), "bytes": folder.dataset_part.stat().st_size, "sha256": self._digest.hexdigest(),
             },
         }  # fmt: skip
-        atomic_write_json(folder.manifest, {**built, "sources": list(self._shelf.sources())})
-        atomic_write_json(folder.built, built)
+        atomic_write_json(folder.manifest_part, {**built, "sources": list(self._shelf.sources())})
+        atomic_write_json(folder.built_part, built)
+        folder.manifest_part.replace(folder.manifest)
+        folder.built_part.replace(folder.built)
         folder.search_part.replace(folder.search)
         folder.dataset_part.replace(folder.dataset)
+        sync_folder(folder.root)
+        sync_folder(folder.dataset.parent)

@@ -19,6 +19,7 @@ class IndexFolder:
     """One index: what was asked, how far it is, what was read, and the search. Nothing is created before it is written."""
 
     def __init__(self, home: Home, index_id: str) -> None:
+        self.home = home
         self.id = index_id
         self.root = home.knowledge / index_id
         self.request = self.root / "request.json"
@@ -30,6 +31,8 @@ class IndexFolder:
         self.search = self.root / "search.sqlite"
         self.log = self.root / "index.log"
         self.search_part = self.root / "search.sqlite.part"
+        self.built_part = self.root / "built.json.part"
+        self.manifest_part = self.root / "manifest.json.part"
         self.dataset = home.datasets / f"{index_id}.jsonl"
         # On the same disk, so that it can take the dataset's place at once; what begins with a dot is no dataset.
         self.dataset_part = home.datasets / f".{index_id}.jsonl.part"

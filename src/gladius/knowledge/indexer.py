@@ -27,6 +27,7 @@ from gladius.pulse.identity import Identity
 from gladius.pulse.lock import is_held, read_holder
 from gladius.pulse.rundir import Home
 from gladius.pulse.signals import send
+from gladius.store.soundness import disk_trouble
 from gladius.wire.knowledge import DocumentSearch, IndexDetail, IndexInfo, IndexOptions
 
 _PATIENCE_S = 60.0
@@ -148,13 +149,14 @@ class Indexer:
 
 
 def _living(folder: IndexFolder) -> dict[str, Any]:
-    """State, message, times and progress; a process that is gone without its last word is told."""
+    """State, message, times and progress; a process that is gone without its last word is told, and what kept it from it."""
     told = _told(folder)
     if told["state"] == "running" and not is_held(folder.lock):
         # It may have ended, or another one begun, between the two looks.
         told = _told(folder)
         if told["state"] == "running" and not is_held(folder.lock):
-            told |= {"state": "error", "message": _DIED}
+            trouble = disk_trouble(folder.home)
+            told |= {"state": "error", "message": str(trouble) if trouble else _DIED}
     return told
 
 

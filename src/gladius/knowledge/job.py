@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import sqlite3
 from pathlib import Path
 from typing import Any
 
-from gladius.errors import ConfigError, DiskFull, GladiusError
+from gladius.errors import ConfigError, DiskFailed, DiskFull, GladiusError
 from gladius.knowledge.build import Build
 from gladius.knowledge.folder import IndexFolder
 from gladius.knowledge.progress import Progress
@@ -17,7 +18,8 @@ from gladius.knowledge.shelf import Shelf
 from gladius.knowledge.walk import Found, walk
 from gladius.knowledge.worker import Interrupted, Worker
 from gladius.pulse import safe_read_json
-from gladius.wire.knowledge import IndexOptions
+from gladius.store.soundness import disk_trouble
+from gladius.wire.knowledge import IndexOptions, IndexState
 
 _log = logging.getLogger("gladius.knowledge")
 
@@ -36,16 +38,23 @@ class Job:
     def run(self) -> None:
         """Index; the end stands in the progress file, whatever it is."""
         signal.signal(signal.SIGTERM, self._cancel)
+        state, message = self._ended()
+        try:
+            self._progress.end(state, message)
+        except OSError:
+            # Who asks sees that the disk takes nothing, and says so (indexer).
+            _log.exception("the end could not be written: %s %s", state, message)
+
+    def _ended(self) -> tuple[IndexState, str]:
         try:
             self._index()
         except Interrupted:
-            self._progress.end("cancelled")
+            return "cancelled", ""
         except Exception as error:  # noqa: BLE001
             if not isinstance(error, GladiusError):
                 _log.exception("the indexing failed")
-            self._progress.end("error", str(self._told(error)))
-        else:
-            self._progress.end("done")
+            return "error", str(self._told(error))
+        return "done", ""
 
     def _index(self) -> None:
         try:
@@ -109,9 +118,15 @@ class Job:
         self._cancelled = True
 
     def _told(self, error: Exception) -> GladiusError:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if full or (isinstance(error, sqlite3.OperationalError) and "full" in str(error)):
-            return DiskFull(str(self._folder.dataset.parent))
         if isinstance(error, GladiusError):
             return error
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFull(str(self._folder.root))
+        if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EROFS, errno.EACCES):
+            return DiskFailed(str(error.filename or self._folder.root), os.strerror(error.errno))
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            return DiskFull(str(self._folder.root))
+        if isinstance(error, sqlite3.OperationalError):
+            # What SQLite calls an input or output error may be a disk without room for what it maps.
+            return disk_trouble(self._folder.home) or DiskFailed(str(self._folder.root), str(error))
         return GladiusError(f"The indexing failed: {type(error).__name__}: {error}.", f"Its log: {self._folder.log}")

@@ -7,6 +7,7 @@ SQLite's FTS5: a file that can be thrown away, since an indexing makes it anew. 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -22,20 +23,24 @@ _MOST_TERMS = 32
 
 
 class SearchWriter:
-    """A new search file; until `finish` nobody reads it."""
+    """A new search file; until `finish` nobody reads it. Raises sqlite3.Error, OSError; then no file is left."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         path.unlink(missing_ok=True)
         lay_down(path)
         self._db: sqlite3.Connection | None = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(
-            "CREATE VIRTUAL TABLE records USING fts5(text, source UNINDEXED, chunk UNINDEXED, place UNINDEXED, "
-            'tokenize="unicode61 remove_diacritics 2")'
-        )
-        self._db.execute("BEGIN")
+        try:
+            self._db.execute("PRAGMA journal_mode=OFF")
+            self._db.execute("PRAGMA synchronous=OFF")
+            self._db.execute(
+                "CREATE VIRTUAL TABLE records USING fts5(text, source UNINDEXED, chunk UNINDEXED, place UNINDEXED, "
+                'tokenize="unicode61 remove_diacritics 2")'
+            )
+            self._db.execute("BEGIN")
+        except sqlite3.Error:
+            self.abort()
+            raise
 
     def add(self, text: str, source: str, chunk: int, place: str | None) -> None:
         """One record."""
@@ -43,11 +48,14 @@ class SearchWriter:
         self._db.execute("INSERT INTO records VALUES (?,?,?,?)", (text, source, chunk, place))
 
     def finish(self) -> None:
-        """Write it whole."""
+        """Write it whole. Raises sqlite3.Error, OSError."""
         assert self._db is not None
         self._db.execute("INSERT INTO records(records) VALUES ('optimize')")
         self._db.execute("COMMIT")
         self._close()
+        # SQLite was told to sync nothing; before it takes the old one's place it has to be there.
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def abort(self) -> None:
         """Take away what has not been put into its place."""

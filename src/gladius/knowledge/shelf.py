@@ -65,6 +65,9 @@ class Shelf:
         self._encoding = encoding
         try:
             self._db = self._open()
+        except sqlite3.OperationalError:
+            # The disk's fault, not the file's: what was read is kept for when there is room.
+            raise
         except sqlite3.DatabaseError:
             # It can be made anew, and what broke it is not worth a person's time.
             for rest in path.parent.glob(path.name + "*"):
