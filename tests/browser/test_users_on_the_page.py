@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -78,6 +77,36 @@ def test_a_user_comes_by_a_link_and_what_the_server_refuses_is_not_shown_as_done
     assert row.count() == 1 and violations(page) == []
 
 
+READS = (
+    "page.", "view.", "run.", "log.", "chart.", "help", "back", "screenshot", "find", "clear_log", "copy_log", "select_log",
+    "log_", "zoom_", "focus_", "export_",
+)  # fmt: skip
+"""Actions of the palette that ask the server for nothing but GET; `page.attach` and `run.command` are not among them."""
+
+
+def palette(page: Any, until: Until, reason: str) -> set[str]:
+    """What a viewer can choose in the palette; what changes something is closed to them, in the words of the buttons."""
+    page.keyboard.press("Control+K")
+    options = page.locator("dialog [role=option]")
+    until(lambda: options.count() > 20)
+    told = options.evaluate_all(
+        "all => all.map(one => [one.dataset.action, one.ariaDisabled === 'true', one.innerText])"
+    )
+    barred = {action for action, closed, text in told if closed and reason in text}
+    assert barred >= {
+        "page.attach", "run.command", "toggle_pause", "stop", "checkpoint", "validate", "tensorboard", "reload_config",
+        "adjust",
+    }  # fmt: skip
+    page.get_by_role("combobox", name="Find an action").fill("TRAIN AGENT")
+    until(lambda: options.first.get_attribute("data-action") == "run.this_command")
+    assert options.first.get_attribute("aria-disabled") == "true" and reason in options.first.inner_text()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("dialog", name="Run command").count() == 0
+    page.keyboard.press("Escape")
+    until(lambda: page.locator("dialog:modal").count() == 0)
+    return {action for action, closed, _ in told if not closed}
+
+
 def test_a_viewer_finds_what_changes_things_closed_and_is_told_why(browser: Any, house: House, until: Until) -> None:
     add(house, "vera", "viewer")
     run = house.run()
@@ -92,6 +121,8 @@ def test_a_viewer_finds_what_changes_things_closed_and_is_told_why(browser: Any,
         until(lambda button=button: button.get_attribute("aria-disabled") == "true")
         assert reason in (button.get_attribute("title") or ""), name
     assert not page.get_by_role("button", name="Export").first.is_disabled(), "reading is what a viewer may"
+    open_to_all = {one for one in palette(page, until, reason) if not one.startswith(READS)}
+    assert open_to_all == set(), "what is not known to read only needs a reason"
     page.goto(house.server.url + "/settings/users")
     until(lambda: page.get_by_text("This needs the role admin; yours is viewer.").count() == 1)
     page.goto(house.server.url + "/settings")
@@ -116,11 +147,14 @@ def test_another_role_and_another_password_take_effect_at_once(browser: Any, hou
     page.context.close()
 
 
-def test_who_is_shut_out_is_told_within_a_second_and_keeps_what_was_typed(
+def test_who_is_shut_out_is_told_tries_nothing_more_and_keeps_what_was_typed(
     browser: Any, house: House, guest: Visitor, until: Until
 ) -> None:
+    """How soon the socket is cut is measured where the page's own work does not blur it: server/test_users_and_roles.py."""
     add(house, "olga", "operator")
     page = arrive(browser, house, "olga", "/settings")
+    sockets: list[Any] = []
+    page.on("websocket", lambda socket: sockets.append(socket))
     field = page.get_by_role("spinbutton", name="GPU temperature above")
     field.fill("61.5")
     page.get_by_text("Live", exact=True).wait_for()
@@ -128,10 +162,13 @@ def test_who_is_shut_out_is_told_within_a_second_and_keeps_what_was_typed(
     disable = admin.get_by_role("button", name="Disable olga")
     disable.click()
     dialog = page.get_by_role("dialog", name="You are signed out")
-    began = time.monotonic()
     until(lambda: dialog.count() == 1)
-    took = time.monotonic() - began
-    assert took < 5, f"a quarter of a second and the way; {took:.1f} s on this machine"
+    # A lost connection would be tried anew after half a second; that nothing comes can only be waited for.
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    page.wait_for_timeout(1500)
+    with page.expect_response("**/api/v1/session") as asked:
+        page.evaluate("window.dispatchEvent(new Event('focus'))")
+    assert asked.value.status == 401 and sockets == [], "a socket was tried by somebody who is not let in"
     admin.get_by_role("button", name="Enable olga").wait_for()
     assert violations(page) == []
     dialog.get_by_label("Password").fill(PASSWORD)
@@ -144,6 +181,7 @@ def test_who_is_shut_out_is_told_within_a_second_and_keeps_what_was_typed(
     until(lambda: dialog.count() == 0)
     assert field.input_value() == "61.5"
     page.get_by_text("Live", exact=True).wait_for()
+    assert len(sockets) == 1
     page.context.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -124,6 +125,25 @@ def test_what_is_taken_away_cuts_what_it_held_open(guarded: ConsoleServer, book:
         again = guarded.bare.get("/api/v1/session", headers=headers)
         assert again.status_code == (200 if what == "role" else 401)
         bystander.ping().wait(5)
+
+
+def test_what_is_taken_away_is_cut_within_a_second_of_the_answer(guarded: ConsoleServer, book: Book) -> None:
+    book.add_user("soon-out", "operator", PASSWORD)
+    held: list[tuple[str, str, Any, dict[str, str]]] = [
+        ("PATCH", "/users/soon-out", {"disabled": True}, browser(guarded, "soon-out"))
+    ]
+    for number in range(4):
+        secret, told = book.create_token(f"soon-{number}", "operator", 60)
+        held.append(("DELETE", f"/tokens/{told.id}", None, {"authorization": f"Bearer {secret}"}))
+    waits = []
+    for method, path, body, headers in held:
+        with listen(guarded, headers) as socket:
+            assert guarded.http.request(method, path, json=body).status_code < 300
+            answered = time.monotonic()
+            assert cut(socket) == 4401
+            waits.append(time.monotonic() - answered)
+    # The server looks every quarter of a second; the middle one of five, for a machine may stop for longer than that.
+    assert sorted(waits)[2] < 1.0, waits
 
 
 def test_a_token_does_what_its_scope_says_until_it_is_over(guarded: ConsoleServer, book: Book) -> None:

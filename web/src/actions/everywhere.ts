@@ -3,11 +3,15 @@ import { i18n, LANGUAGES, t, type Key } from '../i18n/index.svelte';
 import { alerts } from '../stores/alerts.svelte';
 import { overlay } from '../stores/overlay.svelte';
 import { router } from '../stores/router.svelte';
+import { session } from '../stores/session.svelte';
 import { theme, THEMES } from '../stores/theme.svelte';
 import type { Action } from './registry.svelte';
 import { keySet } from './shortcut.svelte';
 
 const inUse = (used: boolean): string => (used ? t('keys.in_use') : '');
+
+/** Why somebody whose role only reads cannot do it; in the words of the buttons. */
+const steering = (): string => session.reason('operator');
 
 export const everywhere: readonly Action[] = [
   { id: 'palette', label: () => t('action.palette'), run: () => overlay.open('palette') },
@@ -25,9 +29,14 @@ export const everywhere: readonly Action[] = [
     label: () => t('page.catalog'),
     run: () => router.go({ page: 'catalog', part: 'profiles' }),
   },
-  { id: 'run.command', label: () => t('command.open'), run: () => overlay.open('command') },
+  {
+    id: 'run.command',
+    label: () => t('command.open'),
+    reason: steering,
+    run: () => overlay.open('command'),
+  },
   { id: 'page.settings', label: () => t('settings.open'), run: () => overlay.open('settings') },
-  { id: 'page.attach', label: () => t('attach.title'), run: () => overlay.open('attach') },
+  { id: 'page.attach', label: () => t('attach.title'), reason: steering, run: () => overlay.open('attach') },
   { id: 'page.alerts', label: () => t('alerts.title'), run: () => alerts.list(true) },
   ...THEMES.map<Action>(choice => ({
     id: `view.theme_${choice}`,

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ServerMessage } from '../wire/generated';
-import { backOff, Stream, type Connection, type SocketLike } from './stream';
+import { backOff, KEY_GONE, Stream, type Connection, type SocketLike } from './stream';
 
 class FakeSocket implements SocketLike {
   onopen: (() => void) | null = null;
   onmessage: ((message: { data: string }) => void) | null = null;
-  onclose: (() => void) | null = null;
+  onclose: ((event?: { code: number }) => void) | null = null;
   sent: { type: string; cursors?: unknown }[] = [];
   isOpen = false;
   send(data: string): void {
@@ -57,11 +57,13 @@ let timers: FakeTimers;
 let connections: Connection[];
 let messages: ServerMessage[];
 let stream: Stream;
+let refusals: number[];
 
 beforeEach(() => {
   sockets = [];
   connections = [];
   messages = [];
+  refusals = [];
   timers = new FakeTimers();
   stream = new Stream({
     open: () => {
@@ -70,6 +72,7 @@ beforeEach(() => {
     },
     onMessage: message => messages.push(message),
     onConnection: connection => connections.push(connection),
+    onRefused: code => refusals.push(code),
     timers,
   });
 });
@@ -129,6 +132,24 @@ describe('Stream', () => {
     const before = messages.length;
     sockets[0]!.say({ type: 'pong' });
     expect(messages).toHaveLength(before);
+  });
+
+  it('tries nothing more when its key is gone, until it is started again', () => {
+    let seen = 3;
+    stream.subscribe({ runs: ['a'], topics: ['metrics'], cursors: () => ({ a: { events: seen } }) });
+    stream.start();
+    sockets[0]!.accept();
+    seen = 9;
+    sockets[0]!.onclose?.({ code: KEY_GONE });
+    expect(refusals).toEqual([KEY_GONE]);
+    expect(connections.at(-1)).toEqual({ state: 'lost', retryAt: null });
+    timers.pass(600_000);
+    stream.retryNow();
+    expect(sockets).toHaveLength(1);
+    stream.start();
+    sockets[1]!.accept();
+    expect(sockets[1]!.sent[0]!.cursors).toEqual({ a: { events: 9 } });
+    expect(connections.at(-1)).toEqual({ state: 'open' });
   });
 
   it('does not come back once stopped', () => {

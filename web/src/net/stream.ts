@@ -18,7 +18,7 @@ export interface Timers {
 export type Connection =
   | { state: 'connecting' }
   | { state: 'open' }
-  /** `retryAt`: milliseconds of `Timers.now`; null while a try is under way. */
+  /** `retryAt`: milliseconds of `Timers.now`; null while a try is under way, or none will be. */
   | { state: 'lost'; retryAt: number | null };
 
 export type Subscription = Pick<Subscribe, 'runs' | 'topics' | 'everywhere'> & {
@@ -56,7 +56,10 @@ export class Stream {
     open: () => SocketLike;
     onMessage: (message: ServerMessage) => void;
     onConnection: (connection: Connection) => void;
-    /** A connection that was never opened, or that was closed because the key is gone: the reason may be who asks. */
+    /**
+     * A connection that was never opened, or that was closed because the key is gone: the reason may be who asks. After the
+     * latter nothing is tried until `start`.
+     */
     onRefused?: (code: number) => void;
     timers?: Timers;
   }) {
@@ -83,10 +86,12 @@ export class Stream {
     this.#connect();
   }
 
+  /** Nothing more is heard, and nothing tried, until `start`. */
   stop(): void {
     if (this.#retry !== null) this.#timers.clear(this.#retry);
     this.#retry = null;
     this.#drop();
+    this.#onConnection({ state: 'lost', retryAt: null });
   }
 
   #connect(): void {
@@ -112,8 +117,9 @@ export class Stream {
     };
     socket.onclose = event => {
       if (socket !== this.#socket) return;
-      this.#lost();
       const code = event?.code ?? 0;
+      if (code === KEY_GONE) this.stop();
+      else this.#lost();
       if (!open || code === KEY_GONE) this.#onRefused(code);
     };
     this.#watch = this.#timers.set(() => {

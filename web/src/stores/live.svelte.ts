@@ -23,11 +23,7 @@ class Live {
       for (const listener of this.#everywhere.values()) listener(message);
       this.#page?.listener(message);
     },
-    onConnection: connection => {
-      this.#connection = connection;
-      // Somebody signed in elsewhere in this browser.
-      if (connection.state === 'open' && session.ended) void session.load();
-    },
+    onConnection: connection => (this.#connection = connection),
     onRefused: code => void this.#refused(code),
   });
 
@@ -45,14 +41,24 @@ class Live {
 
   start(): void {
     this.#stream.start();
-    addEventListener('online', () => this.#stream.retryNow());
+    addEventListener('online', () => this.retryNow());
+    addEventListener('focus', () => {
+      // Somebody may have signed in elsewhere in this browser.
+      if (session.ended) void this.enter();
+    });
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden) this.#stream.retryNow();
+      if (!document.hidden) this.retryNow();
     });
   }
 
   retryNow(): void {
-    this.#stream.retryNow();
+    if (!session.ended) this.#stream.retryNow();
+  }
+
+  /** Ask who is signed in, and go on when somebody is. */
+  async enter(): Promise<void> {
+    await session.load();
+    if (!session.ended) this.#stream.start();
   }
 
   /** Hear these messages until the returned function is called. One page listens at a time. */
@@ -73,11 +79,11 @@ class Live {
     this.#subscribe();
   }
 
-  /** Another role goes on at once; who is signed in no more is asked to sign in again. */
+  /** Another role goes on at once; who is signed in no more is asked to sign in again, and nothing is tried until then. */
   async #refused(code: number): Promise<void> {
-    if (session.ended) return;
-    await session.load();
-    if (code === KEY_GONE && !session.ended) this.#stream.retryNow();
+    if (!session.ended) await session.load();
+    if (session.ended) this.#stream.stop();
+    else if (code === KEY_GONE) this.#stream.start();
   }
 
   #subscribe(): void {
