@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
+    if name == "Run":
+        from gladius.pulse.reporter import Run
+
+        return Run
     if name in __all__:
         from gladius.pulse import start
 

@@ -181,21 +181,35 @@ def _fifo(path: Path) -> Path:
 
 
 def test_importing_gladius_loads_next_to_nothing() -> None:
-    show = "import sys; before = set(sys.modules); import gladius; print(sorted(set(sys.modules) - before))"
+    show = """
+import os, sys  # a Python that was started without -S has loaded both
+before = set(sys.modules)
+import gladius
+print(sorted(set(sys.modules) - before))
+gladius.start, gladius.init, gladius.log, gladius.finish
+print(sorted(set(sys.modules) - before))
+"""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCES}
-    answer = subprocess.run([sys.executable, "-c", show], env=environment, capture_output=True, text=True, check=True)
-    assert answer.stdout == "['gladius']\n"
+    answer = subprocess.run(
+        [sys.executable, "-S", "-c", show], env=environment, capture_output=True, text=True, check=True
+    )
+    verbs = ["__future__", "atexit", "gladius", "gladius.pulse", "gladius.pulse.start", "gladius.pulse.warn"]
+    assert answer.stdout == f"['gladius']\n{verbs}\n"
 
 
-def test_the_reporter_loads_the_standard_library_only() -> None:
+def test_a_run_loads_the_standard_library_only_and_its_log_nothing_more(tmp_path: Path) -> None:
     show = """
 import sys
 import gladius
-gladius.start, gladius.init
-print("\\n".join(name for name in sys.modules if name.split(".")[0] not in sys.stdlib_module_names))
-print("\\n".join("heavy " + n for n in ("asyncio", "multiprocessing", "http", "xml", "sqlite3", "unittest") if n in sys.modules))
+with gladius.start(total_epochs=1) as run:
+    begun = set(sys.modules)
+    run.log({"loss": 0.5}, step=0)
+    assert begun == set(sys.modules), set(sys.modules) - begun
+    print("\\n".join(name for name in begun if name.split(".")[0] not in sys.stdlib_module_names))
+    heavy = ("asyncio", "multiprocessing", "http", "xml", "sqlite3", "unittest", "logging", "inspect", "tempfile", "hashlib", "shutil")
+    print("\\n".join("heavy " + name for name in heavy if name in begun))
 """
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCES}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": SOURCES, "GLADIUS_RUN_DIR": str(tmp_path / "run")}
     answer = subprocess.run(
         [sys.executable, "-S", "-c", show], env=environment, capture_output=True, text=True, check=True
     )
@@ -203,7 +217,7 @@ print("\\n".join("heavy " + n for n in ("asyncio", "multiprocessing", "http", "x
 
 
 @pytest.mark.parametrize(
-    "module", ["events", "control", "heart", "identity", "lock", "poller", "rundir", "start", "reporter"]
+    "module", ["events", "control", "heart", "identity", "lock", "poller", "rundir", "start", "opening", "reporter"]
 )
 def test_no_module_needs_posix_to_be_imported(module: str) -> None:
     """On Windows there is no fcntl, no os.fork, no os.register_at_fork."""

@@ -1,17 +1,5 @@
 """The protocol, inside the trainer: standard library only. Upstream: errors. Downstream: all who read or write runs."""
 
-from pulse_wrapper import (
-    TrainingStatus,
-    atomic_write_json,
-    read_training_status,
-    safe_read_json,
-    write_done_status,
-    write_error_status,
-    write_idle_status,
-    write_running_status,
-    write_training_status,
-)
-
 __all__ = [
     "TrainingStatus",
     "atomic_write_json",
@@ -23,3 +11,25 @@ __all__ = [
     "write_running_status",
     "write_training_status",
 ]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pulse_wrapper import (
+        TrainingStatus,
+        atomic_write_json,
+        read_training_status,
+        safe_read_json,
+        write_done_status,
+        write_error_status,
+        write_idle_status,
+        write_running_status,
+        write_training_status,
+    )
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        import pulse_wrapper
+
+        return getattr(pulse_wrapper, name)
+    raise AttributeError(f"module 'gladius.pulse' has no attribute '{name}'")
