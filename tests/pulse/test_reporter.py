@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -665,8 +666,14 @@ def test_a_full_disk_delays_obedience_until_the_promise_is_durable(
     caplog.set_level(logging.CRITICAL)
     run = gladius.start()
     run.boundary(0)
-    write, full = run._events._append, True
-    monkeypatch.setattr(run._events, "_append", lambda data: not full and write(data))
+    write, full = os.write, True
+
+    def write_unless_full(descriptor: int, data: bytes) -> int:
+        if full and descriptor == run._events._fd:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write_unless_full)
     id_ = post(folder, "stop")
     until(lambda: run._events.dropped >= 2)
     run.boundary(1)

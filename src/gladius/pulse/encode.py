@@ -25,17 +25,17 @@ def encode(value: Mapping[str, Any]) -> str:
         raise ValueError(f"a value cannot be written as JSON: {error}") from None
 
 
-def encode_numbers(values: Mapping[str, Any]) -> str:
-    """Return what `encode` returns of numbers by name, as fast as can be: the hot path of a training loop."""
+def encode_line(event: Mapping[str, Any]) -> bytes:
+    """Return a whole event of plain numbers as the line that it is, as fast as can be: the hot path of a training loop."""
     if _quick is not None:
         try:
-            text: str = _quick(values).decode()
+            line = _quick(event)
             # What JSON cannot say is null there; a name may have that word, too, and loses nothing but time.
-            if text.isascii() and "null" not in text:
-                return text
+            if b"null" not in line and line.isascii():
+                return line + b"\n"
         except (TypeError, ValueError, OverflowError):
             pass
-    return encode(values)
+    return f"{encode(event)}\n".encode()
 
 
 def quicken() -> None:

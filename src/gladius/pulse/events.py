@@ -14,7 +14,7 @@ import time
 import weakref
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
-from gladius.pulse.encode import encode, encode_numbers
+from gladius.pulse.encode import encode, encode_line
 from gladius.pulse.plain_file import plain
 from gladius.pulse.warn import warn
 
@@ -70,17 +70,20 @@ class EventWriter:
     ) -> bool:
         """Append a `metrics` event: the hot path of a training loop. An epoch that is no finite number is left out."""
         try:
-            place = '"step":%d,' % step if step is not None else ""
-            if epoch is not None:
-                epoch = float(epoch)
-                place += f'"epoch":{epoch!r},' if epoch - epoch == 0.0 else ""
-            if log_offset is not None:
-                place += '"log_offset":%d,' % log_offset
-            body = f'{place}"values":{encode_numbers(values)}}}'
+            with self._lock:
+                event = {"seq": self._next_seq, "time": self._clock(), "attempt": self.attempt, "type": "metrics"}
+                if step is not None:
+                    event["step"] = int(step)
+                if epoch is not None and epoch - epoch == 0.0:
+                    event["epoch"] = float(epoch)
+                if log_offset is not None:
+                    event["log_offset"] = log_offset
+                event["values"] = values
+                line = encode_line(event)
+                self._next_seq += 1
+                return self._append(line)
         except (TypeError, ValueError, OverflowError) as error:
             return self._leave_out("metrics", error)
-        with self._lock:
-            return self._append_event("metrics", body)
 
     def _leave_out(self, type_: str, error: Exception) -> bool:
         warn("a %s event was left out: %s", type_, error)
@@ -159,28 +162,27 @@ class EventWriter:
         self._next_seq = seq + 1
         comma = "" if rest == "}" else ","
         line = f'{{"seq":{seq},"time":{self._clock():.6f},"attempt":{self.attempt},"type":"{type_}"{comma}{rest}\n'
-        if not self._append(line.encode()):
+        return self._append(line.encode())
+
+    def _append(self, line: bytes) -> bool:
+        """Append one line, by one write unless the disk takes less."""
+        if self._fd < 0:
             self.dropped += 1
             return False
-        if self.dropped:
-            self._report_dropped()
-        return True
-
-    def _append(self, data: bytes) -> bool:
-        if self._fd < 0:
-            return False
-        if self._torn:
-            data = b"\n" + data
-        start = len(data)
+        rest = b"\n" + line if self._torn else line
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            while rest:
+                written = os.write(self._fd, rest)
+                rest = rest[written:]
         except OSError as error:
-            self._torn = self._torn or len(data) < start
+            self._torn = self._torn or len(rest) < len(line)
             self._warn(error)
+            self.dropped += 1
             return False
         self._torn = False
         self._appended += 1
+        if self.dropped:
+            self._report_dropped()
         return True
 
     def _report_dropped(self) -> None:
