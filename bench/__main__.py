@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -56,6 +57,8 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"no measurement '{unknown[0]}'; there are {', '.join(known)}")
         return 2
+    # What is installed has its byte code beside it, ours as everybody's.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     missed = False
     for name in wanted or MEASUREMENTS:
         rows = known[name]()

@@ -85,9 +85,8 @@ def _without_directory(run: gladius.Run, directory: Path) -> list[float]:
 def _import_time(name: str, then: str, repeats: int = 15) -> Row:
     """Time an import in fresh interpreters, less the interpreter itself; the reporter is loaded on first use."""
     code = f"import time; t = time.perf_counter(); import gladius; {then}print((time.perf_counter() - t) * 1000)"
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     samples = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout)
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
         for _ in range(repeats + 1)
     ]
     how = f"{repeats} fresh interpreters, byte code cached"

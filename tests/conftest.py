@@ -22,6 +22,8 @@ Found = TypeVar("Found")
 os.environ.setdefault("GLADIUS_SLOTS", "100")
 # A model this small gains nothing from more threads, and those that wait for work spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Without it each of hundreds of fresh interpreters would compile everything anew, as long as a server needs to start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def until(condition: Callable[[], Found], timeout: float = 20.0, every: float = 0.02) -> Found:

@@ -23,6 +23,7 @@ _PROGRAM = """
 import io, json, os, runpy, select, signal, socket, sys, time
 import gladius.cli.main, gladius.cli.verbs, gladius.compose, uvicorn.protocols.http.h11_impl, uvicorn.protocols.websockets.auto, uvicorn.lifespan.on
 
+gladius.cli.verbs.tree()
 asked = socket.socket(fileno=int(sys.argv[1]))
 woken, bell = os.pipe()
 os.set_blocking(bell, False)

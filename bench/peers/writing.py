@@ -120,7 +120,6 @@ class Writers:
         found: dict[str, list[float]] = {name: [] for name in wanted}
         idle = idle_share()
         env = {**os.environ, **client.QUIET, "PYTHONPATH": str(Path(gladius.__file__).parent.parent)}
-        env.pop("PYTHONDONTWRITEBYTECODE", None)
         for _ in range(repeats + 1):
             for name in wanted:
                 code = f"import time; t = time.perf_counter(); import {MODULES[name]}; print('took', time.perf_counter() - t)"

@@ -9,14 +9,14 @@ import pytest
 from ended_run import ended_run
 from typer.testing import CliRunner
 
-from gladius.cli.verbs import app
+from gladius.cli.verbs import tree
 from gladius.errors import ConfigError, RequestRejected
 from gladius.pulse.rundir import Home
 
 
 def gladius(*words: str) -> str:
     """What a verb prints; what it raises is raised."""
-    answer = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    answer = CliRunner().invoke(tree(), list(words), catch_exceptions=False)
     assert answer.exit_code == 0, answer.output
     return answer.stdout
 

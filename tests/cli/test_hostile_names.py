@@ -8,8 +8,8 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from gladius.cli.output import visible
-from gladius.cli.verbs import app
+from gladius.cli.say import visible
+from gladius.cli.verbs import tree
 from gladius.pulse.rundir import Home
 
 COMMANDS = {
@@ -24,11 +24,11 @@ def test_names_with_commands_are_printed_as_letters(home: Home) -> None:
     for command in COMMANDS.values():
         run = home.new_run("little", {"source": "api", "name": f"[red]<{command}>"})
     for words in (("ls",), ("ls", "--json"), ("show", run.run_id)):
-        answer: Any = CliRunner().invoke(app, list(words))
+        answer: Any = CliRunner().invoke(tree(), list(words))
         assert answer.exit_code == 0 and ANY.search(answer.output) is None, (words, answer.output)
         assert answer.output.count("[red]<") == (1 if words[0] == "show" else len(COMMANDS)), answer.output
         assert "\\u202egnp.exe" in answer.output
-    names = [one["name"] for one in json.loads(CliRunner().invoke(app, ["ls", "--json"]).output)]
+    names = [one["name"] for one in json.loads(CliRunner().invoke(tree(), ["ls", "--json"]).output)]
     assert {name[6:-1] for name in names} == set(COMMANDS.values()), "JSON says the same to a program"
 
 

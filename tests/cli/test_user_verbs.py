@@ -10,7 +10,7 @@ import pytest
 from terminal import ARGV, gladius
 from typer.testing import CliRunner
 
-from gladius.cli.verbs import app
+from gladius.cli.verbs import tree
 from gladius.pulse.rundir import Home
 from gladius.users.audit import Audit
 from gladius.users.book import Book
@@ -18,7 +18,7 @@ from gladius.users.book import Book
 
 def verb(*words: str, given: str = "") -> Any:
     """Call a verb within this process: a process of its own takes most of a second."""
-    return CliRunner().invoke(app, list(words), input=given)
+    return CliRunner().invoke(tree(), list(words), input=given)
 
 
 def test_a_user_is_made_changed_and_removed(home: Home) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, local_time, print_json, print_list, say
+from gladius.cli.output import Json, RunName, local_time, print_json, print_list
+from gladius.cli.say import say
 from gladius.errors import CommandInvalid
 from gladius.wire.runs import RunSummary
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, print_json, say
+from gladius.cli.output import Json, RunName, print_json
+from gladius.cli.say import say
 from gladius.pulse.lock import is_held
 from gladius.pulse.rundir import Home
 

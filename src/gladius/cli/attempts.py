@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, console, local_time, print_facts, print_json, print_list, print_table, say
+from gladius.cli.output import Json, RunName, console, local_time, print_facts, print_json, print_list, print_table
+from gladius.cli.say import say
 from gladius.cli.settings import Settings, pairs
 from gladius.cli.steer import NoWait, tell
 from gladius.errors import ConfigError

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, console, local_time, number, print_json, print_table, say, state
+from gladius.cli.output import Json, console, local_time, number, print_json, print_table, state
+from gladius.cli.say import say
 from gladius.errors import ConfigError
 from gladius.units import duration
 from gladius.wire.compare import MOST_RUNS, ComparedRun, ComparedSetting, Comparison, MetricPlace

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from gladius.cli.output import say
+from gladius.cli.say import say
 from gladius.client import Client
 from gladius.errors import ServerError, ServerUnreachable
 from gladius.pulse.lock import is_held

@@ -10,13 +10,19 @@ import typer
 from rich.markup import escape
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, console, errors, local_time, print_json, print_list, print_one, print_table, say
+from gladius.cli.output import Json, console, errors, local_time, print_json, print_list, print_one, print_table
+from gladius.cli.say import say
 from gladius.units import size
 from gladius.wire.datasets import DatasetReport, Finding, PreviewRecord
 
 datasets = typer.Typer(help="What runs can train on.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="ID")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the verbs of datasets."""
+    parent.add_typer(datasets, name="dataset")
 
 
 @datasets.command("ls")

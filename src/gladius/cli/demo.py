@@ -12,7 +12,7 @@ import typer
 
 from gladius.cli.follow import follow
 from gladius.cli.output import errors
-from gladius.cli.serve import HomeFolder, NoBrowser, Port, announce
+from gladius.cli.up import HomeFolder, NoBrowser, Port, announce
 from gladius.client import Client
 from gladius.errors import GladiusError, LockHeld
 from gladius.pulse.rundir import Home

@@ -7,13 +7,19 @@ from typing import Annotated
 import typer
 
 from gladius.catalog.environments import Environment, Environments, Variant
-from gladius.cli.output import Json, local_time, print_json, print_table, say
+from gladius.cli.output import Json, local_time, print_json, print_table
+from gladius.cli.say import say
 from gladius.launch.environment import create
 from gladius.pulse.rundir import Home
 
 app = typer.Typer(help="Python environments of trainers that need one of their own.", no_args_is_help=True)
 
 _SHOWN = ("llamafactory", "torch", "transformers")
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the verbs of environments."""
+    parent.add_typer(app, name="env")
 
 
 @app.command("create")

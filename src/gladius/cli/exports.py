@@ -8,7 +8,8 @@ from typing import Annotated, cast, get_args
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, print_json, say
+from gladius.cli.output import Json, RunName, print_json
+from gladius.cli.say import say
 from gladius.errors import ConfigError
 from gladius.wire.exports import ExportFormat
 

@@ -19,9 +19,9 @@ from gladius.cli.output import (
     print_json,
     print_list,
     print_table,
-    say,
     state,
 )
+from gladius.cli.say import say
 from gladius.cli.settings import pairs
 from gladius.client import Client
 from gladius.errors import ConfigError
@@ -37,9 +37,10 @@ Args = Annotated[
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Wait for the end; exit 0 only when every step was done.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the verb for commands as text."""
-    app.command()(command)
+def add_to(parent: typer.Typer) -> None:
+    """Add the verb for commands as text, and the flows'."""
+    parent.command()(command)
+    parent.add_typer(app, name="flow")
 
 
 @app.command("ls")

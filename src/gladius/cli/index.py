@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from typer.core import TyperGroup
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, Markup, console, errors, local_time, print_json, print_list, print_table, say
+from gladius.cli.output import Json, Markup, console, errors, local_time, print_json, print_list, print_table
+from gladius.cli.say import say
 from gladius.client import Client
 from gladius.units import size
 from gladius.wire.knowledge import DocumentHit, IndexDetail, IndexInfo, IndexOptions
@@ -37,6 +38,11 @@ app = typer.Typer(
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="See 'gladius index ls'.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the verbs of document indexes."""
+    parent.add_typer(app, name="index")
 
 
 @app.command("make")

@@ -1,9 +1,10 @@
-"""Load much at once. Upstream: main, serve. Downstream: the interpreter's collector of garbage."""
+"""Load much at once. Upstream: main, up. Downstream: the interpreter's collector of garbage, pydantic."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from collections.abc import Iterator
 
 
@@ -19,3 +20,22 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextlib.contextmanager
+def loading_the_server() -> Iterator[None]:
+    """Import FastAPI without what it seldom needs, a tenth of a server's start.
+
+    The models of its API description are built when somebody asks for that. Whether a type is one of pydantic 1 it
+    asks for each parameter, which would load all of that: it takes a module that is not there for a no.
+    """
+    from pydantic import BaseModel, ConfigDict
+
+    usual = BaseModel.model_config
+    BaseModel.model_config = ConfigDict(defer_build=True)
+    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]  # the import system's word for "not here"
+    try:
+        with loading():
+            yield
+    finally:
+        BaseModel.model_config = usual

@@ -20,9 +20,9 @@ from gladius.cli.output import (
     print_list,
     print_table,
     progress_of,
-    say,
     state,
 )
+from gladius.cli.say import say
 from gladius.client import Client
 from gladius.errors import ConfigError
 from gladius.units import duration, size

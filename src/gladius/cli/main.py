@@ -21,8 +21,10 @@ _log = logging.getLogger(__name__)
 def main() -> None:
     """Run the command line; every error is one line on stderr that says what to do next."""
     with loading():
-        from gladius.cli.output import say
-        from gladius.cli.verbs import app
+        from gladius.cli.say import say
+        from gladius.cli.verbs import tree
+
+        app = tree(sys.argv[1:])
 
     try:
         code = app(standalone_mode=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gladius.cli.say import say, visible
 from gladius.wire.runs import RunSummary
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,15 +29,6 @@ STATE_COLOURS = {
 }  # fmt: skip
 
 _PIPE_WIDTH = 240
-
-# What moves a terminal's cursor, writes its clipboard, asks it something, or turns a line around: C0 but tab and newline,
-# DEL, C1, embeddings and isolates.
-_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-def visible(text: str) -> str:
-    """What anybody may have named a run, as text: no character of it is a command to the terminal."""
-    return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Markup(str):
@@ -54,11 +45,6 @@ class _Screen(Console):
 # A program that reads our table gets whole lines, not those of an imagined terminal.
 console = _Screen(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 errors = _Screen(stderr=True, highlight=False)
-
-
-def say(text: str, err: bool = False) -> None:
-    """Print one plain line, to a person."""
-    typer.echo(visible(text), err=err)
 
 
 def print_json(data: Any) -> None:

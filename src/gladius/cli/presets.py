@@ -9,7 +9,8 @@ import typer
 
 from gladius.catalog.presets import id_of
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, print_json, print_list, print_one, say
+from gladius.cli.output import Json, print_json, print_list, print_one
+from gladius.cli.say import say
 from gladius.cli.settings import Settings, pairs
 from gladius.errors import ConfigError
 from gladius.wire.presets import PresetRequest
@@ -17,6 +18,11 @@ from gladius.wire.presets import PresetRequest
 app = typer.Typer(help="Settings under a name, to start runs with.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="ID")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the verbs of presets."""
+    parent.add_typer(app, name="preset")
 
 
 @app.command("ls")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from gladius.cli.output import console, errors, print_facts, print_json, say
+from gladius.cli.output import console, errors, print_facts, print_json
+from gladius.cli.say import say
 from gladius.client import Client
 from gladius.units import duration, size
 from gladius.wire.catalog import StartRequest

@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 
 from gladius.catalog.settings import nest
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, local_time, print_json, print_list, print_one, say
+from gladius.cli.output import Json, local_time, print_json, print_list, print_one
+from gladius.cli.say import say
 from gladius.cli.settings import Settings, pairs
 from gladius.client import Client
 from gladius.errors import ConfigError, RequestRejected
@@ -27,6 +28,11 @@ app = typer.Typer(help="Named ways to train.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="ID")]
 File = Annotated[Path | None, typer.Option("--file", help="A YAML file with the whole profile; '-' reads it here.")]
 _EDITED = "The profile's file is as it was."
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the verbs of profiles."""
+    parent.add_typer(app, name="profile")
 
 
 @app.command("ls")

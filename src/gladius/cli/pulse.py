@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gladius.cli.output import Json, print_facts, print_json, say
+from gladius.cli.output import Json, print_facts, print_json
+from gladius.cli.say import say
 from gladius.cli.validate import validate_run
 from gladius.errors import ConfigError, InvalidRun
 from gladius.pulse.rundir import RunDir
@@ -16,6 +17,11 @@ from pulse_wrapper import STATUSES, TrainingStatus, read_training_status, write_
 app = typer.Typer(help="Read, write and check PULSE files.", no_args_is_help=True)
 
 StatusFile = Annotated[Path, typer.Argument(metavar="FILE", help="A training_status.json.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Add the verbs of PULSE files."""
+    parent.add_typer(app, name="pulse")
 
 
 @app.command()

@@ -16,6 +16,11 @@ from gladius.wire.queue import GpuSlot, Occupant, QueueAnswer, Waiting
 app = typer.Typer(help="Runs that wait for the machine.", invoke_without_command=True)
 
 
+def add_to(parent: typer.Typer) -> None:
+    """Add the verbs of the queue."""
+    parent.add_typer(app, name="queue")
+
+
 @app.callback()
 def queue(context: typer.Context, as_json: Json = False) -> None:
     """List who runs and who waits."""

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gladius.cli.output import say
+from gladius.cli.say import say
 from gladius.errors import LaunchError
 from gladius.launch.local import LocalLauncher
 from gladius.launch.start import start_command

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, cast
 import typer
 
 from gladius.cli.connect import connected
-from gladius.cli.output import Json, RunName, console, print_json, say
+from gladius.cli.output import Json, RunName, console, print_json
+from gladius.cli.say import say
 from gladius.cli.settings import pair
 from gladius.client.run import RunHandle
 from gladius.errors import ConfigError

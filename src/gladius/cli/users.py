@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from gladius.cli.output import Json, local_time, print_json, print_list, print_table, say
+from gladius.cli.output import Json, local_time, print_json, print_list, print_table
+from gladius.cli.say import say
 from gladius.errors import ConfigError
 from gladius.pulse.rundir import Home
 from gladius.users.asker import SCOPES
@@ -35,8 +36,10 @@ _BY_ROLE = {role: scope for scope, role in SCOPES.items()}
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the verb `audit`."""
+    """Add the verb `audit`, and those of users and tokens."""
     app.command()(audit)
+    app.add_typer(users, name="user")
+    app.add_typer(tokens, name="token")
 
 
 @users.command("add")

@@ -1,76 +1,63 @@
-"""Every verb, in one tree. Upstream: main, which loads it. Downstream: the modules of this room."""
+"""Which module has which verb, and the tree of them. Upstream: main. Downstream: the modules of this room."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 import gladius
-from gladius.cli import (
-    alerts,
-    annotate,
-    attach,
-    attempts,
-    compare,
-    datasets,
-    demo,
-    doctor,
-    env,
-    exports,
-    flow,
-    index,
-    look,
-    presets,
-    profiles,
-    pulse,
-    queue,
-    run,
-    serve,
-    steer,
-    users,
-    watch,
-)
 
-app = typer.Typer(
-    name="gladius",
-    help="Start, watch and steer model training. The console can die; your training goes on.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for room in (
-    serve,
-    demo,
-    run,
-    watch,
-    attach,
-    look,
-    annotate,
-    compare,
-    exports,
-    flow,
-    steer,
-    attempts,
-    alerts,
-    doctor,
-    users,
-):
-    room.add_to(app)
-app.add_typer(profiles.app, name="profile")
-app.add_typer(datasets.datasets, name="dataset")
-app.add_typer(index.app, name="index")
-app.add_typer(presets.app, name="preset")
-app.add_typer(queue.app, name="queue")
-app.add_typer(flow.app, name="flow")
-app.add_typer(env.app, name="env")
-app.add_typer(pulse.app, name="pulse")
-app.add_typer(users.users, name="user")
-app.add_typer(users.tokens, name="token")
+ROOMS = {
+    "up": ("up",),
+    "train": ("train",),
+    "demo": ("demo",),
+    "run": ("run",),
+    "watch": ("watch",),
+    "attach": ("attach", "detach"),
+    "look": ("ls", "show", "logs", "metrics", "history", "report"),
+    "annotate": ("rename", "note", "rm", "tag", "trash"),
+    "compare": ("compare",),
+    "exports": ("export",),
+    "flow": ("command", "flow"),
+    "steer": ("pause", "stop", "checkpoint", "validate", "set"),
+    "attempts": ("resume", "fork", "reload", "commands"),
+    "alerts": ("alerts",),
+    "doctor": ("doctor",),
+    "users": ("audit", "user", "token"),
+    "profiles": ("profile",),
+    "datasets": ("dataset",),
+    "index": ("index",),
+    "presets": ("preset",),
+    "queue": ("queue",),
+    "env": ("env",),
+    "pulse": ("pulse",),
+}
+"""The verbs that a module adds; what is not asked for is not loaded."""
+
+
+def tree(words: Sequence[str] = ()) -> typer.Typer:
+    """The tree that can do what the words of a command line ask for; every verb's where they name none that is known."""
+    app = typer.Typer(
+        name="gladius",
+        help="Start, watch and steer model training. The console can die; your training goes on.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    verb = next((word for word in words if not word.startswith("-")), None)
+    asked = [room for room, verbs in ROOMS.items() if verb in verbs]
+    for room in asked or ROOMS:
+        import_module(f"gladius.cli.{room}").add_to(app)
+    app.command()(version)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -79,7 +66,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log what happens.")] = False,
     _: Annotated[
@@ -92,7 +78,6 @@ def options(
         os.environ["GLADIUS_DEBUG"] = "1"
 
 
-@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(gladius.__version__)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gladius.cli.output import say
+from gladius.cli.say import say
 from gladius.integrations.llama_factory_log import Watched
 from gladius.pulse.rundir import Home
 

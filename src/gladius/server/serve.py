@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 import uvicorn
 from starlette.types import ASGIApp
 
-from gladius.client import Client
 from gladius.errors import PortTaken, ServerElsewhere, ServerError
 from gladius.pulse.identity import this_host
 from gladius.pulse.lock import FileLock
@@ -106,6 +105,8 @@ def living_address(home: Home) -> Address | None:
         raise ServerElsewhere(str(known["host"]), url)
 
     def new_link() -> str:
+        from gladius.client import Client
+
         with Client(home=home) as client:
             return client.sign_in_link().url
 
