@@ -53,6 +53,16 @@ def test_status_is_the_six_fields_and_nothing_else(serve: Serve, train: Train) -
     assert answer == json.loads(run.directory.status.read_text())
 
 
+def test_an_answer_that_is_sent_in_pieces_is_whole(serve: Serve, train: Train) -> None:
+    run = train()
+    run.order(steps=6000)
+    answer = serve().get(f"/runs/{run.run_id}/metrics", max_points=100_000)
+    column = answer["series"]["train/loss"]
+    assert len(json.dumps(answer)) > 1 << 19 and column["step"] == list(range(6000))
+    assert column["value"] == column["min"] == column["max"] and column["log_offset"] == [None] * 6000
+    assert set(answer) == {"series", "cursor", "supervisor", "superseded"}
+
+
 def test_numbers_that_json_cannot_say_arrive_by_name(serve: Serve, train: Train) -> None:
     run = train()
     values = [1.5, "nan", "inf", "-inf", 2.5]

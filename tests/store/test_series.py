@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from array import array
 
 import pytest
 
-from gladius.store.series import MetricTable, number, spell
+from gladius.store.points import spell
+from gladius.store.series import MetricTable, number
 
 
 def table(values: list[float], attempt: int = 1, first: int = 0) -> MetricTable:
@@ -56,6 +58,21 @@ def test_points_without_a_step_have_none() -> None:
     made.add(1, 1.0, None, None, None, [("a", 1.0)])
     column = made.column("a", 10)
     assert (column["step"], column["epoch"], column["log_offset"]) == ([None], [None], [None])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2048, 5000])
+def test_what_is_told_in_pieces_is_what_the_lists_hold(count: int) -> None:
+    made = table([math.nan if step % 1000 == 7 else step / 3 for step in range(count)])
+    made.add(1, 1.0, None, None, None, [("train/loss", 1.0)])
+    for points in (made.column("train/loss", 100_000), made.column("train/loss", 20), made.column("no/such", 10)):
+        assert json.loads(b"".join(points.json())) == dict(points)
+
+
+def test_points_are_told_as_they_were_when_they_were_asked_for() -> None:
+    made = table([1.0, 2.0])
+    points = made.column("train/loss", 10)
+    made.add(1, 9.0, 9, None, None, [("train/loss", 9.0)])
+    assert points["value"] == [1.0, 2.0]
 
 
 def test_superseded_points_are_left_out() -> None:

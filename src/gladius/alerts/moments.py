@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gladius.alerts.sentences import sentence
-from gladius.store.series import spell
+from gladius.store.points import spell
 from gladius.store.stream import EventStream
 from gladius.store.suggestions import OUT_OF_MEMORY
 from gladius.store.view import RunView

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gladius.exchange.rows import Row
-from gladius.store.series import spelled
+from gladius.store.points import spelled
 
 _CHUNK_POINTS = 512
 _NONE = -1

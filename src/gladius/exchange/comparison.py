@@ -17,8 +17,8 @@ from gladius.catalog.settings import flatten
 from gladius.exchange.rows import rows, survey
 from gladius.exchange.table import by_step, harmless
 from gladius.pulse.rundir import RunDir
+from gladius.store.points import spell
 from gladius.store.results import better_end
-from gladius.store.series import spell
 from gladius.wire.compare import ComparedMetric, ComparedRun, ComparedSetting, Comparison, MissingRun
 
 _CHUNK_CHARS = 1 << 17

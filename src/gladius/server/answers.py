@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from gladius.wire.base import Wire
 
@@ -14,7 +16,10 @@ JSON = "application/json"
 LARGEST = (1 << 53) - 1
 """The largest whole number that a question may hold: every client carries it exactly, and so does all that counts in here."""
 
-_encode = msgspec.json.Encoder().encode
+_PIECE = 1 << 18
+"""Bytes that are sent at once: less is more turns than it is worth, all at once is fresh memory that costs more than its numbers."""
+
+encode = msgspec.json.Encoder().encode
 
 
 def answer(model: Wire, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -27,14 +32,34 @@ def answer_list(models: Sequence[Wire]) -> Response:
     return Response("[" + ",".join(model.model_dump_json() for model in models) + "]", media_type=JSON)
 
 
-def pack(column: dict[str, list[Any]]) -> dict[str, Any]:
-    """A column of metrics for `answer_plain`; what it has three times, where no point is left out, is written once."""
-    if column["min"] is not column["value"]:
-        return column
-    value = msgspec.Raw(_encode(column["value"]))
-    return {**column, "value": value, "min": value, "max": value}
-
-
 def answer_plain(data: Any) -> Response:
     """Plain data that holds finite numbers only."""
-    return Response(_encode(data), media_type=JSON)
+    return Response(encode(data), media_type=JSON)
+
+
+def answer_in_pieces(pieces: Iterable[bytes]) -> Response:
+    """JSON that is made while it is sent, with a turn for everybody else in between; what is short is sent at once."""
+    gathered = _gathered(pieces)
+    begin = [*islice(gathered, 2)]
+    if len(begin) < 2:
+        return Response(b"".join(begin), media_type=JSON)
+    return StreamingResponse(_with_turns(chain(begin, gathered)), media_type=JSON)
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+async def _with_turns(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(0)

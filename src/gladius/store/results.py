@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from gladius.store.series import MetricTable, Series, spell
+from gladius.store.points import spell
+from gladius.store.series import MetricTable, Series
 from gladius.store.summary import summarize
 from gladius.store.view import RunView
 from gladius.wire.compare import ComparedRun, MetricPlace, MetricResult, Rate

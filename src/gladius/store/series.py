@@ -13,12 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gladius.store.blocks import Column, MetricBlock
-from gladius.wire.base import NonFinite
+from gladius.store.points import Points, points_of
 
 _NO_STEP = -1
-_KEPT_NON_FINITE = 200
-
-ColumnDict = dict[str, list[Any]]
 
 
 class Series:
@@ -178,14 +175,8 @@ class MetricTable:
         )
         return [value for value in (series.values[i] for i in taken) if math.isfinite(value)]
 
-    def column(
-        self, name: str, max_points: int, from_step: int | None = None, to_step: int | None = None
-    ) -> ColumnDict:
-        """Return one metric as columns of at most about `max_points` points; see `wire.runs.Column`.
-
-        Where points are left out, `value` is a real point of its bucket (MinMaxLTTB), `min` and `max` bound the bucket.
-        Points that are not finite stay in (the first 200 of them), for they are what somebody looks for.
-        """
+    def column(self, name: str, max_points: int, from_step: int | None = None, to_step: int | None = None) -> Points:
+        """Return one metric in at most about `max_points` points."""
         return self._column(self.series.get(name), max_points, from_step, to_step)
 
     def superseded_columns(
@@ -202,57 +193,24 @@ class MetricTable:
             found.append({"attempt": attempt, **self._column(part, max_points, from_step, to_step)})
         return found
 
-    def _column(self, series: Series | None, max_points: int, from_step: int | None, to_step: int | None) -> ColumnDict:
+    def _column(self, series: Series | None, max_points: int, from_step: int | None, to_step: int | None) -> Points:
         import numpy as np
 
-        if series is None or not len(series):
-            return {key: [] for key in ("step", "epoch", "time", "value", "min", "max", "log_offset")}
+        series = Series() if series is None else series
         # Views of the growing arrays: none of them may outlive this call, or the arrays could not grow.
-        rows = np.frombuffer(series.rows, dtype=series.rows.typecode)
-        values = np.frombuffer(series.values)
+        rows: Any = np.frombuffer(series.rows, dtype=series.rows.typecode)
+        values: Any = np.frombuffer(series.values)
         steps = np.frombuffer(self.steps, dtype=np.int64)[rows]
         if from_step is not None or to_step is not None:
             inside = _between(steps, from_step or 0, to_step)
             rows, values, steps = rows[inside], values[inside], steps[inside]
-        picks = _pick(steps, values, max_points)
-        whole = len(picks) == len(values)
-        if whole:
-            lows = highs = values
-        elif len(picks):
-            edges = np.concatenate(([0], picks[1:]))
-            lows, highs = np.fmin.reduceat(values, edges), np.fmax.reduceat(values, edges)
-        else:
-            lows = highs = values[:0]
-        rows, steps, values = rows[picks], steps[picks], values[picks]
-        value = _told(values)
-        return {
-            "step": _known(steps),
-            "epoch": _known(np.frombuffer(self.epochs)[rows]),
-            "time": np.frombuffer(self.times)[rows].tolist(),
-            "value": value,
-            "min": value if whole else _told(lows),
-            "max": value if whole else _told(highs),
-            "log_offset": _known(np.frombuffer(self.offsets, dtype=np.int64)[rows]),
+        places = {
+            "step": steps,
+            "epoch": np.frombuffer(self.epochs)[rows],
+            "time": np.frombuffer(self.times)[rows],
+            "log_offset": np.frombuffer(self.offsets, dtype=np.int64)[rows],
         }
-
-
-def _known(numbers: Any) -> list[Any]:
-    """Places as they are told: None where one is not known, which is NaN or below zero."""
-    import numpy as np
-
-    unknown = ~(numbers >= 0) if numbers.dtype.kind == "i" else np.isnan(numbers)
-    if not unknown.any():
-        return list(numbers.tolist())
-    if unknown.all():
-        return [None] * len(numbers)
-    return [None if gone else one for one, gone in zip(numbers.tolist(), unknown.tolist(), strict=True)]
-
-
-def _told(values: Any) -> list[Any]:
-    import numpy as np
-
-    numbers = values.tolist()
-    return list(numbers) if np.isfinite(values).all() else spelled(numbers)
+        return points_of(places, values.copy(), max_points)
 
 
 def _between(steps: Any, first: int, last: int | None) -> Any:
@@ -264,36 +222,6 @@ def _between(steps: Any, first: int, last: int | None) -> Any:
     if bool((steps[1:] >= steps[:-1]).all()):
         return slice(np.searchsorted(steps, first, "left"), np.searchsorted(steps, last, "right"))
     return (steps >= first) & (steps <= last)
-
-
-def _pick(steps: Any, values: Any, max_points: int) -> Any:
-    """Choose the indices of the points to show, rising."""
-    import numpy as np
-    from tsdownsample import MinMaxLTTBDownsampler
-
-    if len(values) <= max_points:
-        return np.arange(len(values))
-    finite = np.flatnonzero(np.isfinite(values))
-    chosen = finite
-    if len(finite) > max_points:
-        x = steps[finite].astype(np.float64)
-        y = np.ascontiguousarray(values[finite])
-        rising = bool(np.all(np.diff(x) >= 0))
-        sampler = MinMaxLTTBDownsampler()
-        picked = sampler.downsample(x, y, n_out=max_points) if rising else sampler.downsample(y, n_out=max_points)
-        chosen = finite[picked.astype(np.int64)]
-    strange = np.flatnonzero(~np.isfinite(values))[:_KEPT_NON_FINITE]
-    return np.union1d(chosen, strange)
-
-
-def spelled(values: list[float]) -> list[float | NonFinite]:
-    """Replace what JSON cannot say by its name."""
-    return [value if math.isfinite(value) else spell(value) for value in values]
-
-
-def spell(value: float) -> NonFinite:
-    """Return the name of a number that is not finite."""
-    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
 
 
 def number(value: Any) -> float | None:

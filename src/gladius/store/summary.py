@@ -9,7 +9,7 @@ from typing import Any
 
 from gladius.store.facts import EVAL_LOSS, LOSS
 from gladius.store.health import judge_health
-from gladius.store.series import spell
+from gladius.store.points import spell
 from gladius.store.view import RunView
 from gladius.wire.base import TERMINAL_STATES, NonFinite
 from gladius.wire.events import CheckpointEvent

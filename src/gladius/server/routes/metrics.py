@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from gladius.server.answers import LARGEST, answer, answer_plain, pack
+from gladius.server.answers import LARGEST, answer, answer_in_pieces, answer_plain, encode
 from gladius.server.rooms import TheRun
-from gladius.store.series import spell
+from gladius.store.points import Points, spell
 from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
 
 router = APIRouter(tags=["metrics"])
@@ -33,9 +34,9 @@ async def get_metrics(
     """Series by name, decimated to about `max_points` points each; an unknown name has empty columns."""
     names = sorted(run.table.series) if name is None else list(dict.fromkeys(name))
     cursors = {"cursor": run.trainer.last_seq, "supervisor": run.supervisor.last_seq}
-    columns = {}
+    columns: dict[str, Points] = {}
     for one in names:
-        columns[one] = pack(run.table.column(one, max_points, from_step, to_step))
+        columns[one] = run.table.column(one, max_points, from_step, to_step)
         if len(run.table.steps) > _IN_LOOP_POINTS:
             await asyncio.sleep(0)
     aside = None
@@ -43,7 +44,16 @@ async def get_metrics(
         wanted = sorted(run.table.superseded) if name is None else list(dict.fromkeys(name))
         found = {one: run.table.superseded_columns(one, max_points, from_step, to_step) for one in wanted}
         aside = {one: attempts for one, attempts in found.items() if attempts}
-    return answer_plain({"series": columns, **cursors, "superseded": aside})
+    return answer_in_pieces(_told(columns, {**cursors, "superseded": aside}))
+
+
+def _told(columns: Mapping[str, Points], beside: Mapping[str, Any]) -> Iterator[bytes]:
+    before = b'{"series":{'
+    for name, points in columns.items():
+        yield before + encode(name) + b":"
+        yield from points.json()
+        before = b","
+    yield (b"}," if columns else before + b"},") + encode(beside)[1:]
 
 
 @router.get("/runs/{run_id}/metrics/names", response_model=MetricNames)
