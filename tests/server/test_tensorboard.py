@@ -78,8 +78,13 @@ def test_it_is_opened_by_who_is_signed_in_and_its_page_can_use_nothing_else(
 
     run.steps(20, 30)
     until(lambda: len(server.bare.get(data).json()) == 30, timeout=60)
+    family = board.children(recursive=True)
+    board.kill()
+    # A zombie would still be one of its children; what is nobody's child any more is for init to reap.
+    until(lambda: board not in psutil.Process(server.process.pid).children())
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family))
+    assert server.http.get(root + url).status_code == 404
     assert server.terminate() in (0, -15)
-    until(lambda: not board.is_running())
 
 
 def test_it_ends_when_nobody_looks_and_when_the_server_is_killed(serve: Serve, run: Written, until: Until) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import forge
@@ -42,6 +44,59 @@ def test_a_run_whose_facts_are_broken_is_named_with_its_file_and_comes_back(
     path.write_text(whole)
     until(lambda: server.http.get(f"/runs/{bad.directory.run_id}").status_code == 200)
     until(lambda: server.get("/home")["problems"] == [])
+
+
+@pytest.fixture
+def unreadable(spawn: Callable[..., Any]) -> Iterator[Callable[[Path], Callable[[], None]]]:
+    """Have every read of a file fail with EIO, from the kernel itself, until the returned function is called.
+
+    A process's memory lies over it: a plain file whose first page is nobody's.
+    """
+    memory = f"/proc/{spawn('sleep', '600').pid}/mem"
+    covered: list[Path] = []
+
+    def mend() -> None:
+        subprocess.run(["umount", covered.pop()], check=True)
+
+    def cover(path: Path) -> Callable[[], None]:
+        if subprocess.run(["mount", "--bind", memory, path], capture_output=True, check=False).returncode != 0:
+            pytest.skip("mounts are not allowed here")
+        covered.append(path)
+        with pytest.raises(OSError, match="Input/output error"):
+            path.read_bytes()
+        return mend
+
+    yield cover
+    while covered:
+        mend()
+
+
+def test_a_run_whose_facts_the_disk_cannot_read_is_named_with_the_cause_and_comes_back(
+    home: Home, serve: Callable[..., ConsoleServer], until: Until, unreadable: Callable[[Path], Callable[[], None]]
+) -> None:
+    good, bad = Written(home, Identity.current()), Written(home, Identity.current())
+    for run in (good, bad):
+        run.begin(1, total_epochs=1).steps(0, 3)
+    here, path = f"/runs/{bad.directory.run_id}", bad.directory.run_json
+
+    def told(server: ConsoleServer) -> None:
+        (problem,) = until(lambda: server.get("/home")["problems"])
+        assert (problem["code"], problem["file"]) == ("run_unreadable", str(path))
+        assert "Input/output error" in problem["message"]
+        assert server.http.get(f"/runs/{good.directory.run_id}").status_code == 200
+        assert good.directory.run_id in {one["run_id"] for one in server.get("/runs")["runs"]}
+
+    mend = unreadable(path)
+    server = serve()
+    told(server)
+    refused = server.http.get(here)
+    assert (refused.status_code, refused.json()["code"]) == (409, "run_unreadable")
+    assert "Input/output error" in refused.json()["detail"]
+    mend()
+    until(lambda: server.http.get(here).status_code == 200)
+    until(lambda: server.get("/home")["problems"] == [])
+    unreadable(path)
+    assert server.http.get(here).status_code == 200, "what was known of a run stays"
 
 
 def test_a_damaged_line_of_the_history_is_named_by_the_server_and_by_doctor(
