@@ -37,6 +37,7 @@ def test_a_file_is_the_old_one_or_the_new_one_whatever_fails(tmp_path: Path, dis
         counted.write(2)
     new = counted.read()
     assert {kind for kind, _ in calls} & {"write", "rename"}, "it writes"
+    assert not counted.durable or "fsync" in {kind for kind, _ in calls}, "what is called durable is synced"
     for number, (at, error, lasts) in enumerate(list((faults if _WHOLE else sampled)(calls))):
         one = begin(str(number))
         old = one.read()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import written_files
 from faulty_disk import FaultyDisk
+from small_index import DOCUMENTS, index_documents
 
 from gladius.catalog.dataset_roots import Roots
 from gladius.catalog.datasets import Datasets
@@ -80,7 +81,7 @@ def test_nothing_fails_and_what_could_not_be_kept_is_kept_when_there_is_room(hom
 def first_index(home: Home) -> IndexFolder:
     folder = IndexFolder(home, "d")
     folder.root.mkdir(parents=True)
-    written_files.index_documents(folder, 1)
+    index_documents(folder, 1)
     return folder
 
 
@@ -93,13 +94,13 @@ def test_no_part_of_a_document_index_takes_its_place_before_all_are_laid_down(
 ) -> None:
     folder, disk = first_index(home), FaultyDisk(tmp_path, monkeypatch)
     with disk.counting() as calls:
-        written_files.index_documents(folder, 1)
+        index_documents(folder, 1)
     whole = max(at for at, (kind, _) in enumerate(calls) if kind == "rename")
     old, needing = shown(folder), [at for at, (kind, _) in enumerate(calls[:whole]) if kind != "rename"]
     assert len(needing) > 10
     for at in needing:
         with disk.failing(at, errno.ENOSPC, lasts=False), pytest.raises(OSError, match="No space left"):
-            written_files.index_documents(folder, 2)
+            index_documents(folder, 2)
         assert shown(folder) == old, calls[at]
 
 
@@ -111,7 +112,7 @@ def test_a_document_index_is_the_old_one_at_every_page_that_there_is_no_room_for
     while True:
         disk.leave(room)
         try:
-            written_files.index_documents(folder, 2)
+            index_documents(folder, 2)
             break
         except OSError as error:
             assert error.errno == errno.ENOSPC
@@ -121,7 +122,7 @@ def test_a_document_index_is_the_old_one_at_every_page_that_there_is_no_room_for
         assert shown(folder) == old and not list(written_files.leftovers(home.root)), f"{room} bytes of room"
         room += _PAGE
     assert failed > 20, "each step of it had its turn"
-    assert search(folder.search, "value2", 1).total == 20 and shown(folder) != old
+    assert search(folder.search, "value2", 1).total == DOCUMENTS and shown(folder) != old
 
 
 def test_an_indexing_on_a_full_disk_says_so_and_the_next_one_works_once_there_is_room(
@@ -179,4 +180,4 @@ def test_an_indexing_whose_last_word_the_disk_did_not_take_is_told_with_the_caus
         assert cause in message()
     disk.leave(0)
     assert "is full. Free some room there" in message()
-    assert indexer.search("d", "value1").total == 20, "what was there is found all the while"
+    assert indexer.search("d", "value1").total == DOCUMENTS, "what was there is found all the while"

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from small_index import DOCUMENTS, index_documents
+
 from gladius.alerts.settings import SettingsFile
 from gladius.catalog.dataset_adding import Upload
+from gladius.catalog.dataset_roots import Roots
+from gladius.catalog.datasets import Datasets
 from gladius.catalog.presets import Presets
 from gladius.flows.log import FlowLog
-from gladius.knowledge.build import Build
-from gladius.knowledge.extract import Extracted, Segment
 from gladius.knowledge.folder import IndexFolder
 from gladius.knowledge.progress import Progress
-from gladius.knowledge.reader import pack
 from gladius.knowledge.search import search
-from gladius.knowledge.shelf import Shelf
-from gladius.knowledge.walk import Found
-from gladius.knowledge.worker import Reading
 from gladius.launch.attempt import write_config
 from gladius.launch.queue_book import Entry, QueueBook
 from gladius.pulse import checkpoints
@@ -34,9 +32,11 @@ from gladius.store.trash import Trash
 from gladius.supervise.record import append_history
 from gladius.supervise.report import write_report
 from gladius.supervise.rollback import _follow_along
+from gladius.users.asker import ROLES
+from gladius.users.audit import Audit, Wanted, read_audit
+from gladius.users.book import Book
 from gladius.users.home_token import load_token
 from gladius.wire.catalog import Resources, StartRequest
-from gladius.wire.knowledge import IndexOptions
 from gladius.wire.presets import PresetRequest
 from gladius.wire.runs import RunPatch
 from gladius.wire.settings import Thresholds
@@ -271,20 +271,6 @@ def index_progress(home: Home) -> Written:
     return Written(write, lambda: (safe_read_json(path) or {}).get("message") or "1", home.state)
 
 
-def index_documents(folder: IndexFolder, value: int) -> None:
-    """Make an index of twenty documents that hold the word `value1` or `value2`, as its job does."""
-    shelf = Shelf(folder.texts, None)
-    try:
-        for number in range(20):
-            text = f"value{value} document{number} " + " ".join(f"{value}x{number}y{word}" for word in range(100))
-            body = pack(Extracted([Segment(text)]))
-            shelf.put(Found(f"{number}.txt", len(text), value, "text"), Reading(f"{value} {number}", body=body))
-        vanished = shelf.end()
-        Build(folder, shelf, IndexOptions(), lambda _: None).make({"name": "d", "path": "/d"}, vanished)
-    finally:
-        shelf.close()
-
-
 def document_index(home: Home) -> Written:
     """What goes through Python of it; SQLite's own writes fail on a real full disk (test_indexes_on_a_full_disk.py)."""
     folder = IndexFolder(home, "d")
@@ -294,10 +280,10 @@ def document_index(home: Home) -> Written:
         if not folder.search.exists():
             return None
         found = [search(folder.search, f"value{value}", 1).total for value in (1, 2)]
-        assert sorted(found) == [0, 20], "the search is the old one or the new one"
+        assert sorted(found) == [0, DOCUMENTS], "the search is the old one or the new one"
         assert safe_read_json(folder.manifest) and safe_read_json(folder.built)
         records = [json.loads(line)["text"].split()[0] for line in folder.dataset.read_text().splitlines()]
-        assert len(records) == 20
+        assert len(records) == DOCUMENTS
         return set(records)
 
     return Written(lambda v: index_documents(folder, v), read, home.root)
@@ -347,12 +333,46 @@ def trash(home: Home) -> Written:
     return Written(write, read, home.trashed_runs, durable=False)
 
 
+def users(home: Home) -> Written:
+    book = Book(home.users)
+
+    def write(value: int) -> None:
+        if not Book(home.users).users():
+            book.add_user("anna", "viewer", None)
+        book.change_user("anna", ROLES[value])
+
+    return Written(write, lambda: [one.role for one in Book(home.users).users()], home.state)
+
+
+def audit(home: Home) -> Written:
+    """It keeps nobody from working, so it does not raise; what was written before, and each later line, is read."""
+
+    def write(value: int) -> None:
+        if value in read():
+            return
+        book = Audit(home.audit)
+        book.note(None, "api", "POST", "/", None, value, None)
+        if book._failing:
+            raise OSError("told in the server's log")
+
+    def read() -> list[int]:
+        return [one.outcome for one in read_audit(home.audit, Wanted(), 10)]
+
+    return Written(write, read, home.audit.parent, durable=False)
+
+
+def words_of_datasets(home: Home) -> Written:
+    (home.datasets / "d.jsonl").write_text("{}\n")
+    datasets = Datasets(home.state, Roots.of(home.datasets, []))
+    return Written(lambda v: datasets.describe("d", str(v), None), lambda: datasets.get("d").name, home.state)
+
+
 ALL: dict[str, Callable[[Home], Written]] = {
     one.__name__: one
     for one in (
         status, any_json, run_record, configuration, followed_configuration, history, report, command, checkpoint,
         queue_entry, flow_log, profile, preset, upload, token, annotations, thresholds, index_progress, document_index,
-        column_copy, export, trash,
+        column_copy, export, trash, users, audit, words_of_datasets,
     )
 }  # fmt: skip
 

@@ -20,8 +20,8 @@ GUARDS = [
     Guard(
         "a half-written line costs itself alone",
         "gladius/pulse/events.py",
-        "        if self._torn:\n",
-        "        if False:\n",
+        '        rest = b"\\n" + line if self._torn else line\n',
+        "        rest = line\n",
         "pulse/test_event_streams.py::test_a_tail_torn_at_any_byte_costs_that_line_alone_and_heals",
     ),
     Guard(
@@ -37,6 +37,13 @@ GUARDS = [
         "            return number <= self._on_disk and not self._lost[0] < number <= self._lost[1]\n",
         "            return True\n",
         "faults/test_durable_points.py::test_an_event_whose_fsync_failed_is_never_called_durable",
+    ),
+    Guard(
+        "what is called durable is synced",
+        "gladius/pulse/files.py",
+        "            os.fsync(descriptor)\n            if new:\n",
+        "            if False:\n",
+        "faults/test_disk_faults.py::test_a_file_is_the_old_one_or_the_new_one_whatever_fails[history]",
     ),
     Guard(
         "nothing is told twice",
@@ -142,6 +149,13 @@ GUARDS = [
         """return hmac.compare_digest(secret.encode("utf-8", "surrogateescape"), self.token.encode())""",
         "return bool(secret)",
         "server/test_every_route_is_guarded.py::test_a_wrong_token_is_none",
+    ),
+    Guard(
+        "what is taken away cuts the sockets that it held open",
+        "gladius/server/socket.py",
+        "    while _still_open(websocket):\n",
+        "    while True:\n",
+        "server/test_users_and_roles.py::test_what_is_taken_away_is_cut_within_a_second_of_the_answer",
     ),
     Guard(
         "the last admin stays one",

@@ -48,9 +48,14 @@ class Audit:
         )  # fmt: skip
         line = json.dumps(entry.model_dump(), ensure_ascii=True).encode() + b"\n"
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
-                os.write(fd, line)
+                end = os.lseek(fd, 0, os.SEEK_END)
+                # A disk that was full may have taken half a line; it is ended, so that ours begins a new one.
+                if end and os.pread(fd, 1, end - 1) != b"\n":
+                    line = b"\n" + line
+                while line:
+                    line = line[os.write(fd, line) :]
             finally:
                 os.close(fd)
             self._failing = False
