@@ -106,7 +106,7 @@ def _of_runs() -> list[Row]:
                 charts.append((count, [first_chart(http, newest) for _ in range(_TURNS)]))
                 listed.append((count, [_asked(http, {"limit": 10}) for _ in range(_TURNS)]))
     return [
-        *_rows("the ten newest runs, by runs of the home", "ms", listed, None, "over HTTP, warm; sorting and counting is over all"),
+        *_rows("the ten newest runs, by runs of the home", "ms", listed, 0.2, "over HTTP, warm"),
         *_rows("course of one run, by runs of the home", "ms", charts, 0.2, "over HTTP, warm"),
     ]  # fmt: skip
 

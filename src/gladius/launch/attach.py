@@ -71,11 +71,9 @@ class Attachments:
 
     async def catch_up(self) -> None:
         """Look for the runs whose file ended before this server began: the next training in it must show."""
-        rows, _ = await self._store.rows(_ALL_READ_S)
-        for row in rows:
-            if row.source == SOURCE:
-                with contextlib.suppress(GladiusError):
-                    await self._store.view(row.run_id)
+        for run_id in await self._store.of_source(SOURCE, _ALL_READ_S):
+            with contextlib.suppress(GladiusError):
+                await self._store.view(run_id)
 
     async def attach(self, path: Path, name: str | None) -> RunDir:
         """As `attach`, for an absolute path within the folders that the server reads. Raises ConfigError."""

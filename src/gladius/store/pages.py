@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+from gladius.errors import ConfigError
+from gladius.store.standing import Ordered
 from gladius.store.store import Store
-from gladius.store.table import Wanted, after, arranged, cursor_after, facets
+from gladius.store.table import Wanted
 
 PATIENCE_S = 2.0
 """A list that has to know every run waits this long for those that are still being read; `unread` says how many it lacks."""
@@ -18,13 +20,30 @@ async def page_of(
     if store.unread and wanted.plain and not with_facets:
         # Newest first needs no more than the ids: nobody waits for 10,000 old runs to see the last one.
         return await _newest(store, limit, cursor, offset)
-    rows, unread = await store.rows(PATIENCE_S)
-    fitting = arranged(rows, wanted)
-    begin = after(fitting, cursor) + offset
+    standing, unread = await store.standing(PATIENCE_S)
+    fitting = standing.ordered(wanted)
+    begin = _after(fitting, cursor) + offset
     end = min(begin + limit, len(fitting))
-    told = await store.told([row.run_id for row in fitting[begin:end]])
-    counts = facets(rows).model_dump_json() if with_facets else "null"
-    return _joined(list(told.values()), cursor_after(fitting, end), len(fitting), unread, counts)
+    wanted_ids, total = fitting.ids(begin, end), len(fitting)
+    counts = standing.facets().model_dump_json() if with_facets else "null"
+    told = await store.told(wanted_ids)
+    more = f"{end - 1}~{wanted_ids[-1]}" if wanted_ids and end < total else None
+    return _joined(list(told.values()), more, total, unread, counts)
+
+
+def _after(rows: Ordered, cursor: str | None) -> int:
+    """The place where the page behind a cursor begins; raises ConfigError for a cursor that means nothing.
+
+    A cursor is the place and the id of the last row: a row that has moved meanwhile is found by its id, one that has
+    gone by its place.
+    """
+    if cursor is None:
+        return 0
+    place, _, run_id = cursor.partition("~")
+    if not place.isdecimal() or not run_id:
+        raise ConfigError("The cursor means nothing.", "Begin again with the first page.", "cursor")
+    index = rows.index(run_id)
+    return min(int(place), len(rows)) if index is None else index + 1
 
 
 async def _newest(store: Store, limit: int, cursor: str | None, offset: int) -> str:

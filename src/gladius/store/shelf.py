@@ -20,6 +20,8 @@ class Shelf:
         self._home = home
         self._index = RunIndex(home.run_index)
         self.rows: dict[str, Row] = {}
+        self.changed: set[str] = set()
+        """The runs whose row is another, or gone, since somebody emptied this."""
 
     def open(self, names: Iterable[str]) -> list[str]:
         """Take what the index knows of these folders, where that is still so; returns the others, which have to be read."""
@@ -29,7 +31,7 @@ class Shelf:
         for run_id in names:
             entry = kept.pop(run_id, None)
             if entry is not None and entry.signature == signature(runs + run_id):
-                self.rows[run_id] = entry.row
+                self._set(run_id, entry.row)
             else:
                 unread.append(run_id)
         for run_id in kept:
@@ -46,7 +48,8 @@ class Shelf:
 
     def take(self, run_id: str) -> None:
         """It goes on, or is gone: what was known of it holds no longer."""
-        self.rows.pop(run_id, None)
+        if self.rows.pop(run_id, None) is not None:
+            self.changed.add(run_id)
 
     def drop(self, run_id: str) -> None:
         """Forget a run that is gone."""
@@ -65,7 +68,7 @@ class Shelf:
         directory = self._home.run(run_id)
         run, annotations = read_object(directory.run_json) or {}, directory.read_annotations()
         summary = RunSummary.model_validate_json(kept).model_copy(update=annotated(run_id, run, annotations))
-        row = self.rows[run_id] = row_of(summary, run, annotations)
+        row = self._set(run_id, row_of(summary, run, annotations))
         self._index.put(run_id, Entry(signature(str(directory.root)), row), summary.model_dump_json())
         return True
 
@@ -77,7 +80,12 @@ class Shelf:
         return lost
 
     def _put(self, view: RunView, summary: RunSummary) -> None:
-        row = self.rows[view.run_id] = row_of(summary, view.run, view.annotations)
+        row = self._set(view.run_id, row_of(summary, view.run, view.annotations))
         if view.current.exited is not None and not view.trainer.behind and not view.supervisor.behind:
             # Only the last word is kept: a view that is behind its files would be taken for one that is not.
             self._index.put(view.run_id, Entry(signature(str(view.directory.root)), row), summary.model_dump_json())
+
+    def _set(self, run_id: str, row: Row) -> Row:
+        self.rows[run_id] = row
+        self.changed.add(run_id)
+        return row

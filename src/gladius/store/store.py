@@ -23,8 +23,9 @@ from gladius.store.annotations import annotate
 from gladius.store.copies import Copies
 from gladius.store.shelf import Shelf
 from gladius.store.soundness import why_unreadable
+from gladius.store.standing import Standing
 from gladius.store.summary import summarize
-from gladius.store.table import Row, parent_of, row_of
+from gladius.store.table import Wanted, parent_of, row_of
 from gladius.store.trash import Trash
 from gladius.store.view import RunView
 from gladius.store.watch import READ_INTERVAL_S, Watcher, open_watcher
@@ -58,6 +59,9 @@ class Store:
         self._ids: set[str] = set()
         self._unreadable: dict[str, str] = {}
         self._live: dict[str, RunView] = {}
+        self._standing = Standing()
+        self._stood: set[str] = set()
+        """The living runs of the last look at that."""
         self._ended: OrderedDict[str, RunView] = OrderedDict()
         self._reading: asyncio.Task[None] | None = None
         self._loading: dict[str, asyncio.Task[RunView]] = {}
@@ -172,15 +176,26 @@ class Store:
     @property
     def unread(self) -> int:
         """How many runs nothing is known of yet but that they are there."""
-        return len(self._ids) - len(self._ids & (self._shelf.rows.keys() | self._live.keys()))
+        rows = self._shelf.rows
+        return max(0, len(self._ids) - len(rows) - sum(run_id not in rows for run_id in self._live))
 
-    async def rows(self, patience: float) -> tuple[list[Row], int]:
-        """Every run as a row, as of now, and how many are missing because reading them takes longer than `patience` seconds."""
+    async def standing(self, patience: float) -> tuple[Standing, int]:
+        """Every run as of now, in any order, and how many are missing because reading them takes longer than `patience` seconds."""
         deadline = time.monotonic() + patience
         while (unread := self.unread) and time.monotonic() < deadline:
             await asyncio.sleep(_LOOK_S)
-        live = [row_of(summarize(view), view.run, view.annotations) for view in self._live.values()]
-        return [*(row for run_id, row in self._shelf.rows.items() if run_id not in self._live), *live], unread
+        for run_id in self._shelf.changed | self._stood - self._live.keys():
+            self._standing.put(run_id, self._shelf.rows.get(run_id))
+        self._shelf.changed.clear()
+        for run_id, view in self._live.items():
+            self._standing.put(run_id, row_of(summarize(view), view.run, view.annotations))
+        self._stood = set(self._live)
+        return self._standing, unread
+
+    async def of_source(self, source: str, patience: float) -> list[str]:
+        """The ids of the runs that have this source, as far as they are read within `patience` seconds."""
+        standing, _ = await self.standing(patience)
+        return list(standing.ordered(Wanted(source=source)))
 
     async def caught_up(self, run_id: str) -> RunView:
         """Return a run's view after reading what its files hold now; raises RunNotFound."""

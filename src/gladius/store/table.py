@@ -1,17 +1,15 @@
-"""All runs as short rows in memory: filtered, sorted, counted. Upstream: summaries. Downstream: lists of runs."""
+"""A run as a short row in memory, and the question that a list of them answers. Upstream: summaries. Downstream: standing, pages."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from gladius.errors import ConfigError
 from gladius.wire.base import TERMINAL_STATES
-from gladius.wire.runs import Facets, RunSummary
+from gladius.wire.runs import RunSummary
 
 Sort = Literal["created", "ended", "name", "profile", "dataset", "status", "loss", "eval_loss", "best", "duration"]
 Order = Literal["asc", "desc"]
@@ -104,73 +102,17 @@ class Wanted:
             and all(word in row.text for word in self.q.lower().split())
         )
 
+    def value(self, row: Row) -> Any:
+        """What a row is sorted by; None where that is unknown."""
+        if self.sort == "created":
+            return row.created
+        found = row.state if self.sort == "status" else getattr(row, self.sort)
+        return found.lower() if found is not None and self.sort in ("name", "profile", "dataset") else found
 
-def arranged(rows: Iterable[Row], wanted: Wanted) -> list[Row]:
-    """The rows that are wanted, in order. Unknown values come last in either order, before them those that are no number."""
-    value = _value(wanted.sort)
-    numbers: list[Row] = []
-    odd: list[Row] = []
-    unknown: list[Row] = []
-    # Newest first within what is equal: every later sort is stable.
-    for row in sorted((row for row in rows if wanted.fits(row)), key=_newest, reverse=True):
-        found = value(row)
-        (unknown if found is None else odd if _is_odd(wanted.sort, found) else numbers).append(row)
-    numbers.sort(key=value, reverse=wanted.order == "desc")
-    return numbers + odd + unknown
-
-
-def facets(rows: Iterable[Row]) -> Facets:
-    """How many runs have each state, profile, dataset, tag and source: what a filter can choose from."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("status", "profile", "dataset", "tag", "source")}
-    for row in rows:
-        counts["status"][row.state] += 1
-        counts["source"][row.source] += 1
-        counts["tag"].update(row.tags)
-        if row.profile is not None:
-            counts["profile"][row.profile] += 1
-        if row.dataset is not None:
-            counts["dataset"][row.dataset] += 1
-    return Facets(**{name: dict(sorted(found.items())) for name, found in counts.items()})
-
-
-def after(rows: list[Row], cursor: str | None) -> int:
-    """The place where the page behind a cursor begins; raises ConfigError for a cursor that means nothing.
-
-    A cursor is the place and the id of the last row: a row that has moved meanwhile is found by its id, one that has
-    gone by its place.
-    """
-    if cursor is None:
-        return 0
-    place, _, run_id = cursor.partition("~")
-    if not place.isdecimal() or not run_id:
-        raise ConfigError("The cursor means nothing.", "Begin again with the first page.", "cursor")
-    return next((here + 1 for here, row in enumerate(rows) if row.run_id == run_id), min(int(place), len(rows)))
-
-
-def cursor_after(rows: list[Row], end: int) -> str | None:
-    """The cursor of a page that ends before place `end`; None at the end of all."""
-    return f"{end - 1}~{rows[end - 1].run_id}" if 0 < end < len(rows) else None
-
-
-def _newest(row: Row) -> tuple[float, str]:
-    return row.created, row.run_id
+    def is_odd(self, value: Any) -> bool:
+        """Whether a value is none that others can be compared with: an infinite loss travels as a word."""
+        return self.sort in ("loss", "eval_loss") and isinstance(value, str)
 
 
 def _group(state: str) -> str:
     return "ended" if state in TERMINAL_STATES or state == "released" else "live"
-
-
-def _value(sort: Sort) -> Callable[[Row], Any]:
-    if sort == "status":
-        return lambda row: row.state
-    if sort == "name":
-        return lambda row: row.name.lower()
-    if sort in ("profile", "dataset"):
-        return lambda row: None if (found := getattr(row, sort)) is None else found.lower()
-    if sort == "created":
-        return _newest
-    return lambda row: getattr(row, sort)
-
-
-def _is_odd(sort: Sort, value: Any) -> bool:
-    return sort in ("loss", "eval_loss") and isinstance(value, str)
