@@ -52,6 +52,36 @@ def test_an_event_whose_fsync_failed_is_never_called_durable(tmp_path: Path, dis
     assert [(one["code"], one["value"]) for one in alerts] == [("events_not_durable", os.strerror(error))]
 
 
+@pytest.mark.parametrize("call", ["fsync", "stat"])
+def test_a_log_call_does_not_wait_for_a_disk_that_hangs(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own write is all that it waits for: what the heart asks of the disk meanwhile may take for ever."""
+    monkeypatch.setenv("GLADIUS_RUN_DIR", str(tmp_path / "run"))
+    run = gladius.start(total_epochs=1)
+    run.log({"train/loss": 1.0}, step=0)
+    answer, begun, may_go_on = getattr(os, call), threading.Event(), threading.Event()
+    asked = {"fsync": run._events._fd, "stat": run._events.path}[call]
+
+    def hang(target: object, *args: object, **options: object) -> object:
+        if target == asked:
+            begun.set()
+            may_go_on.wait(60)
+        return answer(target, *args, **options)
+
+    monkeypatch.setattr(os, call, hang)
+    try:
+        assert begun.wait(20)
+        loop = threading.Thread(target=lambda: [run.log({"train/loss": 0.5}, step=step) for step in range(1, 500)])
+        loop.start()
+        loop.join(20)
+        rows = [event["step"] for event in EventReader(tmp_path / "run" / "events.jsonl") if event["type"] == "metrics"]
+        assert rows == list(range(500)), "with the kernel, while the disk does not answer"
+    finally:
+        may_go_on.set()
+        run.finish()
+
+
 def test_nobody_takes_an_fsync_under_way_for_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = EventWriter(tmp_path / "events.jsonl", 1)
     fsync, begun, may_go_on, answers = os.fsync, threading.Event(), threading.Event(), []

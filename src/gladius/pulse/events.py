@@ -46,6 +46,7 @@ class EventWriter:
         self._cause = ""
         self._told_lost = False
         self._next_seq = 0
+        self._line = bytearray()
         self._closed = False
         _writers.add(self)
         with self._lock:
@@ -66,9 +67,17 @@ class EventWriter:
         return self.sync(mine) if written and durable else written
 
     def metrics(
-        self, values: Mapping[str, Any], step: Optional[int], epoch: Optional[float], log_offset: Optional[int]
+        self,
+        values: Mapping[str, Any],
+        step: Optional[int],
+        epoch: Optional[float],
+        log_offset: Optional[int],
+        finite: bool = False,
     ) -> bool:
-        """Append a `metrics` event: the hot path of a training loop. An epoch that is no finite number is left out."""
+        """Append a `metrics` event: the hot path of a training loop. An epoch that is no finite number is left out.
+
+        `finite` promises that all values are int or float, and none is NaN or infinite.
+        """
         try:
             with self._lock:
                 event = {"seq": self._next_seq, "time": self._clock(), "attempt": self.attempt, "type": "metrics"}
@@ -79,9 +88,9 @@ class EventWriter:
                 if log_offset is not None:
                     event["log_offset"] = log_offset
                 event["values"] = values
-                line = encode_line(event)
+                encode_line(event, self._line, finite)
                 self._next_seq += 1
-                return self._append(line)
+                return self._append(self._line)
         except (TypeError, ValueError, OverflowError) as error:
             return self._leave_out("metrics", error)
 
@@ -112,22 +121,29 @@ class EventWriter:
 
     def check_file(self) -> None:
         """Find out whether the path still leads to the open file; writing to a deleted one would succeed silently."""
-        with self._syncing, self._lock:
-            if self._closed:
-                return
-            if self._fd >= 0:
-                mine = os.fstat(self._fd)
-                try:
-                    now = os.stat(self.path)
-                    if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
-                        self._move("replaced")
-                except FileNotFoundError:
-                    self._move("deleted")
-                except OSError as error:
-                    # A file system that does not answer is no proof that the file is gone.
-                    self._warn(error)
-            else:
-                self._open()
+        with self._syncing:
+            how = self._astray()
+            if how:
+                with self._lock:
+                    self._move(how)
+            elif self._fd < 0 and not self._closed:
+                with self._lock:
+                    self._open()
+
+    def _astray(self) -> str:
+        """What became of the file that is open; "" for nothing. Outside the lock: a disk may take its time to tell."""
+        if self._fd < 0:
+            return ""
+        mine = os.fstat(self._fd)
+        try:
+            now = os.stat(self.path)
+        except FileNotFoundError:
+            return "deleted"
+        except OSError as error:
+            # A file system that does not answer is no proof that the file is gone.
+            self._warn(error)
+            return ""
+        return "" if (now.st_ino, now.st_dev) == (mine.st_ino, mine.st_dev) else "replaced"
 
     def close(self) -> None:
         """Sync and close; later writes are dropped."""
@@ -164,15 +180,14 @@ class EventWriter:
         line = f'{{"seq":{seq},"time":{self._clock():.6f},"attempt":{self.attempt},"type":"{type_}"{comma}{rest}\n'
         return self._append(line.encode())
 
-    def _append(self, line: bytes) -> bool:
+    def _append(self, line: Union[bytes, bytearray]) -> bool:
         """Append one line, by one write unless the disk takes less."""
         if self._fd < 0:
             self.dropped += 1
             return False
         rest = b"\n" + line if self._torn else line
         try:
-            while rest:
-                written = os.write(self._fd, rest)
+            while (written := os.write(self._fd, rest)) < len(rest):
                 rest = rest[written:]
         except OSError as error:
             self._torn = self._torn or len(rest) < len(line)

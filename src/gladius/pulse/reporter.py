@@ -40,7 +40,7 @@ from gladius.pulse.probe import Probe
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.saving import Policy, Saver
 from gladius.pulse.steering import POLICIES, Steering
-from gladius.pulse.values import PLAIN, Cleaner, Rate
+from gladius.pulse.values import Cleaner, Rate
 from gladius.pulse.voice import Voice
 
 Batch = TypeVar("Batch")
@@ -473,9 +473,6 @@ class Run:
             return (step + 1) / self._steps_per_epoch
         return float(self._passes) if self._passes else None
 
-    def _epoch_at(self, step: int) -> Optional[float]:
-        return step / self._steps_per_epoch if self._steps_per_epoch else None
-
     def _place(self, step: Optional[int]) -> str:
         if self._steering.bad_since:
             return self._steering.bad_since
@@ -518,15 +515,17 @@ class Run:
             step = self._next_step
         if own_step:
             self._next_step = step + 1
-        if values.__class__ is not dict:
-            values = self._clean.numbers(values)
-        for value in values.values():
-            if value.__class__ not in PLAIN:
-                values = self._clean.numbers(values)
+        finite = values.__class__ is dict
+        for value in values.values() if finite else ():
+            if (value.__class__ is not float and value.__class__ is not int) or value - value != 0.0:
+                finite = False
                 break
+        if not finite:
+            values = self._clean.numbers(values)
         if tokens is not None or samples is not None or "loss" in values:
-            values = self._with_rates(values, tokens, samples)
-        self._events.metrics(values, step, self._epoch_at(step) if epoch is None else epoch, self._heart.log_offset)
+            values, finite = self._with_rates(values, tokens, samples), False
+        at = step / self._steps_per_epoch if epoch is None and self._steps_per_epoch else epoch
+        self._events.metrics(values, step, at, self._heart.log_offset, finite)
         if "train/loss" in values:
             self._steering.logged_loss(values["train/loss"], step)
         if self._saver.watched and self._saver.watched in values:
