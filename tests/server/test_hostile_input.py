@@ -71,6 +71,12 @@ found = []
 def watch(event, args):
     if event == 'pickle.find_class' or (event == 'import' and args[0].split('.')[0] in ('torch', 'tensorflow')):
         found.append((event, str(args[:2])))
+    if event in ('socket.connect', 'socket.sendto', 'socket.getaddrinfo'):
+        whom = args[0] if event == 'socket.getaddrinfo' else args[1]
+        if isinstance(whom, tuple):
+            whom = whom[0]
+        if str(whom).strip("b'") not in ('127.0.0.1', '::1', 'localhost', 'None'):
+            found.append((event, str(whom)))
 sys.addaudithook(watch)
 sys.path[:0] = sys.argv[2:4]
 from pathlib import Path
@@ -91,7 +97,7 @@ print(count, found)
 """
 
 
-def test_a_server_unpickles_nothing_of_a_run_with_checkpoints(tmp_path: Path) -> None:
+def test_a_server_unpickles_nothing_of_a_run_with_checkpoints_and_calls_nobody(tmp_path: Path) -> None:
     home, mark = Home(tmp_path / "home"), tmp_path / "unpickled"
     home.create()
     run: RunDir = home.new_run("with-checkpoints", {"source": "api", "engine": "transformers"})
