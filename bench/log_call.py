@@ -6,8 +6,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -58,8 +56,6 @@ def measure() -> list[Row]:
             "p99",
             how="500 calls after rm -r of the run directory",
         ),
-        _import_time("import gladius", ""),
-        _import_time("import gladius, reporter loaded", "gladius.start; "),
     ]
 
 
@@ -80,14 +76,3 @@ def _without_directory(run: gladius.Run, directory: Path) -> list[float]:
         run.log({"train/loss": 1.0}, step=step)
         samples.append((time.perf_counter_ns() - start) / 1000)
     return samples
-
-
-def _import_time(name: str, then: str, repeats: int = 15) -> Row:
-    """Time an import in fresh interpreters, less the interpreter itself; the reporter is loaded on first use."""
-    code = f"import time; t = time.perf_counter(); import gladius; {then}print((time.perf_counter() - t) * 1000)"
-    samples = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-        for _ in range(repeats + 1)
-    ]
-    how = f"{repeats} fresh interpreters, byte code cached"
-    return Row(name, "ms", samples[1:], 30, how=how)

@@ -39,7 +39,8 @@ def quick() -> list[Row]:
     writers, readers = Writers({}, WORK), Readers({}, WORK)
     names = [*LIMITS, "gladius"]
     rows = writers.measure(names)
-    return [*rows, *ratios(rows), *writers.imports(names), *readers.series("gladius", starts=3)]
+    imported = [*writers.imports(names), *writers.first_rows(names)]
+    return [*rows, *ratios(rows), *imported, *readers.series("gladius", starts=3)]
 
 
 def compared(environments: dict[str, Environment], served: list[str], work: Path) -> list[Row]:
@@ -54,7 +55,7 @@ def compared(environments: dict[str, Environment], served: list[str], work: Path
         else:
             working.append(name)
     logged = writers.measure(working)
-    rows += [*logged, *ratios(logged), *writers.imports(working)]
+    rows += [*logged, *ratios(logged), *writers.imports(working), *writers.first_rows(working)]
     for peer in [one for one in served if one == "gladius" or one in environments]:
         rows += tried(lambda peer=peer: readers.series(peer), "100,000 points, warm", "ms", peer)
         if peer != "gladius":

@@ -137,6 +137,25 @@ class Writers:
             if len(samples) > 1
         ]
 
+    def first_rows(self, names: Iterable[str] | None = None, repeats: int = 7) -> list[Row]:
+        """Milliseconds of a process that imports, starts and logs one row, less those of a bare interpreter, in turn."""
+        wanted = list(names or self.names)
+        found: dict[str, list[float]] = {name: [] for name in wanted}
+        idle = idle_share()
+        for _ in range(repeats + 1):
+            for name in wanted:
+                order = {"peer": name, "folder": str(self.fresh(name)), "do": "log", "calls": 1, "hz": 0, "kill": True}
+                began = time.perf_counter()
+                self.run(name, order)
+                logged = time.perf_counter()
+                subprocess.run([self.python(name), "-c", ""], check=True)
+                found[name].append(1000 * (2 * logged - began - time.perf_counter()))
+        how = f"{repeats} processes, what they share ({', '.join(LIMITS)} show it) included; {idle:.0f} % idle before"
+        return [
+            Row("import, start and first row", "ms", samples[1:], None, subject=name, how=how)
+            for name, samples in found.items()
+        ]
+
 
 def sizes(environments: dict[str, Environment]) -> list[Row]:
     """Megabytes on the disk of each environment."""
