@@ -60,7 +60,7 @@ def measure() -> list[Row]:
     """Let all be there for a while, then a minute of it."""
     with (
         tempfile.TemporaryDirectory(prefix="gladius-bench-") as folder,
-        _training(Path(folder)),
+        _training(Path(folder)) as trainers,
         running_server(Path(folder)) as server,
     ):
         with connected(server) as http:
@@ -70,20 +70,22 @@ def measure() -> list[Row]:
         with chromium() if pages else contextlib.nullcontext() as browser:
             if browser is not None:
                 _open(browser, server, pages)
-            return _watched(server, overviews[len(pages[:1]) :], others[len(pages[1:]) :])
+            return _watched(server, trainers, overviews[len(pages[:1]) :], others[len(pages[1:]) :])
 
 
-def _watched(server: Server, overviews: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[Row]:
+def _watched(
+    server: Server, trainers: list[int], overviews: list[dict[str, Any]], others: list[dict[str, Any]]
+) -> list[Row]:
     begin = time.monotonic() + _SETTLE_S
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         # Those that are measured have a process of their own: what they hear waits for nobody else's reading.
         drawn = pool.submit(listen, server, overviews, begin, SECONDS)
         heard = pool.submit(listen, server, others, begin, SECONDS)
         time.sleep(max(0.0, begin - time.monotonic()))
-        process, idle = psutil.Process(server.pid), psutil.cpu_times()
-        before = sum(process.cpu_times()[:2])
+        idle, before, writing = psutil.cpu_times(), _took([server.pid]), _took(trainers)
         time.sleep(SECONDS)
-        share = 100 * (sum(process.cpu_times()[:2]) - before) / SECONDS
+        share = 100 * (_took([server.pid]) - before) / SECONDS
+        beside = 100 * (_took(trainers) - writing) / SECONDS
         free = 100 * (psutil.cpu_times().idle - idle.idle) / SECONDS / (os.cpu_count() or 1)
         cards, told = drawn.result(), heard.result()
     everybody = [*cards, *told]
@@ -92,7 +94,7 @@ def _watched(server: Server, overviews: list[dict[str, Any]], others: list[dict[
     what = f"{RUNS} live runs"
     how = (
         f"{RUNS} runs of {RATE_HZ} rows a second, {SECONDS} s; {OVERVIEWS} overviews, {CONSOLES} runs' pages, {COMPARISONS} "
-        f"comparisons of {COMPARED}, {PAGES} of these in Chromium; {free:.0f} % idle meanwhile"
+        f"comparisons of {COMPARED}, {PAGES} of these in Chromium; trainers take {beside:.0f} % of a core, {free:.0f} % of all is idle"
     )
     late = [one for client in told for one in client.late]
     shown = [client.summaries / SECONDS / RUNS for client in cards]
@@ -105,8 +107,12 @@ def _watched(server: Server, overviews: list[dict[str, Any]], others: list[dict[
     ]  # fmt: skip
 
 
+def _took(pids: list[int]) -> float:
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+
 @contextlib.contextmanager
-def _training(folder: Path) -> Iterator[None]:
+def _training(folder: Path) -> Iterator[list[int]]:
     """Trainings that go on for as long as this lasts, begun one process after the other."""
     each, writers = RUNS // PROCESSES, []
     try:
@@ -114,7 +120,7 @@ def _training(folder: Path) -> Iterator[None]:
             command = [sys.executable, "-m", "bench.live_trainers", str(folder), str(each), str(first), str(RATE_HZ)]
             writers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
             assert writers[-1].stdout is not None and writers[-1].stdout.readline().strip() == "ready"
-        yield
+        yield [writer.pid for writer in writers]
         assert all(writer.poll() is None for writer in writers), "a process of trainers broke down"
     finally:
         for writer in writers:

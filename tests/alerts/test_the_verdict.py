@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -74,3 +75,24 @@ def test_a_lost_gpu_is_said_before_the_stall_that_it_causes(home: Home, run: Wat
         return run
 
     assert verdict_after(home, run, tell).code == "gpu_lost"
+
+
+def test_rows_may_wait_to_be_judged_but_a_loss_that_is_no_number_does_not(home: Home, run: Watched) -> None:
+    found: list[str] = []
+
+    async def ask() -> None:
+        store = Store(home)
+        watch = Watch(home, store)
+        watch.open()
+        await store.open()
+        run_id = run.directory.run_id
+        await store.view(run_id)
+        for step, loss in enumerate([1.0, 0.9, math.nan, 0.8]):
+            run.wait(1).metrics(step, train__loss=loss)
+            await store.caught_up(run_id)
+            found.append(",".join(one.code for one in watch.alerts(run_id, active=True)))
+        await store.close()
+        watch.close()
+
+    asyncio.run(ask())
+    assert found == ["", "", "non_finite_loss", ""]

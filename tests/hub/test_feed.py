@@ -7,6 +7,7 @@ import time
 
 from gladius.hub.feed import Feed
 from gladius.hub.output import LONGEST_LINE, Output
+from gladius.hub.summaries import Summaries
 from gladius.pulse.rundir import Home
 from gladius.store.view import RunView
 from gladius.wire.runs import Cursors
@@ -23,7 +24,7 @@ def test_a_client_ahead_of_the_view_hears_nothing_twice(home: Home) -> None:
     view = RunView(run).load()
     with run.console_log.open("ab") as file:
         file.write(b"abcdefghij")
-    feed = Feed(run.run_id, Cursors(console=20), named=True)
+    feed = Feed(run.run_id, Cursors(console=20), named=True, summaries=Summaries())
     assert told(feed, view) == []
     with run.console_log.open("ab") as file:
         file.write(b"news\n")
@@ -35,7 +36,7 @@ def test_a_log_that_is_another_one_is_told_from_its_beginning(home: Home) -> Non
     run = home.new_run("script", {"source": "script"})
     run.console_log.write_bytes(b"new\n")
     view = RunView(run).load()
-    assert told(Feed(run.run_id, Cursors(console=20), named=True), view) == [(0, "new\n")]
+    assert told(Feed(run.run_id, Cursors(console=20), named=True, summaries=Summaries()), view) == [(0, "new\n")]
 
 
 def test_the_rest_of_an_endless_line_is_told_as_skipped_once_and_the_next_line_is_told(home: Home) -> None:

@@ -196,6 +196,50 @@ def test_every_run_means_known_ones_from_now_and_new_ones_from_their_beginning(h
     writer.close()
 
 
+def test_all_who_look_from_afar_are_told_the_same_and_the_newest_within_their_time(home: Home) -> None:
+    run, writer = new_run(home)
+
+    async def work(store: Store, hub: Hub) -> None:
+        await store.view(run.run_id)
+        clients = [Client() for _ in range(3)]
+        with contextlib.ExitStack() as stack:
+            for client in clients:
+                subscription = stack.enter_context(hub.subscription(client.send))
+                await subscription.change(subscribe(["*"], ["runs"]))
+                stack.callback(asyncio.create_task(subscription.run()).cancel)
+            for step in range(40):
+                writer.metrics({"train/loss": 1.0}, step, None, None)
+                await asyncio.sleep(0.02)
+            await becomes(lambda: all(client.heard[-1]["summary"]["step"] == 39 for client in clients))
+            first, *others = (client.heard for client in clients)
+            assert all(heard == first for heard in others), "one summary for all"
+            assert 2 <= len(first) < 8, "at most twice a second"
+
+    with_hub(home, work)
+    writer.close()
+
+
+def test_who_comes_late_is_told_of_a_silent_run_as_of_now(home: Home) -> None:
+    run, writer = new_run(home)
+
+    async def work(store: Store, hub: Hub) -> None:
+        await store.view(run.run_id)
+        ages = []
+        for _ in range(2):
+            client = Client()
+            with hub.subscription(client.send) as subscription:
+                await subscription.change(subscribe([run.run_id], ["runs"]))
+                task = asyncio.create_task(subscription.run())
+                await becomes(lambda: client.heard)  # noqa: B023
+                ages.append(client.heard[0]["summary"]["elapsed"])
+                await asyncio.sleep(0.7)
+                task.cancel()
+        assert ages[1] >= ages[0] + 0.6, "not what was made for the one before"
+
+    with_hub(home, work)
+    writer.close()
+
+
 def test_a_run_named_before_it_exists_is_told_of_when_it_appears(home: Home) -> None:
     run, writer = new_run(home)
     hidden = home.root / "hidden"

@@ -28,6 +28,10 @@ TOUCH_S = 60.0
 FRESH_S = 60.0
 """What happened longer ago than this is past, whenever it is read: it enters the book and rings no more."""
 
+REST_S = 0.5
+"""Rows of plain numbers are judged this often: what they make an alert of lasts for long. All else is judged at once."""
+_ROWS = frozenset({"trainer", "more"})
+
 _TELLING = frozenset({"loaded", "trainer", "supervisor", "status", "commands", "tick"})
 
 
@@ -44,6 +48,10 @@ class Watch:
         self._opened_at = 0.0
         self._last_watched: float | None = None
         self._touch_at = 0.0
+        self._resting: dict[str, int] = {}
+        """Runs whose rows were judged a moment ago, and how many moments they had then."""
+        self._waiting: set[str] = set()
+        """Those of them that have more rows since."""
         store.listen(self._notice)
 
     def open(self) -> None:
@@ -55,6 +63,7 @@ class Watch:
 
     def close(self) -> None:
         """Write nothing any more."""
+        self._waiting.clear()
         self.book.touch()
         self.book.close()
 
@@ -100,18 +109,35 @@ class Watch:
         if "gone" in changed:
             self._trackers.pop(run_id, None)
             self.book.drop_run(run_id)
+            self._waiting.discard(run_id)
             return
         view = self._store.loaded(run_id)
         if view is None or changed.isdisjoint(_TELLING):
             return
+        if changed <= _ROWS and self._resting.get(run_id) == view.moments:
+            self._waiting.add(run_id)
+        else:
+            self._judge_now(view)
+        if "tick" in changed and time.monotonic() >= self._touch_at:
+            self._touch_at = time.monotonic() + TOUCH_S
+            self.book.touch()
+
+    def _judge_now(self, view: RunView) -> None:
+        self._waiting.discard(view.run_id)
+        if view.run_id not in self._resting:
+            asyncio.get_running_loop().call_later(REST_S, self._rested, view.run_id)
+        self._resting[view.run_id] = view.moments
         try:
             self._judge(view)
         except Exception:  # noqa: BLE001
             # An edge: a defect of a rule must cost neither the store its tick nor the clients their events.
-            _log.exception("the alerts of %s could not be judged", run_id)
-        if "tick" in changed and time.monotonic() >= self._touch_at:
-            self._touch_at = time.monotonic() + TOUCH_S
-            self.book.touch()
+            _log.exception("the alerts of %s could not be judged", view.run_id)
+
+    def _rested(self, run_id: str) -> None:
+        self._resting.pop(run_id, None)
+        view = self._store.loaded(run_id)
+        if run_id in self._waiting and view is not None:
+            self._judge_now(view)
 
     def _judge(self, view: RunView) -> None:
         tracker = self._trackers.get(view.run_id)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
-from gladius.hub.frames import events_frame, run_frame, status_frame, summary_of, system_frame
+from gladius.hub.frames import events_frame, status_frame, system_frame
 from gladius.hub.output import Output
 from gladius.hub.pacing import Bucket
+from gladius.hub.summaries import Made, Summaries
 from gladius.store.stream import EventStream, Line
 from gladius.store.view import RunView
 from gladius.wire.runs import Cursors
 
 HEARTBEAT_S = 10.0
-SUMMARY_INTERVAL_S = 0.5
 EVENTS_PIECE = 1 << 17
 _TYPES = {"metrics": "metrics", "system": "system"}
+_AT_ONCE = frozenset({"status", "metrics", "events", "console", "system"})
+"""Topics of which one hears as soon as something changed; a summary has its own time."""
 
 
 class Feed:
@@ -23,29 +26,33 @@ class Feed:
     Each lane (state, trainer, supervisor, console) keeps the pace by itself, so that much output delays no metric.
     """
 
-    def __init__(self, run_id: str, cursors: Cursors, named: bool) -> None:
+    def __init__(self, run_id: str, cursors: Cursors, named: bool, summaries: Summaries) -> None:
         self.run_id = run_id
         self.named = named
         self.changed = True
+        self.planned = math.inf
+        """When its subscription will look at it next."""
         self._buckets = {"state": Bucket(), "trainer": Bucket(), "supervisor": Bucket(), "console": Bucket()}
         self._waiting: set[str] = set()
         self._seen = {"trainer": cursors.events, "supervisor": cursors.supervisor}
         self._output = Output(run_id, cursors.console)
         self._status_told: str | None = None
         self._status_at = 0.0
-        self._summary_told: tuple[object, ...] | None = None
-        self._summary_due = 0.0
+        self._summaries = summaries
+        self._summary: Made | None = None
+        self._changed_at = 0.0
 
     def due(self, topics: frozenset[str], now: float) -> float:
         """When to look at this run again (monotonic seconds): now after a change, else when a lane may go on."""
-        if self.changed:
+        summary = self._summary
+        if self.changed and (not topics.isdisjoint(_AT_ONCE) or (summary is None and "runs" in topics)):
             return now
         times = [self._buckets[lane].not_before for lane in self._waiting if lane != "summary"]
-        if "summary" in self._waiting:
-            times.append(self._summary_due)
+        if summary is not None and (self.changed or "summary" in self._waiting):
+            times.append(summary.due)
         if self.named and "status" in topics:
             times.append(self._status_at + HEARTBEAT_S)
-        return min(times, default=now + HEARTBEAT_S)
+        return min(times, default=math.inf)
 
     def output_came(self) -> bool:
         """Note that the trainer printed; false where that is known, and its turn will come."""
@@ -68,7 +75,7 @@ class Feed:
         if "status" in topics and (changed or "state" in waiting or now - self._status_at >= HEARTBEAT_S):
             yield from self._status(view, now)
         if "runs" in topics and (changed or "summary" in waiting):
-            yield from self._summary(view, now)
+            yield from self._tell_summary(view, now, changed)
         if "console" in topics and self._output.is_behind(view) and self._may("console", now):
             yield from self._output.frames(view)
             if self._output.more:
@@ -88,16 +95,14 @@ class Feed:
             self._status_at = now
             yield text
 
-    def _summary(self, view: RunView, now: float) -> Iterator[str]:
-        """At most twice a second: a summary is a view from afar, and dearer than an event."""
-        if now < self._summary_due:
+    def _tell_summary(self, view: RunView, now: float, changed: bool) -> Iterator[str]:
+        self._changed_at = now if changed else self._changed_at
+        before, made = self._summary, self._summaries.of(view, now)
+        self._summary = made
+        if made.at < self._changed_at:
             self._waiting.add("summary")
-            return
-        self._summary_due = now + SUMMARY_INTERVAL_S
-        summary, told = summary_of(view)
-        if told != self._summary_told:
-            self._summary_told = told
-            yield run_frame(summary)
+        if before is None or made.told != before.told:
+            yield made.text
 
     def _events(
         self, name: str, stream: EventStream, wanted: Callable[[str], bool], topics: frozenset[str]

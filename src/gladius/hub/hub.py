@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from gladius.alerts.watch import Watch
 from gladius.hub.frames import frame
 from gladius.hub.subscription import Send, Subscription
+from gladius.hub.summaries import Summaries
 from gladius.store.store import Store
 from gladius.wire.alerts import AlertRecord
 from gladius.wire.base import Wire
@@ -21,6 +22,7 @@ class Hub:
     def __init__(self, store: Store, alerts: Watch | None = None) -> None:
         self._store = store
         self._subscriptions: set[Subscription] = set()
+        self._summaries = Summaries()
         store.listen(self._notice)
         if alerts is not None:
             alerts.listen(self._alert)
@@ -36,7 +38,7 @@ class Hub:
     @contextmanager
     def subscription(self, send: Send) -> Iterator[Subscription]:
         """A subscription for as long as the client is there."""
-        subscription = Subscription(self._store, send)
+        subscription = Subscription(self._store, self._summaries, send)
         self._subscriptions.add(subscription)
         try:
             yield subscription

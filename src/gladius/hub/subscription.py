@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import heapq
+import itertools
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from gladius.errors import GladiusError
 from gladius.hub.feed import Feed
 from gladius.hub.frames import alert_frame, gap_frame, gone_frame
+from gladius.hub.summaries import Summaries
 from gladius.store.store import Store
 from gladius.store.view import RunView
 from gladius.wire.alerts import AlertRecord
@@ -18,7 +21,6 @@ from gladius.wire.runs import Cursors
 
 Send = Callable[[str], Awaitable[None]]
 
-_LOOK_S = 1.0
 _EVERY_RUN = "*"
 _OUTPUT = frozenset({"console"})
 _MOST_ALERTS = 256
@@ -36,8 +38,9 @@ class Subscription:
     that wait, the oldest become a gap. Of runs that went to the trash a client hears the last 1000.
     """
 
-    def __init__(self, store: Store, send: Send) -> None:
+    def __init__(self, store: Store, summaries: Summaries, send: Send) -> None:
         self._store = store
+        self._summaries = summaries
         self._send = send
         self._feeds: dict[str, Feed] = {}
         self._topics: frozenset[str] = frozenset()
@@ -50,6 +53,10 @@ class Subscription:
         self._news: deque[tuple[str, str]] = deque(maxlen=_MOST_NEWS)
         self._gone: deque[str] = deque(maxlen=_MOST_GONE)
         self._wake = asyncio.Event()
+        self._clock = asyncio.get_running_loop().time
+        self._plans: list[tuple[float, int, Feed]] = []
+        self._turns = itertools.count()
+        self._asleep_until = -math.inf
 
     async def change(self, wanted: Subscribe) -> list[str]:
         """Take what the client wants from now on; returns the names that mean no run yet.
@@ -65,19 +72,23 @@ class Subscription:
         for run_id in {*named, *wide}:
             old = self._feeds.get(run_id)
             if run_id in cursors:
-                feeds[run_id] = Feed(run_id, wanted.cursors[cursors[run_id]], run_id in named)
+                feeds[run_id] = self._feed(run_id, wanted.cursors[cursors[run_id]], run_id in named)
             elif old is not None:
                 feeds[run_id] = old
                 old.changed, old.named = True, run_id in named
             else:
                 begin = Cursors() if run_id in named else _end_of(await self._store.view(run_id))
-                feeds[run_id] = Feed(run_id, begin, run_id in named)
+                feeds[run_id] = self._feed(run_id, begin, run_id in named)
         self._topics = frozenset(wanted.topics)
         self._everywhere = frozenset(wanted.everywhere)
         self._every = every
         self._known = frozenset(self._store.ids())
         self._awaited = set(unknown)
         self._feeds = feeds
+        self._plans.clear()
+        for feed in feeds.values():
+            feed.planned = math.inf
+            self._plan(feed)
         self._wake.set()
         return unknown
 
@@ -95,10 +106,22 @@ class Subscription:
         elif changed == _OUTPUT:
             # Up to 200 times a second in a flood: whoever does not listen to it, or is to be told soon anyway, is left alone.
             if "console" in self._topics and feed.output_came():
-                self._wake.set()
+                self._plan(feed)
             return
+        elif feed.changed and feed.planned < math.inf:
+            return  # it will be looked at for an earlier change
         feed.changed = True
-        self._wake.set()
+        self._plan(feed)
+
+    def _plan(self, feed: Feed) -> None:
+        """Have a feed looked at when it is due, where that is sooner than was planned."""
+        now = self._clock()
+        due = feed.due(self._topics, now)
+        if due < feed.planned:
+            feed.planned = due
+            heapq.heappush(self._plans, (due, next(self._turns), feed))
+            if due < self._asleep_until:
+                self._wake.set()
 
     def _lose(self, run_id: str) -> None:
         """A run that went to the trash: should it come back, it is a new one."""
@@ -131,26 +154,41 @@ class Subscription:
 
     async def run(self) -> None:
         """Tell the client for ever; ends with the error that `send` raises when the client is gone."""
-        clock = asyncio.get_running_loop().time
         while True:
             await self._tell_alerts()
-            now = clock()
-            dues = [(feed.due(self._topics, now), feed) for feed in self._feeds.values()]
-            ready = [feed for due, feed in dues if due <= now]
+            ready = self._due()
+            for feed in ready:
+                await self._tell(feed, self._clock())
             if ready:
-                for feed in ready:
-                    await self._tell(feed, clock())
                 # Whatever a feed thinks is due, others have their turn in between.
                 await asyncio.sleep(0)
                 continue
-            wait = min([due - now for due, _ in dues], default=_LOOK_S)
             self._wake.clear()
             if self._alerts or self._news or self._gone:
                 continue
-            # Not `wait_for`, which may swallow the cancellation that comes together with a wake-up: the loop would go on.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(wait, _LOOK_S)):
-                    await self._wake.wait()
+            await self._sleep()
+
+    def _due(self) -> list[Feed]:
+        """The feeds to be looked at now; a plan that was made anew since, or whose feed is heard no more, is none."""
+        ready, now = [], self._clock()
+        while self._plans and self._plans[0][0] <= now:
+            due, _, feed = heapq.heappop(self._plans)
+            if feed.planned == due and self._feeds.get(feed.run_id) is feed:
+                feed.planned = math.inf
+                ready.append(feed)
+        return ready
+
+    async def _sleep(self) -> None:
+        self._asleep_until = self._plans[0][0] if self._plans else math.inf
+        timer = None
+        if self._plans:
+            timer = asyncio.get_running_loop().call_at(self._asleep_until, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            self._asleep_until = -math.inf
+            if timer is not None:
+                timer.cancel()
 
     async def _tell_alerts(self) -> None:
         while self._alerts_skipped:
@@ -178,6 +216,7 @@ class Subscription:
                 await self._tell_alerts()
             else:
                 await self._send(text)
+        self._plan(feed)
 
     def _resolve(self, names: list[str]) -> tuple[dict[str, str], list[str]]:
         """Ids -> the names that meant them, and the names that mean no run."""
@@ -190,19 +229,22 @@ class Subscription:
                 unknown.append(name)
         return found, unknown
 
+    def _feed(self, run_id: str, cursors: Cursors, named: bool) -> Feed:
+        return Feed(run_id, cursors, named, self._summaries)
+
     def _first_heard(self, run_id: str, changed: frozenset[str]) -> Feed | None:
         """A run that is new is told from its beginning; one known before, when it comes to life again, from now on."""
         if run_id in self._awaited:
-            return Feed(run_id, Cursors(), named=True)
+            return self._feed(run_id, Cursors(), named=True)
         if not self._every:
             return None
         if run_id not in self._known:
-            return Feed(run_id, Cursors(), named=False)
+            return self._feed(run_id, Cursors(), named=False)
         view = self._store.loaded(run_id)
         if view is None:
             return None
         # An ended run has nothing to tell, unless people say something else of it now.
-        return Feed(run_id, _end_of(view), named=False) if not view.ended or "facts" in changed else None
+        return self._feed(run_id, _end_of(view), named=False) if not view.ended or "facts" in changed else None
 
 
 def _end_of(view: RunView) -> Cursors:

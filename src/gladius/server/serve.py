@@ -164,7 +164,7 @@ def _config(app: ASGIApp, tls: Tls | None, proxied: bool) -> uvicorn.Config:
         proxy_headers=proxied,
         loop=_loop(),
         http="httptools",
-        ws="websockets-sansio",
+        ws="gladius.server.gathering:GatheringProtocol",
         ws_per_message_deflate=False,
         ws_max_size=_MAX_FRAME,
         ws_ping_interval=20.0,

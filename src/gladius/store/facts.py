@@ -38,6 +38,8 @@ class RunFacts:
         self.alerts: deque[dict[str, Any]] = deque(maxlen=_MAX_ALERTS)
         self.acks: dict[str, list[dict[str, Any]]] = {}
         self.system: list[dict[str, Any]] = []
+        self.moments = 0
+        """Counts what came beside rows of plain numbers: who judges rows at leisure looks at once when it rises."""
 
     def attempt_facts(self, attempt: int) -> AttemptFacts:
         """The facts of an attempt, made when first heard of."""
@@ -53,7 +55,9 @@ class RunFacts:
         type_ = event["type"]
         if type_ == "metrics":
             self._take_metrics(facts, event)
-        elif type_ == "hello":
+            return
+        self.moments += 1
+        if type_ == "hello":
             self._take_hello(facts, event)
         elif type_ == "state":
             event = well_typed(StateEvent, event)
@@ -138,6 +142,7 @@ class RunFacts:
 
     def take_block(self, block: MetricBlock) -> None:
         """Take many of the trainer's `metrics` events in at once: what `take_trainer` makes of each."""
+        self.moments += 1
         facts = self.attempt_facts(block.attempt)
         facts.heard(float(block.times[0]))
         facts.heard(float(block.times[-1]))
@@ -171,6 +176,8 @@ class RunFacts:
             self.take_block(block)
 
     def _take_loss(self, facts: AttemptFacts, step: int | None, epoch: float | None, value: float) -> None:
+        if facts.nan_since is not None or not math.isfinite(value):
+            self.moments += 1
         if not math.isfinite(value):
             facts.nan_since = facts.nan_since or ("NaN" if value != value else "infinite", step)
             return

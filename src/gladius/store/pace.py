@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
 from statistics import median
 
 import numpy as np
@@ -14,6 +16,7 @@ from gladius.store.blocks import Floats, MetricBlock
 
 MEDIAN_STEPS = 200
 MIN_STEPS = 20
+_STEPS, _SECONDS = itemgetter(0), itemgetter(1)
 
 
 @dataclass
@@ -122,6 +125,11 @@ class Pace:
         """Median seconds of a step, weighted by steps; None before 20 steps."""
         if self.steps_seen < MIN_STEPS or not self._intervals:
             return None
+        newest = [*islice(reversed(self._intervals), MEDIAN_STEPS)]
+        if sum(map(_STEPS, newest)) == len(newest):
+            # Every step was logged, which is the usual case and looked at for each summary.
+            usual: float = sorted(map(_SECONDS, newest))[(len(newest) - 1) // 2]
+            return usual
         taken, weights = 0, []
         for steps, seconds, _ in reversed(self._intervals):
             weights.append((seconds, steps))

@@ -484,7 +484,10 @@ class Store:
                     for view in self._live.values():
                         self._copies.consider(view.directory)
                 for view in list(self._live.values()):
-                    self._tick(view)
+                    if self._live.get(view.run_id) is view:
+                        self._tick(view)
+                    # A hundred runs take longer than a log call may wait: what they write meanwhile comes in between.
+                    await asyncio.sleep(0)
                 await self._adoption.run_due()
             except (OSError, GladiusError):
                 _log.exception("a look at the live runs failed; the next is in %s s", TICK_S)

@@ -87,7 +87,7 @@ class RunView(RunFacts):
         if everything or "run.json" in names or "annotations.json" in names:
             changed |= self._refresh_facts()
         if everything or "events.jsonl" in names or "supervisor.jsonl" in names:
-            changed |= self._refresh_streams(limit)
+            changed |= self._refresh_streams(limit, None if everything else names)
         if (everything or "training_status.json" in names) and self.poller.poll() is not None:
             changed.add("status")
         if everything or "console.log" in names:
@@ -140,13 +140,15 @@ class RunView(RunFacts):
         if known != self.launched:
             self._attempt_seen_at = time.monotonic()
 
-    def _refresh_streams(self, limit: int) -> set[str]:
+    def _refresh_streams(self, limit: int, names: Set[str] | None) -> set[str]:
         changed: set[str] = set()
         restarts = (self.trainer.restarted, self.supervisor.restarted)
         for name, stream, take, take_block in (
             ("trainer", self.trainer, self.take_trainer, self.take_block),
             ("supervisor", self.supervisor, self.take_supervisor, self.take_parsed_block),
         ):
+            if names is not None and stream.path.name not in names:
+                continue
             before = stream.offset
             events = stream.read_new(limit)
             if (self.trainer.restarted, self.supervisor.restarted) != restarts:
@@ -202,7 +204,8 @@ class RunView(RunFacts):
     @property
     def attempt(self) -> int:
         """The newest attempt, 0 before the first."""
-        return max([*self.launched[-1:], *self.attempts.keys()], default=0)
+        launched = self.launched[-1] if self.launched else 0
+        return max(launched, *self.attempts) if self.attempts else launched
 
     @property
     def current(self) -> AttemptFacts:
