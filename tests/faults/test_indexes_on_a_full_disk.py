@@ -121,7 +121,7 @@ def test_a_document_index_is_the_old_one_at_every_page_that_there_is_no_room_for
         failed += 1
         assert shown(folder) == old and not list(written_files.leftovers(home.root)), f"{room} bytes of room"
         room += _PAGE
-    assert failed > 20, "each step of it had its turn"
+    assert failed > 10, "each step of it had its turn"
     assert search(folder.search, "value2", 1).total == DOCUMENTS and shown(folder) != old
 
 

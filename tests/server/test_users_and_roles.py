@@ -146,6 +146,12 @@ def test_what_is_taken_away_is_cut_within_a_second_of_the_answer(guarded: Consol
     assert sorted(waits)[2] < 1.0, waits
 
 
+def test_a_token_that_is_over_holds_nothing_open(guarded: ConsoleServer, book: Book) -> None:
+    secret, _ = book.create_token("passing", "operator", 3)
+    with listen(guarded, {"authorization": f"Bearer {secret}"}) as socket:
+        assert cut(socket) == 4401
+
+
 def test_a_token_does_what_its_scope_says_until_it_is_over(guarded: ConsoleServer, book: Book) -> None:
     secret, told = book.create_token("nightly", "viewer", 3600)
     assert secret not in guarded.home.users.read_text() and secret.startswith("gladius_")
