@@ -3,11 +3,15 @@ instead of files. Nothing is followed out, nobody waits, and the run shows."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import socket
+import stat
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,6 +131,12 @@ def test_every_page_of_a_hostile_run_answers_and_tells_nothing_from_outside(worl
             answer = world.ask("GET", f"/api/v1/runs/20260101-000000-{kind}-00ff{path}", query)
             assert SECRET.encode() not in answer.body, (kind, what)
             assert answer.status < 500, (kind, what, answer.body[:300])
+            if what.endswith("zip"):
+                for one in zipfile.ZipFile(io.BytesIO(answer.body)).infolist():
+                    assert re.fullmatch(r"[\w.]+", one.filename) and stat.S_IFMT(one.external_attr >> 16) in (
+                        0,
+                        stat.S_IFREG,
+                    )
 
 
 def test_a_run_that_is_a_link_is_none_and_the_others_are_listed(world: Direct) -> None:
