@@ -29,3 +29,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(start, name)
     raise AttributeError(f"module 'gladius' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

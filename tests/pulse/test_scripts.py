@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import gladius
 import pulse_wrapper
 from gladius.pulse.events import EventReader
 from gladius.pulse.lock import is_held
@@ -195,6 +196,11 @@ print(sorted(set(sys.modules) - before))
     )
     verbs = ["__future__", "atexit", "gladius", "gladius.pulse", "gladius.pulse.start", "gladius.pulse.warn"]
     assert answer.stdout == f"['gladius']\n{verbs}\n"
+
+
+def test_editors_and_type_checkers_find_what_is_loaded_late() -> None:
+    assert set(gladius.__all__) <= set(dir(gladius))
+    assert (Path(gladius.__file__).parent / "py.typed").is_file()
 
 
 def test_a_run_loads_the_standard_library_only_and_its_log_nothing_more(tmp_path: Path) -> None:
