@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from gladius.store.blocks import Floats, Wholes
 from gladius.wire.base import NonFinite
@@ -24,7 +25,8 @@ class Points(Mapping[str, list[Any]]):
     its own, so that the run may go on while they are told.
     """
 
-    def __init__(self, places: Mapping[str, Wholes | Floats], values: Floats, lows: Floats, highs: Floats) -> None:
+    def __init__(self, places: Mapping[str, Wholes | Floats], values: Floats, bounds: Sequence[Floats] | None) -> None:
+        lows, highs = bounds or (values, values)
         self._columns = {**places, "value": values, "min": lows, "max": highs}
 
     def __getitem__(self, name: str) -> list[Any]:
@@ -57,8 +59,9 @@ class Points(Mapping[str, list[Any]]):
 
 def _pieces(name: str, numbers: Any) -> Iterator[bytes]:
     for first in range(0, len(numbers), _AT_ONCE):
-        text = _encode(_plain(name, numbers[first : first + _AT_ONCE]))[1:-1]
-        yield b"," + text if first else text
+        if first:
+            yield b","
+        yield _encode(_plain(name, numbers[first : first + _AT_ONCE]))[1:-1]
 
 
 def _plain(name: str, numbers: Any) -> list[Any]:
@@ -72,34 +75,34 @@ def _plain(name: str, numbers: Any) -> list[Any]:
     return [None if gone else one for one, gone in zip(told, unknown.tolist(), strict=True)] if unknown.any() else told
 
 
-def points_of(places: Mapping[str, Wholes | Floats], values: Floats, max_points: int) -> Points:
-    """At most about `max_points` of these points (MinMaxLTTB).
+def thinned(steps: Wholes, values: Floats, max_points: int) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Which of more points to tell (MinMaxLTTB), and the bounds of their buckets.
 
     Points that are not finite stay in (the first 200 of them), for they are what somebody looks for.
     """
-    if len(values) <= max_points:
-        return Points(places, values, values, values)
-    picks = _pick(places["step"], values, max_points)
+    picks = _pick(steps, values, max_points)
     edges = np.concatenate(([0], picks[1:]))
-    lows, highs = np.fmin.reduceat(values, edges), np.fmax.reduceat(values, edges)
-    return Points({name: column[picks] for name, column in places.items()}, values[picks], lows, highs)
+    return picks, np.fmin.reduceat(values, edges), np.fmax.reduceat(values, edges)
 
 
 def _pick(steps: Any, values: Any, max_points: int) -> Any:
     """Choose the indices of the points to show, rising."""
+    known = np.isfinite(values)
+    if known.all():
+        return _sampled(steps, values, max_points)
+    finite, strange = np.flatnonzero(known), np.flatnonzero(~known)[:_KEPT_NON_FINITE]
+    if len(finite) > max_points:
+        finite = finite[_sampled(steps[finite], values[finite], max_points)]
+    return np.union1d(finite, strange)
+
+
+def _sampled(steps: Any, values: Any, max_points: int) -> Any:
     from tsdownsample import MinMaxLTTBDownsampler
 
-    finite = np.flatnonzero(np.isfinite(values))
-    chosen = finite
-    if len(finite) > max_points:
-        x = steps[finite].astype(np.float64)
-        y = np.ascontiguousarray(values[finite])
-        rising = bool(np.all(np.diff(x) >= 0))
-        sampler = MinMaxLTTBDownsampler()
-        picked = sampler.downsample(x, y, n_out=max_points) if rising else sampler.downsample(y, n_out=max_points)
-        chosen = finite[picked.astype(np.int64)]
-    strange = np.flatnonzero(~np.isfinite(values))[:_KEPT_NON_FINITE]
-    return np.union1d(chosen, strange)
+    sampler, values = MinMaxLTTBDownsampler(), np.ascontiguousarray(values)
+    rising = bool((steps[1:] >= steps[:-1]).all())
+    places = (steps.astype(np.float64), values) if rising else (values,)
+    return np.unique(sampler.downsample(*places, n_out=max_points).astype(np.int64))
 
 
 def spelled(values: list[float]) -> list[float | NonFinite]:

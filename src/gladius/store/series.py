@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gladius.store.blocks import Column, MetricBlock
-from gladius.store.points import Points, points_of
+from gladius.store.points import Points, thinned
 
 _NO_STEP = -1
 
@@ -200,17 +200,24 @@ class MetricTable:
         # Views of the growing arrays: none of them may outlive this call, or the arrays could not grow.
         rows: Any = np.frombuffer(series.rows, dtype=series.rows.typecode)
         values: Any = np.frombuffer(series.values)
-        steps = np.frombuffer(self.steps, dtype=np.int64)[rows]
+        steps, epochs = np.frombuffer(self.steps, dtype=np.int64), np.frombuffer(self.epochs)
+        times, offsets = np.frombuffer(self.times), np.frombuffer(self.offsets, dtype=np.int64)
         if from_step is not None or to_step is not None:
-            inside = _between(steps, from_step or 0, to_step)
-            rows, values, steps = rows[inside], values[inside], steps[inside]
-        places = {
-            "step": steps,
-            "epoch": np.frombuffer(self.epochs)[rows],
-            "time": np.frombuffer(self.times)[rows],
-            "log_offset": np.frombuffer(self.offsets, dtype=np.int64)[rows],
-        }
-        return points_of(places, values.copy(), max_points)
+            inside = _between(steps[_index(rows)], from_step or 0, to_step)
+            rows, values = rows[inside], values[inside]
+        bounds = None
+        if len(rows) > max_points:
+            picks, *bounds = thinned(steps[_index(rows)], values, max_points)
+            rows, values = rows[picks], values[picks]
+        columns = {"step": steps, "epoch": epochs, "time": times, "log_offset": offsets}
+        places = {name: np.array(column[_index(rows)]) for name, column in columns.items()}
+        return Points(places, np.array(values), bounds)
+
+
+def _index(rows: Any) -> Any:
+    """Rows that follow each other as a slice: what is so taken is copied at once, not gathered."""
+    first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
+    return slice(first, last + 1) if last - first == len(rows) - 1 else rows
 
 
 def _between(steps: Any, first: int, last: int | None) -> Any:

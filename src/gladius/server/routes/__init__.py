@@ -39,15 +39,16 @@ from gladius.server.routes import (
     users,
 )
 
+# FastAPI makes a router ready for the first request that comes by it: what is asked for at once stands first.
 ROUTERS: list[APIRouter] = [
     health.router,
+    metrics.router,
     home.router,
     session.router,
     probe.router,
     runs.router,
     queue.router,
     status.router,
-    metrics.router,
     events.router,
     console.router,
     system.router,
