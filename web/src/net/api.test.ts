@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { ApiError } from './api';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ApiError, get, onSignedOut } from './api';
 
 describe('what was refused', () => {
   it('is told once where there is one wrong field, and field by field where there are more', () => {
@@ -13,5 +13,32 @@ describe('what was refused', () => {
     expect(new ApiError(422, { errors: [{ loc: ['body', 'name'], msg: 'too long' }] }).fields).toEqual([
       'name: too long',
     ]);
+  });
+});
+
+describe('who is signed out', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('asks the server nothing but who is signed in, until somebody is', async () => {
+    const asked: string[] = [];
+    let known = false;
+    vi.stubGlobal('document', { baseURI: 'http://127.0.0.1/lab/' });
+    vi.stubGlobal('fetch', (url: URL) => {
+      asked.push(url.pathname.split('/').at(-1)!);
+      const body = known ? {} : { code: 'not_authenticated', detail: 'Sign in.' };
+      return Promise.resolve(new Response(JSON.stringify(body), { status: known ? 200 : 401 }));
+    });
+    const told = vi.fn();
+    onSignedOut(told);
+    const refused = { status: 401, code: 'not_authenticated' };
+    await expect(get('home')).rejects.toMatchObject(refused);
+    await expect(get('home')).rejects.toMatchObject(refused);
+    await expect(get('session')).rejects.toMatchObject(refused);
+    expect(asked).toEqual(['home', 'session']);
+    expect(told).toHaveBeenCalledTimes(2);
+    known = true;
+    await get('session');
+    await get('home');
+    expect(asked).toEqual(['home', 'session', 'session', 'home']);
   });
 });

@@ -46,6 +46,8 @@ export function onServerTime(listener: (serverTime: number) => void): void {
 }
 
 let tellSignedOut: (() => void) | null = null;
+/** What the server said when it knew nobody here any more: who asks again and again hears it from here, until somebody signs in. */
+let signedOut: ApiError | null = null;
 
 /** Hear that the server knows nobody here any more: instead of the page to sign in, for something may be typed on this one. */
 export function onSignedOut(listener: () => void): void {
@@ -53,6 +55,8 @@ export function onSignedOut(listener: () => void): void {
 }
 
 async function send(url: URL, init: RequestInit): Promise<Response> {
+  const asksWho = url.pathname === apiUrl('session').pathname;
+  if (signedOut && !asksWho) throw signedOut;
   let response: Response;
   try {
     response = await fetch(url, { credentials: 'same-origin', ...init });
@@ -62,9 +66,16 @@ async function send(url: URL, init: RequestInit): Promise<Response> {
   }
   const date = Date.parse(response.headers.get('date') ?? '');
   if (!Number.isNaN(date)) for (const listener of listeners) listener(date / 1000);
-  if (response.status === 401) tellSignedOut?.();
-  if (!response.ok) throw new ApiError(response.status, await problemOf(response));
-  return response;
+  if (response.ok) {
+    if (asksWho) signedOut = null;
+    return response;
+  }
+  const refused = new ApiError(response.status, await problemOf(response));
+  if (response.status === 401) {
+    signedOut = refused;
+    tellSignedOut?.();
+  }
+  throw refused;
 }
 
 async function problemOf(response: Response): Promise<Partial<Problem>> {

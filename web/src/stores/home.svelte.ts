@@ -1,6 +1,5 @@
 /** What is wrong with the home's disk and files, looked at every few seconds while the page is seen. Upstream: HTTP. Downstream: the banner. */
 import { get } from '../net/api';
-import { session } from './session.svelte';
 import type { HomeAnswer, HomeProblem } from '../wire/generated';
 
 const EVERY_MS = 5000;
@@ -14,7 +13,7 @@ class HomeStore {
   start(): void {
     void this.#look();
     setInterval(() => {
-      if (!document.hidden && !session.ended) void this.#look();
+      if (!document.hidden) void this.#look();
     }, EVERY_MS);
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden) void this.#look();
