@@ -1,9 +1,10 @@
 """A hundred trainings that log ten rows a second each, and twenty browsers that look at them. Upstream: a real server. Downstream: rows.
 
 What they look at is what costs most and is likely: twelve have the overview open, which hears of every run; six a run's own page;
-two compare eight runs. Two are real pages in Chromium, an overview and a run's; the others are sockets that ask what the page asks
-for, from the place at which its first answer ended. Nobody looks at the same run's page as somebody else, so no answer is shared
-by luck. Clients and trainers have processes of their own, so that the server's share is the server's.
+two compare eight runs. One is a real page in Chromium, a run's; the others are sockets that ask what the page asks for, from the place
+at which its first answer ended. BENCH_LIVE_PAGES=2 has an overview in Chromium, too, whose drawing takes a core that two have not left.
+No two have the same run's page open, so no answer is shared by luck. Clients and trainers have processes of their own, so that
+the server's share is the server's.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from bench.server import Server, connected, running_server
 
 RUNS = int(os.environ.get("BENCH_LIVE_RUNS", "100"))
 SECONDS = int(os.environ.get("BENCH_LIVE_SECONDS", "60"))
-PAGES = int(os.environ.get("BENCH_LIVE_PAGES", "2"))
+PAGES = int(os.environ.get("BENCH_LIVE_PAGES", "1"))
 RATE_HZ, PROCESSES = 10, 4
 OVERVIEWS, CONSOLES, COMPARISONS, COMPARED = 12, 6, 2, 8
 SERVER_CPU, LATE_MS = 60.0, 100.0
@@ -66,11 +67,11 @@ def measure() -> list[Row]:
         with connected(server) as http:
             names = _living(http)
             overviews, others = _browsers(http, names)
-        pages = [server.url, f"{server.url}/runs/{names[-1]}"][:PAGES]
+        pages = [f"{server.url}/runs/{names[-1]}", server.url][:PAGES]
         with chromium() if pages else contextlib.nullcontext() as browser:
             if browser is not None:
                 _open(browser, server, pages)
-            return _watched(server, trainers, overviews[len(pages[:1]) :], others[len(pages[1:]) :])
+            return _watched(server, trainers, overviews[len(pages[1:]) :], others[len(pages[:1]) :])
 
 
 def _watched(
@@ -94,7 +95,7 @@ def _watched(
     what = f"{RUNS} live runs"
     how = (
         f"{RUNS} runs of {RATE_HZ} rows a second, {SECONDS} s; {OVERVIEWS} overviews, {CONSOLES} runs' pages, {COMPARISONS} "
-        f"comparisons of {COMPARED}, {PAGES} of these in Chromium; trainers take {beside:.0f} % of a core, {free:.0f} % of all is idle"
+        f"comparisons of {COMPARED}, of these in Chromium {PAGES}; trainers take {beside:.0f} % of a core, {free:.0f} % of all is idle"
     )
     late = [one for client in told for one in client.late]
     shown = [client.summaries / SECONDS / RUNS for client in cards]
