@@ -21,4 +21,14 @@ export default ts.config(
       'svelte/no-navigation-without-resolve': 'off', // a rule for SvelteKit
     },
   },
+  {
+    files: ['src/**/*.svelte'],
+    ignores: ['src/ui/Select.svelte'],
+    rules: {
+      'svelte/no-restricted-html-elements': [
+        'error',
+        { elements: ['select'], message: 'ui/Select.svelte draws it.' },
+      ],
+    },
+  },
 );

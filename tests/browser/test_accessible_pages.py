@@ -12,6 +12,9 @@ from steered_run import Guest, SteeredHome
 pytestmark = pytest.mark.browser
 
 LOOKS = [("dark", "en", 1440), ("light", "ru", 390)]
+LOW = """least => [...document.querySelectorAll('select')].filter(one => one.checkVisibility())
+    .map(one => one.getBoundingClientRect().height).filter(height => height < least)"""
+"""How tall the choices are that a finger (or, on a wide page, a pointer) can miss."""
 PATHS = ["/", "/runs", "/settings", "/nothing/here"]
 
 
@@ -40,6 +43,7 @@ def test_a_page_has_nothing_serious_against_it(guest: Guest, until: Callable[...
     until(lambda: page.locator("main h1, main h2").count() >= 1 and page.locator("select:disabled").count() == 0)
     assert violations(page) == []
     assert overflow(page) <= 0
+    assert page.evaluate(LOW, 44 if page.viewport_size["width"] < 800 else 24) == []
 
 
 def test_the_console_and_what_lies_over_it_has_nothing_serious_against_it(
