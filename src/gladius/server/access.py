@@ -180,19 +180,16 @@ class Access:
         return None
 
 
-def every_route(routes: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def every_route(routes: Any) -> Iterator[tuple[str, str]]:
     """(method, path) of each route, mount and socket of an app, in the router's order. Raises LookupError for what is none."""
     for route in routes:
-        inner = getattr(route, "original_router", None)
-        if inner is not None:  # FastAPI keeps a router that was included whole
-            yield from every_route(inner.routes, prefix + route.include_context.prefix)
-        elif isinstance(route, WebSocketRoute):
-            yield SOCKET, prefix + route.path
+        if isinstance(route, WebSocketRoute):
+            yield SOCKET, route.path
         elif isinstance(route, Route):
             for method in sorted(route.methods or {"*"}):
-                yield method, prefix + route.path
+                yield method, route.path
         elif isinstance(route, Mount):
-            yield "*", f"{prefix}{route.path}/{{path:path}}"
+            yield "*", f"{route.path}/{{path:path}}"
         else:
             raise LookupError(f"{route!r} is neither route nor mount nor socket")
 

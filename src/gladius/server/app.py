@@ -9,23 +9,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gladius import __version__
 from gladius.server import description, login, problems, socket, tensorboard
 from gladius.server.access import Access, every_route
+from gladius.server.api import PREFIX
 from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
 from gladius.server.limits import Limits
 from gladius.server.pages import ASSETS, Pages
-from gladius.server.rooms import Rooms, home_there
+from gladius.server.presence import Presence
+from gladius.server.rooms import Rooms
 from gladius.server.routes import ROUTERS
 from gladius.users.audit import Audit
 from gladius.users.throttle import Throttle
 from gladius.wire.messages import MachineMessage
 
-PREFIX = "/api/v1"
 END_S = 10.0
 """Each room has this long to close; what does not end by then is left to the end of the process."""
 
@@ -39,7 +40,7 @@ def create_app(rooms: Rooms, credentials: Credentials, base_path: str = "", asse
     pages = Pages(assets)
     app.router.default = pages
     return Guard(
-        Limits(app),
+        Presence(Limits(app), rooms.home),
         access,
         credentials,
         app.state.audit,
@@ -82,11 +83,8 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     app.state.audit = Audit(rooms.home.audit)
     app.state.throttle = Throttle()
     problems.install(app)
-    for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX, dependencies=[Depends(home_there)])
-    app.include_router(socket.router, prefix=PREFIX)
-    app.include_router(login.router, dependencies=[Depends(home_there)])
-    app.include_router(tensorboard.router)
+    for router in (*ROUTERS, socket.router, login.router, tensorboard.router):
+        app.router.routes.extend(router.routes)
     description.install(app)
     return app
 

@@ -125,13 +125,18 @@ def field_errors(errors: Sequence[Any]) -> list[dict[str, Any]]:
     return found
 
 
-async def _on_gladius_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, GladiusError)
+def problem_of(error: GladiusError) -> Response:
+    """Build the response to an error of ours."""
     if isinstance(error, FieldErrors):
         return problem(422, error.code, error.message, error.hint, error.errors)
     field = getattr(error, "field", None)
     errors = [{"field": field, "message": error.message, **getattr(error, "facts", {})}] if field else None
     return problem(STATUS_OF.get(error.code, 500), error.code, error.message, error.hint, errors)
+
+
+async def _on_gladius_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, GladiusError)
+    return problem_of(error)
 
 
 async def _on_os_error(request: Request, error: Exception) -> Response:
@@ -145,10 +150,10 @@ async def _on_os_error(request: Request, error: Exception) -> Response:
     place = os.fspath(error.filename2 or error.filename or rooms.home.root)
     place = os.fsdecode(place)
     if not rooms.home.runs.is_dir():
-        return await _on_gladius_error(request, HomeGone(str(rooms.home.root)))
+        return problem_of(HomeGone(str(rooms.home.root)))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return await _on_gladius_error(request, DiskFull(str(Path(place).parent)))
-    return await _on_gladius_error(request, DiskFailed(place, os.strerror(error.errno)))
+        return problem_of(DiskFull(str(Path(place).parent)))
+    return problem_of(DiskFailed(place, os.strerror(error.errno)))
 
 
 async def _on_http_exception(_: Request, error: Exception) -> Response:
@@ -157,9 +162,9 @@ async def _on_http_exception(_: Request, error: Exception) -> Response:
     return problem(error.status_code, code, str(error.detail), _HINTS.get(error.status_code), headers=error.headers)
 
 
-async def _on_invalid_request(request: Request, error: Exception) -> Response:
+async def _on_invalid_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return await _on_gladius_error(request, FieldErrors(field_errors(error.errors())))
+    return problem_of(FieldErrors(field_errors(error.errors())))
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -15,7 +15,6 @@ from gladius.catalog.presets import Presets
 from gladius.catalog.profile_shelf import ProfileShelf
 from gladius.catalog.profiles import Profiles
 from gladius.desk.desk import Desk
-from gladius.errors import HomeGone
 from gladius.exchange.boards import TensorBoards
 from gladius.flows.runner import Runner
 from gladius.hub.activities import Activities
@@ -65,13 +64,6 @@ class Rooms:
 def rooms_of(connection: HTTPConnection) -> Rooms:
     """The rooms of the app that answers."""
     return cast(Rooms, connection.app.state.rooms)
-
-
-def home_there(connection: HTTPConnection) -> None:
-    """Refuse to write into a home that is away: an empty one in its place would hide it. Raises HomeGone."""
-    home = rooms_of(connection).home
-    if connection.scope.get("method") not in ("GET", "HEAD") and not home.runs.is_dir():
-        raise HomeGone(str(home.root))
 
 
 async def view_of(run_id: str, connection: HTTPConnection) -> RunView:

@@ -14,6 +14,7 @@ from gladius import __version__
 from gladius.errors import GladiusError
 from gladius.hub.frames import frame
 from gladius.hub.subscription import Subscription
+from gladius.server.api import PREFIX
 from gladius.server.caller import asker_of, caller
 from gladius.server.login import credentials_of
 from gladius.server.rooms import rooms_of
@@ -33,7 +34,7 @@ from gladius.wire.server import Role
 
 _log = logging.getLogger("gladius.server")
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX)
 
 _TRY_AGAIN_LATER = 1013
 KEY_GONE = 4401

@@ -39,7 +39,6 @@ from gladius.server.routes import (
     users,
 )
 
-# FastAPI makes a router ready for the first request that comes by it: what is asked for at once stands first.
 ROUTERS: list[APIRouter] = [
     health.router,
     metrics.router,

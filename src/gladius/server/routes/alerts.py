@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms
 from gladius.wire.alerts import AlertRecord, AlertsAnswer
 
-router = APIRouter(tags=["alerts"])
+router = api_router("alerts")
 
 
 @router.get("/alerts", response_model=AlertsAnswer)

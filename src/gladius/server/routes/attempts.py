@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms, TheRun
 from gladius.wire.catalog import StartAnswer
 from gladius.wire.steering import ForkRequest, ResumePreview, ResumeRequest
 
-router = APIRouter(tags=["attempts"])
+router = api_router("attempts")
 
 Preview = Annotated[bool, Query(description="Only tell what would be restored, what not, and what changes")]
 _PREVIEWED: dict[int | str, dict[str, Any]] = {200: {"model": ResumePreview, "description": "The preview"}}

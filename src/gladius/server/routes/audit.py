@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms
 from gladius.users.audit import Wanted, read_audit
 from gladius.wire.users import AuditPage
 
-router = APIRouter(tags=["users"])
+router = api_router("users")
 
 
 @router.get("/audit", response_model=AuditPage)

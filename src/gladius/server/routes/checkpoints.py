@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from gladius.server.answers import answer_list
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.store.resumable import checkpoint_here
 from gladius.wire.runs import Checkpoint
 
-router = APIRouter(tags=["checkpoints"])
+router = api_router("checkpoints")
 
 
 @router.get("/runs/{run_id}/checkpoints", response_model=list[Checkpoint])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.desk.audit import as_csv, as_jsonl
 from gladius.server.answers import answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms, TheRun
 from gladius.wire.runs import CommandRecord
 from gladius.wire.steering import CommandAnswer, CommandRequest, RevertRequest
 
-router = APIRouter(tags=["commands"])
+router = api_router("commands")
 
 
 @router.post("/runs/{run_id}/commands", status_code=202, response_model=CommandAnswer)

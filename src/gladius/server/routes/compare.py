@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response, StreamingResponse
 
 from gladius.errors import AmbiguousRun, ConfigError, FieldErrors, GladiusError
 from gladius.exchange.comparison import compare, curves_csv, results_csv
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import Rooms, TheRooms
 from gladius.store.family import family_of
 from gladius.store.record import config
@@ -18,7 +19,7 @@ from gladius.store.results import compared
 from gladius.store.view import RunView
 from gladius.wire.compare import MOST_RUNS, ComparedRun, Comparison, MissingRun
 
-router = APIRouter(tags=["compare"])
+router = api_router("compare")
 
 _DOWNLOADS: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/csv": {}}}}
 _CSV = "text/csv; charset=utf-8"

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.launch.config_file import diff, rules, save
 from gladius.launch.snapshot import as_yaml, resolved, snapshot
 from gladius.pulse.plain_file import read_bytes
 from gladius.server.answers import LARGEST, answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.store.record import config, config_file
 from gladius.store.view import RunView
@@ -20,7 +21,7 @@ from gladius.wire.config import ConfigSchema
 from gladius.wire.runs import ConfigAnswer
 from gladius.wire.steering import ConfigDiff, ConfigUpdate
 
-router = APIRouter(tags=["config"])
+router = api_router("config")
 
 
 @router.get("/runs/{run_id}/config", response_model=ConfigAnswer)

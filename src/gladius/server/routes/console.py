@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.server.answers import LARGEST, answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.store.logs import read_range
 from gladius.store.search import search
 from gladius.wire.runs import LinePlace, LogPlace, SearchHit, SearchPage
 
-router = APIRouter(tags=["console"])
+router = api_router("console")
 
 _MAX_BYTES = 16 << 20
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from gladius.catalog.dataset_preview import preview
 from gladius.catalog.token_lengths import token_lengths
 from gladius.errors import ConfigError, DatasetBusy
 from gladius.server.answers import LARGEST, answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.rooms import Rooms, TheRooms
 from gladius.server.uploads import BYTES_BODY, take, told_length
 from gladius.store.summary import reference
@@ -29,7 +30,7 @@ from gladius.wire.datasets import (
     TokenLengths,
 )
 
-router = APIRouter(tags=["catalog"])
+router = api_router("catalog")
 
 
 @router.get("/datasets", response_model=list[DatasetInfo])

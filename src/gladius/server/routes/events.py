@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.server.answers import JSON, LARGEST
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.wire.runs import EventsAnswer
 
-router = APIRouter(tags=["events"])
+router = api_router("events")
 
 
 @router.get("/runs/{run_id}/events", response_model=EventsAnswer)

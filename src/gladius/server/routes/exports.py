@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gladius.exchange.export import check_format, export
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms, TheRun
 from gladius.server.routes.runs import record_of
 from gladius.store.record import config
 from gladius.wire.exports import TensorBoardAnswer
 
-router = APIRouter(tags=["exports"])
+router = api_router("exports")
 
 _DOWNLOADS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {}, "application/json": {}, "application/zip": {}, "application/octet-stream": {}}}

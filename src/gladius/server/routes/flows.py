@@ -7,17 +7,18 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.flows.warden import Papers
 from gladius.server.answers import answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms
 from gladius.wire.flows import FlowDraft, FlowInfo, FlowRun, FlowStart, StepOutput
 
-router = APIRouter(tags=["flows"])
+router = api_router("flows")
 
 _SHOWN = 64 * 1024
 

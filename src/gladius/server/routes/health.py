@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from gladius import __version__
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.wire.server import HealthAnswer
 
-router = APIRouter(tags=["server"])
+router = api_router("server")
 
 
 @router.get("/health", response_model=HealthAnswer)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.server.answers import answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms
 from gladius.store.history import get_training_history
 from gladius.wire.runs import HistoryEntry, RunSummary, TrashedRun
 
-router = APIRouter(tags=["history"])
+router = api_router("history")
 
 
 @router.get("/history", response_model=list[HistoryEntry])

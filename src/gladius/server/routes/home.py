@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms
 from gladius.wire.home import HomeAnswer
 
-router = APIRouter(tags=["server"])
+router = api_router("server")
 
 
 @router.get("/home", response_model=HomeAnswer)

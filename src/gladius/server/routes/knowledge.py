@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.knowledge.documents import folders, receive
 from gladius.server.answers import LARGEST, answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms
 from gladius.server.uploads import BYTES_BODY, take, told_length
 from gladius.wire.knowledge import (
@@ -24,7 +25,7 @@ from gladius.wire.knowledge import (
     UploadedDocument,
 )
 
-router = APIRouter(prefix="/knowledge", tags=["knowledge"])
+router = api_router("knowledge", "/knowledge")
 
 
 @router.get("", response_model=list[IndexInfo])

@@ -7,15 +7,16 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.server.answers import LARGEST, answer, answer_in_pieces, answer_plain, encode
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.store.points import Points, spell
 from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
 
-router = APIRouter(tags=["metrics"])
+router = api_router("metrics")
 
 _IN_LOOP_POINTS = 100_000
 

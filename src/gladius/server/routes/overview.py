@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.hub.activities import SHOWN
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms, TheRun
 from gladius.wire.overview import ActivitiesAnswer, AttachAnswer, AttachRequest, MachineSample
 
-router = APIRouter(tags=["overview"])
+router = api_router("overview")
 
 
 @router.get("/activities", response_model=ActivitiesAnswer)

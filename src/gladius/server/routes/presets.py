@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from gladius.server.answers import answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms
 from gladius.wire.presets import PresetInfo, PresetRequest
 
-router = APIRouter(tags=["catalog"])
+router = api_router("catalog")
 
 
 @router.get("/presets", response_model=list[PresetInfo])

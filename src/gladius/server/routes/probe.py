@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.errors import FieldErrors
 from gladius.launch.probe import DEFAULT_LIMIT_S
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms
 from gladius.server.routes.runs import START_BODY, json_body
 from gladius.server.start_check import check_start
 from gladius.wire.probe import ProbeAnswer
 
-router = APIRouter(tags=["runs"])
+router = api_router("runs")
 
 Limit = Annotated[float, Query(ge=5, le=3600, description="Seconds after which it is ended, whatever it has measured")]
 

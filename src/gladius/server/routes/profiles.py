@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import Header
 from starlette.responses import Response
 
 from gladius.server.answers import answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRooms
 from gladius.wire.catalog import (
     ProfileDraft,
@@ -19,7 +20,7 @@ from gladius.wire.catalog import (
     TrashedProfile,
 )
 
-router = APIRouter(tags=["catalog"])
+router = api_router("catalog")
 
 IfMatch = Annotated[str | None, Header(alias="if-match", description="The `version` or ETag of what was edited")]
 

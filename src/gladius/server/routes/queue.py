@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.errors import NotWaiting
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms, TheRun
 from gladius.wire.queue import QueueAnswer, QueueChange
 
-router = APIRouter(tags=["queue"])
+router = api_router("queue")
 
 
 @router.get("/queue", response_model=QueueAnswer)

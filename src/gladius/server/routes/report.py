@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from gladius.errors import ReportNotFound
 from gladius.pulse.plain_file import read_bytes
 from gladius.server.answers import JSON
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.store.errorlog import error_log
 
-router = APIRouter(tags=["report"])
+router = api_router("report")
 
 
 _FOR_PEOPLE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/markdown": {}}}}

@@ -6,13 +6,14 @@ import asyncio
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.desk.ability import disabled_commands, pause_modes, splits
 from gladius.errors import FieldErrors
 from gladius.server.answers import JSON, LARGEST, answer
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import Rooms, TheRooms, TheRun
 from gladius.server.start_check import check_start
@@ -25,7 +26,7 @@ from gladius.wire.catalog import StartAnswer, StartRequest
 from gladius.wire.preflight import CheckAnswer, CheckFinding
 from gladius.wire.runs import RunList, RunPatch, RunRecord, RunSummary, TrashedRun
 
-router = APIRouter(tags=["runs"])
+router = api_router("runs")
 
 _MAX_BODY = 1 << 20
 START_BODY = {

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.launch.rate_course import rate_course
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.wire.steering import ScheduleCourse
 
-router = APIRouter(tags=["commands"])
+router = api_router("commands")
 
 Rate = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="A peak rate that is thought about")]
 

@@ -6,13 +6,13 @@ import asyncio
 import getpass
 import socket
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius import __version__
 from gladius.errors import ConfigError
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.caller import asker_of
 from gladius.server.login import credentials_of, home_of, throttle_of, with_cookie, without_cookie
 from gladius.server.way import address
@@ -20,7 +20,7 @@ from gladius.users.sessions import LINK_S
 from gladius.wire.server import SessionAnswer, SignInLink
 from gladius.wire.users import PasswordChange
 
-router = APIRouter(tags=["server"])
+router = api_router("server")
 
 
 @router.get("/session", response_model=SessionAnswer)

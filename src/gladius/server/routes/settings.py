@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from gladius import __version__
 from gladius.errors import FieldErrors
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import Rooms, TheRooms
 from gladius.wire.settings import Settings, SettingsUpdate
 
-router = APIRouter(tags=["settings"])
+router = api_router("settings")
 
 
 @router.get("/settings", response_model=Settings)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.wire.runs import Status
 
-router = APIRouter(tags=["runs"])
+router = api_router("runs")
 
 
 @router.get("/runs/{run_id}/status", response_model=Status)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.wire.runs import SystemAnswer, SystemSample
 
-router = APIRouter(tags=["system"])
+router = api_router("system")
 
 
 @router.get("/runs/{run_id}/system", response_model=SystemAnswer)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.server.answers import answer
+from gladius.server.api import api_router
 from gladius.server.caller import caller
 from gladius.server.rooms import TheRooms
 from gladius.server.text_orders import obey
 from gladius.wire.flows import TextCommand, TextCommandAnswer
 
-router = APIRouter(tags=["commands"])
+router = api_router("commands")
 
 
 @router.post("/commands", status_code=201, response_model=TextCommandAnswer)

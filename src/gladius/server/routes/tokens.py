@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.server.answers import answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.login import credentials_of
 from gladius.users.asker import SCOPES
 from gladius.wire.users import TokenInfo, TokenMade, TokenRequest
 
-router = APIRouter(tags=["users"], prefix="/tokens")
+router = api_router("users", "/tokens")
 
 
 @router.get("", response_model=list[TokenInfo])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gladius.server.answers import answer, answer_list
+from gladius.server.api import api_router
 from gladius.server.login import credentials_of
 from gladius.server.routes.session import sign_in_link
 from gladius.users.keys import Keys
 from gladius.wire.server import SignInLink
 from gladius.wire.users import UserAdded, UserInfo, UserPatch, UserRequest
 
-router = APIRouter(tags=["users"], prefix="/users")
+router = api_router("users", "/users")
 
 
 @router.get("", response_model=list[UserInfo])
