@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import logging
 import os
 import socket
@@ -144,6 +145,8 @@ class _Server(uvicorn.Server):
         if self._tls is not None:
             # What our own clients on this machine trust at that address, whoever signed it.
             facts["tls_cert"] = str(self._tls.cert)
+        # What a server is made of stays: no collection of garbage need look through it, the first answers' least of all.
+        gc.freeze()
         atomic_write_json(self._home.server_json, facts)
         if self._on_ready is not None:
             self._on_ready(self._address)
