@@ -12,6 +12,7 @@ __all__ = [
     "write_training_status",
 ]
 
+# By this name a type checker takes the branch; `typing` itself would be most of what importing this costs.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pulse_wrapper import (

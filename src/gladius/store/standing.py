@@ -94,6 +94,9 @@ class Ordered:
     def __len__(self) -> int:
         return sum(map(len, self._parts))
 
+    def __iter__(self) -> Iterator[str]:
+        return map(self._id, range(len(self)))
+
     def change(self, before: Row | None, now: Row | None) -> None:
         """Take one row out, and another in."""
         if before is not None and self._wanted.fits(before):
@@ -137,6 +140,3 @@ class Ordered:
 
     def _backwards(self, part: int) -> bool:
         return part > 0 or self._wanted.order == "desc"
-
-    def __iter__(self) -> Iterator[str]:
-        return map(self._id, range(len(self)))
