@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -61,7 +62,7 @@ def measure() -> list[Row]:
             row
             for peer in PEERS
             if peer == "gladius" or peer in environments
-            for row in tried(lambda peer=peer: _of(browser, readers, peer), "first chart", "ms", peer)
+            for row in tried(partial(_of, browser, readers, peer), "first chart", "ms", peer)
         ]
 
 

@@ -8,7 +8,6 @@ out of many, a row that each of many clients hears. `slope` is the exponent of c
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import subprocess
@@ -20,13 +19,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
-from websockets.sync.client import ClientConnection, connect
-
+from bench import crowd
 from bench.long_run import first_chart
 from bench.many_runs import make_runs
 from bench.rows import Row
-from bench.server import Server, connected, running_server
+from bench.server import connected, running_server
 from bench.written_run import add_rows, write_run
 from gladius.client import Client
 from gladius.pulse.rundir import Home
@@ -37,13 +34,15 @@ NAMES = (10, 100, 1_000, 10_000)
 RUNS = (10, 100, 1_000, 10_000)
 CLIENTS = (1, 10, 100, 1_000)
 _NEW_ROWS, _TURNS = 1_000, 7
-_ROWS_HEARD = 100
-_TRAINER = """
+_LISTEN_S, _LISTEN_TURNS = 5, 5
+# So slowly that a thousand clients are told of each row by itself, with time to spare: rows that share a frame would flatter.
+_PACE_S = 0.2
+_TRAINER = f"""
 import time, gladius
 with gladius.start(total_epochs=1, steps_per_epoch=10**6) as run:
     for step, _ in run.steps(range(10**6)):
-        run.log({"train/loss": 1.0 / (step + 1)})
-        time.sleep(0.05)
+        run.log({{"train/loss": 1.0 / (step + 1)}})
+        time.sleep({_PACE_S})
 """
 
 
@@ -125,39 +124,16 @@ def _of_clients() -> list[Row]:
             command, env={**os.environ, "GLADIUS_HOME": str(home.root)}, stdout=subprocess.DEVNULL
         )
         try:
-            found = [(count, [_cost_of_a_row(server, count)]) for count in CLIENTS]
+            heard = [(count, crowd.listen(server, count, _LISTEN_S, _LISTEN_TURNS)) for count in CLIENTS]
         finally:
             # The training outlives `gladius run`: it is the training that is told to end.
             with Client(url=server.url, token=server.token) as person:
                 person.run("latest").stop(checkpoint=False)
             trainer.wait(timeout=60)
-    return _rows("a row that one client hears, by clients", "us", found, 0.2, "processor time of the server")
-
-
-def _cost_of_a_row(server: Server, count: int) -> float:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(_listening(server)) for _ in range(count)]
-        for one in sockets:
-            _hear(one, 1)
-        process = psutil.Process(server.pid)
-        before = sum(process.cpu_times()[:2])
-        rows = max(_hear(one, _ROWS_HEARD if count < CLIENTS[-1] else _ROWS_HEARD // 4) for one in sockets)
-        return (sum(process.cpu_times()[:2]) - before) * 1e6 / (rows * count)
-
-
-def _listening(server: Server) -> ClientConnection:
-    bearer = {"Authorization": f"Bearer {server.token}"}
-    socket = connect(f"ws{server.url[4:]}/api/v1/stream", additional_headers=bearer, proxy=None, compression=None)
-    socket.send(json.dumps({"type": "subscribe", "runs": ["*"], "topics": ["metrics"]}))
-    return socket
-
-
-def _hear(socket: ClientConnection, rows: int) -> int:
-    heard = 0
-    while heard < rows:
-        message = json.loads(socket.recv(timeout=60))
-        heard += sum(event["type"] == "metrics" for event in message.get("events", ()))
-    return heard
+    found = [(count, [one.row_us for one in told]) for count, told in heard]
+    shared = sum(one.rows for one in heard[-1][1]) / sum(one.frames for one in heard[-1][1])
+    how = f"processor time of the server, {1 / _PACE_S:.0f} rows a second; {shared:.2f} rows in a frame for the most clients"
+    return _rows("a row that one client hears, by clients", "us", found, 0.2, how)
 
 
 @contextlib.contextmanager

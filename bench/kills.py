@@ -73,7 +73,7 @@ def measure() -> list[Row]:
     how = f"{summary['kills']} SIGKILLs, {summary['returned']:,} returned calls, seed {summary['seed']}"
     wrong = {"lost": "run.log calls lost", "duplicates": "events doubled", "bad_files": "files unreadable"}
     return [
-        Row(f"{name} in 1,000 kills", "", [summary[key]], 0, "max", how, {"counts": summary})
+        Row(f"{name} in 1,000 kills", "", [summary[key]], 0, "max", how, extra={"counts": summary})
         for key, name in wrong.items()
     ]
 

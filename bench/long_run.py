@@ -76,7 +76,8 @@ def _fast_run() -> list[Row]:
                 env={**os.environ, "GLADIUS_HOME": folder},
                 stdout=subprocess.DEVNULL,
             )
-            process, late = psutil.Process(server.pid), []
+            process = psutil.Process(server.pid)
+            late: list[float] = []
             before = sum(process.cpu_times()[:2])
             while len(late) < _RATE_HZ * _SECONDS:
                 message = json.loads(socket.recv(timeout=60))
@@ -146,7 +147,7 @@ def zooms(http: httpx.Client, run_id: str, steps: int) -> list[float]:
         width = steps * (2 + 88 * turn // _ZOOMS) // 100
         first = (steps - width) * (turn * 7 % _ZOOMS) // _ZOOMS
         begin = time.perf_counter()
-        asked = {"name": "train/loss", "from_step": first, "to_step": first + width}
+        asked: dict[str, str | int] = {"name": "train/loss", "from_step": first, "to_step": first + width}
         http.get(f"/runs/{run_id}/metrics", params=asked).raise_for_status()
         found.append((time.perf_counter() - begin) * 1000)
     return found

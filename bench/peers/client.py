@@ -132,6 +132,7 @@ def _gladius(folder: str) -> Client:
     def log(values: dict[str, float], step: int) -> None:
         run.log(values, step=step)
 
+    assert run.dir is not None
     setattr(log, "run", run.dir.run_id)  # noqa: B010
     return log, run.finish
 
@@ -285,11 +286,12 @@ def _lines(pattern: str) -> Iterator[dict[str, Any]]:
 
 
 def _kept_gladius(folder: str) -> float:
-    return sum(one.get("type") == "metrics" for one in _lines(f"{folder}/runs/*/events.jsonl"))
+    return float(sum(one.get("type") == "metrics" for one in _lines(f"{folder}/runs/*/events.jsonl")))
 
 
 def _kept_in_table(pattern: str, question: str) -> float:
-    return sum(sqlite3.connect(path).execute(question).fetchone()[0] for path in glob.glob(pattern, recursive=True))
+    paths = glob.glob(pattern, recursive=True)
+    return float(sum(sqlite3.connect(path).execute(question).fetchone()[0] for path in paths))
 
 
 def _kept_tensorboard(folder: str) -> float:

@@ -24,6 +24,8 @@ from bench.peers.environments import Environment
 METRIC = "train/loss"
 _KEY = quote(METRIC, safe="")
 _START_S = 120.0
+_HERE = Environment("gladius", Path(sys.prefix), {})
+"""Where we are installed who measure: Gladius is served from it."""
 
 
 @dataclass
@@ -206,7 +208,7 @@ SERVERS: dict[str, Kind] = {
 
 
 @contextlib.contextmanager
-def serving(peer: str, environment: Environment, folder: str) -> Iterator[Answering]:
+def serving(peer: str, environment: Environment | None, folder: str) -> Iterator[Answering]:
     """Start a peer's server on what lies in `folder`, and end it with all that it has started. Raises RuntimeError."""
     kind, port = SERVERS[peer], free_port()
     env = {**os.environ, **QUIET, "TRACKIO_DIR": f"{folder}/trackio", "PYTHONUNBUFFERED": "1"}
@@ -214,7 +216,7 @@ def serving(peer: str, environment: Environment, folder: str) -> Iterator[Answer
     start = time.perf_counter()
     with (Path(folder) / "server.log").open("wb") as told:
         process = subprocess.Popen(
-            kind.command(environment, folder, port), cwd=folder, env=env, stdout=told, stderr=subprocess.STDOUT
+            kind.command(environment or _HERE, folder, port), cwd=folder, env=env, stdout=told, stderr=subprocess.STDOUT
         )
     server = Answering(port, process, 0.0, {})
     try:

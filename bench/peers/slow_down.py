@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sysconfig
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -23,7 +24,7 @@ def measure() -> list[Row]:
     environments, _ = installed()
     writers = Writers(environments, WORK)
     names = [name for name in writers.names if name not in ("json", "msgspec")]
-    return [row for name in names for row in tried(lambda name=name: _one(writers, name), _FIGURE, "%", name)]
+    return [row for name in names for row in tried(partial(_one, writers, name), _FIGURE, "%", name)]
 
 
 _FIGURE = "slow-down of a training"

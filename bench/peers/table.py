@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from bench import latency
@@ -49,7 +50,7 @@ def compared(environments: dict[str, Environment], served: list[str], work: Path
     names = [name for name in writers.names if name.split()[0] in (*LIMITS, *environments, "gladius")]
     working, rows = [], []
     for name in names:
-        failed = tried(lambda name=name: writers.measure([name], repeats=1), "log call in a tight loop", "us", name)
+        failed = tried(partial(writers.measure, [name], repeats=1), "log call in a tight loop", "us", name)
         if failed and not failed[0].samples:
             rows += failed
         else:
@@ -57,9 +58,9 @@ def compared(environments: dict[str, Environment], served: list[str], work: Path
     logged = writers.measure(working)
     rows += [*logged, *ratios(logged), *writers.imports(working), *writers.first_rows(working)]
     for peer in [one for one in served if one == "gladius" or one in environments]:
-        rows += tried(lambda peer=peer: readers.series(peer), "100,000 points, warm", "ms", peer)
+        rows += tried(partial(readers.series, peer), "100,000 points, warm", "ms", peer)
         if peer != "gladius":
-            rows += tried(lambda peer=peer: readers.live(peer), "log call to reader", "ms", peer)
+            rows += tried(partial(readers.live, peer), "log call to reader", "ms", peer)
     return [*rows, *_socket()]
 
 
