@@ -57,21 +57,19 @@ def sorted_anew(rows: list[Row], wanted: Wanted) -> list[str]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(moves=_MOVES, questions=st.lists(_QUESTIONS, min_size=1, max_size=3))
+@given(moves=_MOVES, at_once=st.integers(1, 8), questions=st.lists(_QUESTIONS, min_size=1, max_size=3))
 def test_rows_that_come_change_and_go_stand_where_sorting_anew_puts_them(
-    moves: list[tuple[Row, bool]], questions: list[Wanted]
+    moves: list[tuple[Row, bool]], at_once: int, questions: list[Wanted]
 ) -> None:
     standing, rows = Standing(), dict[str, Row]()
     for wanted in questions:
         standing.ordered(wanted)
-    for row, goes in moves:
-        standing.put(row.run_id, None if goes else row)
-        rows.pop(row.run_id, None)
-        if not goes:
-            rows[row.run_id] = row
+    for begin in range(0, len(moves), at_once):
+        changed = {row.run_id: None if goes else row for row, goes in moves[begin : begin + at_once]}
+        standing.take(changed)
+        rows = {run_id: row for run_id, row in (rows | changed).items() if row is not None}
     fresh = Standing()
-    for run_id, row in rows.items():
-        fresh.put(run_id, row)
+    fresh.take(rows)
     assert standing.facets() == fresh.facets()
     for wanted in questions:
         found, expected = standing.ordered(wanted), sorted_anew(list(rows.values()), wanted)

@@ -66,11 +66,16 @@ def rooms_of(connection: HTTPConnection) -> Rooms:
     return cast(Rooms, connection.app.state.rooms)
 
 
+async def _rooms_of(connection: HTTPConnection) -> Rooms:
+    """For routes: FastAPI sends a function that is not `async` through a thread, for each request."""
+    return rooms_of(connection)
+
+
 async def view_of(run_id: str, connection: HTTPConnection) -> RunView:
     """The run that the path names by id, unique prefix, name or `latest`; raises RunNotFound, AmbiguousRun."""
     store = rooms_of(connection).store
     return await store.view(store.resolve(run_id))
 
 
-TheRooms = Annotated[Rooms, Depends(rooms_of)]
+TheRooms = Annotated[Rooms, Depends(_rooms_of)]
 TheRun = Annotated[RunView, Depends(view_of)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from gladius.errors import ConfigError
 from gladius.store.standing import Ordered
 from gladius.store.store import Store
@@ -25,7 +27,7 @@ async def page_of(
     begin = _after(fitting, cursor) + offset
     end = min(begin + limit, len(fitting))
     wanted_ids, total = fitting.ids(begin, end), len(fitting)
-    counts = standing.facets().model_dump_json() if with_facets else "null"
+    counts = msgspec.json.encode(standing.facets()).decode() if with_facets else "null"
     told = await store.told(wanted_ids)
     more = f"{end - 1}~{wanted_ids[-1]}" if wanted_ids and end < total else None
     return _joined(list(told.values()), more, total, unread, counts)

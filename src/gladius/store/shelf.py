@@ -20,8 +20,8 @@ class Shelf:
         self._home = home
         self._index = RunIndex(home.run_index)
         self.rows: dict[str, Row] = {}
-        self.changed: set[str] = set()
-        """The runs whose row is another, or gone, since somebody emptied this."""
+        self.changed: dict[str, None] = {}
+        """The runs whose row is another, or gone, since somebody emptied this; in the order of their rows in memory."""
 
     def open(self, names: Iterable[str]) -> list[str]:
         """Take what the index knows of these folders, where that is still so; returns the others, which have to be read."""
@@ -49,7 +49,7 @@ class Shelf:
     def take(self, run_id: str) -> None:
         """It goes on, or is gone: what was known of it holds no longer."""
         if self.rows.pop(run_id, None) is not None:
-            self.changed.add(run_id)
+            self.changed[run_id] = None
 
     def drop(self, run_id: str) -> None:
         """Forget a run that is gone."""
@@ -87,5 +87,5 @@ class Shelf:
 
     def _set(self, run_id: str, row: Row) -> Row:
         self.rows[run_id] = row
-        self.changed.add(run_id)
+        self.changed[run_id] = None
         return row

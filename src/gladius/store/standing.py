@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from gladius.store.table import Row, Wanted
-from gladius.wire.runs import Facets
 
 _ORDERS_KEPT = 4
+_COUNTED = {"status": "state", "profile": "profile", "dataset": "dataset", "source": "source"}
+"""What can be filtered by, and where a row says it; its tags besides."""
+_age = attrgetter("created", "run_id")
 _Place = tuple[Any, ...]
 
 
@@ -30,27 +34,33 @@ class Standing:
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
         self._orders: OrderedDict[Wanted, Ordered] = OrderedDict()
-        self._counts: dict[str, Counter[str]] = {
-            name: Counter() for name in ("status", "profile", "dataset", "tag", "source")
-        }
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in (*_COUNTED, "tag")}
 
-    def put(self, run_id: str, row: Row | None) -> None:
-        """Take in what a run is now; None where it has gone."""
-        before = self._rows.get(run_id)
-        if before == row:
-            return
-        for known, by in ((before, -1), (row, 1)):
-            if known is not None:
-                self._count(known, by)
+    def take(self, changed: Mapping[str, Row | None]) -> None:
+        """Take in what these runs are now; None where one has gone."""
+        gone, come = [], []
+        for run_id, row in changed.items():
+            before = self._rows.get(run_id)
+            if before == row:
+                continue
+            if before is not None:
+                gone.append(before)
+            if row is None:
+                del self._rows[run_id]
+            else:
+                self._rows[run_id] = row
+                come.append(row)
+        for name, by_value in self._counts.items():
+            by_value.update(_values(name, come))
+            by_value.subtract(_values(name, gone))
+            for value in set(_values(name, gone)):
+                if not by_value[value]:
+                    del by_value[value]
         for order in self._orders.values():
-            order.change(before, row)
-        if row is None:
-            del self._rows[run_id]
-        else:
-            self._rows[run_id] = row
+            order.change(gone, come)
 
     def ordered(self, wanted: Wanted) -> Ordered:
-        """The rows that are wanted, in their order: good until the next `put`."""
+        """The rows that are wanted, in their order: good until the next `take`."""
         found = self._orders.get(wanted)
         if found is None:
             found = self._orders[wanted] = Ordered(wanted, self._rows)
@@ -59,37 +69,36 @@ class Standing:
         self._orders.move_to_end(wanted)
         return found
 
-    def facets(self) -> Facets:
-        """How many runs have each state, profile, dataset, tag and source: what a filter can choose from."""
-        return Facets(**{name: dict(sorted(found.items())) for name, found in self._counts.items()})
+    def facets(self) -> dict[str, dict[str, int]]:
+        """What a filter can choose from, as `wire.runs.Facets` has it."""
+        return {name: dict(sorted(found.items())) for name, found in self._counts.items()}
 
-    def _count(self, row: Row, by: int) -> None:
-        tags = (("tag", tag) for tag in row.tags)
-        for kind, value in (
-            ("status", row.state), ("source", row.source), ("profile", row.profile), ("dataset", row.dataset), *tags
-        ):  # fmt: skip
-            if value is not None:
-                self._counts[kind][value] += by
-                if not self._counts[kind][value]:
-                    del self._counts[kind][value]
+
+def _values(name: str, rows: Iterable[Row]) -> Iterator[str]:
+    """What rows say of one thing that can be filtered by."""
+    if name == "tag":
+        return chain.from_iterable(row.tags for row in rows)
+    return filter(None, map(attrgetter(_COUNTED[name]), rows))
 
 
 class Ordered:
     """The rows that one question wants: known values, then those that are no number, then unknown ones.
 
-    Newest first within what is equal. Each part is an ascending list of places, read from its end where that is the order.
+    Newest first within what is equal. Each part ascends by its rows' places, and is read from its end where that is the order.
     """
 
     def __init__(self, wanted: Wanted, rows: dict[str, Row]) -> None:
         self._wanted = wanted
         self._rows = rows
-        self._parts: tuple[list[_Place], list[_Place], list[_Place]] = ([], [], [])
-        for row in rows.values():
-            if wanted.fits(row):
-                part, place = self._place(row)
-                self._parts[part].append(place)
-        for places in self._parts:
-            places.sort()
+        self._parts: tuple[list[Row], list[Row], list[Row]] = ([], [], [])
+        # Sorted by age, and then by value alone: sorting keeps what is equal in its order, and a place for each row is
+        # half of the work.
+        value = wanted.value
+        for row in sorted(wanted.among(rows.values()), key=_age):
+            self._parts[self._part(value(row))].append(row)
+        if not self._backwards(0):
+            self._parts[0].reverse()
+        self._parts[0].sort(key=value)
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
@@ -97,14 +106,14 @@ class Ordered:
     def __iter__(self) -> Iterator[str]:
         return map(self._id, range(len(self)))
 
-    def change(self, before: Row | None, now: Row | None) -> None:
-        """Take one row out, and another in."""
-        if before is not None and self._wanted.fits(before):
-            part, place = self._place(before)
-            del self._parts[part][bisect_left(self._parts[part], place)]
-        if now is not None and self._wanted.fits(now):
-            part, place = self._place(now)
-            insort(self._parts[part], place)
+    def change(self, gone: Iterable[Row], come: Iterable[Row]) -> None:
+        """Take some rows out, and others in."""
+        for row in self._wanted.among(gone):
+            part = self._part(self._wanted.value(row))
+            del self._parts[part][self._index(part, row)]
+        for row in self._wanted.among(come):
+            part = self._part(self._wanted.value(row))
+            insort(self._parts[part], row, key=self._places(part))
 
     def ids(self, begin: int, end: int) -> list[str]:
         """The ids of the rows from `begin` to before `end`."""
@@ -115,28 +124,34 @@ class Ordered:
         row = self._rows.get(run_id)
         if row is None or not self._wanted.fits(row):
             return None
-        part, place = self._place(row)
-        found = bisect_left(self._parts[part], place)
+        part = self._part(self._wanted.value(row))
+        found = self._index(part, row)
         if self._backwards(part):
             found = len(self._parts[part]) - 1 - found
-        return found + sum(len(places) for places in self._parts[:part])
+        return found + sum(len(rows) for rows in self._parts[:part])
 
     def _id(self, index: int) -> str:
-        for part, places in enumerate(self._parts):
-            if index < len(places):
-                return str(places[-1 - index if self._backwards(part) else index][-1])
-            index -= len(places)
+        for part, rows in enumerate(self._parts):
+            if index < len(rows):
+                return rows[-1 - index if self._backwards(part) else index].run_id
+            index -= len(rows)
         raise IndexError(index)
 
-    def _place(self, row: Row) -> tuple[int, _Place]:
-        """The part that a row belongs to, and its place there: unlike every other row's, and its id last."""
-        value = self._wanted.value(row)
-        part = 2 if value is None else 1 if self._wanted.is_odd(value) else 0
+    def _index(self, part: int, row: Row) -> int:
+        places = self._places(part)
+        return bisect_left(self._parts[part], places(row), key=places)
+
+    def _part(self, value: Any) -> int:
+        return 2 if value is None else 1 if self._wanted.is_odd(value) else 0
+
+    def _places(self, part: int) -> Callable[[Row], _Place]:
+        """A row's place in a part, unlike every other row's there."""
         if part:
-            return part, (row.created, row.run_id)
+            return _age
+        value = self._wanted.value
         if self._backwards(0):
-            return 0, (value, row.created, row.run_id)
-        return 0, (value, -row.created, _Backwards(row.run_id))
+            return lambda row: (value(row), row.created, row.run_id)
+        return lambda row: (value(row), -row.created, _Backwards(row.run_id))
 
     def _backwards(self, part: int) -> bool:
         return part > 0 or self._wanted.order == "desc"

@@ -184,11 +184,11 @@ class Store:
         deadline = time.monotonic() + patience
         while (unread := self.unread) and time.monotonic() < deadline:
             await asyncio.sleep(_LOOK_S)
-        for run_id in self._shelf.changed | self._stood - self._live.keys():
-            self._standing.put(run_id, self._shelf.rows.get(run_id))
+        changed = dict.fromkeys(self._stood - self._live.keys()) | self._shelf.changed
+        rows = {run_id: self._shelf.rows.get(run_id) for run_id in changed}
+        rows.update((one, row_of(summarize(view), view.run, view.annotations)) for one, view in self._live.items())
+        self._standing.take(rows)
         self._shelf.changed.clear()
-        for run_id, view in self._live.items():
-            self._standing.put(run_id, row_of(summarize(view), view.run, view.annotations))
         self._stood = set(self._live)
         return self._standing, unread
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -99,15 +101,29 @@ class Wanted:
             and self.dataset in (None, row.dataset)
             and self.source in (None, row.source)
             and self.tags.issubset(row.tags)
-            and all(word in row.text for word in self.q.lower().split())
+            and all(word in row.text for word in self._words)
         )
 
-    def value(self, row: Row) -> Any:
+    def among(self, rows: Iterable[Row]) -> Iterable[Row]:
+        """Those of some rows that are wanted: an order of all is seldom filtered, and then nobody is asked."""
+        return rows if replace(self, sort="created", order="desc").plain else filter(self.fits, rows)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return self.q.lower().split()
+
+    @cached_property
+    def value(self) -> Callable[[Row], Any]:
         """What a row is sorted by; None where that is unknown."""
-        if self.sort == "created":
-            return row.created
-        found = row.state if self.sort == "status" else getattr(row, self.sort)
-        return found.lower() if found is not None and self.sort in ("name", "profile", "dataset") else found
+        found = attrgetter("state" if self.sort == "status" else self.sort)
+        if self.sort not in ("name", "profile", "dataset"):
+            return found
+
+        def lower(row: Row) -> str | None:
+            text = found(row)
+            return None if text is None else str(text).lower()
+
+        return lower
 
     def is_odd(self, value: Any) -> bool:
         """Whether a value is none that others can be compared with: an infinite loss travels as a word."""
