@@ -33,6 +33,6 @@ class Wire(BaseModel):
 
 
 class Body(Wire):
-    """What a client sends: an unknown key is a mistake. Built at once, as a route needs it whole to describe itself."""
+    """What a client sends: an unknown key is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=False)
+    model_config = ConfigDict(extra="forbid")

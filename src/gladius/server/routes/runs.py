@@ -15,6 +15,7 @@ from gladius.errors import FieldErrors
 from gladius.server.answers import JSON, LARGEST, answer
 from gladius.server.api import api_router
 from gladius.server.caller import caller
+from gladius.server.description import place_of
 from gladius.server.rooms import Rooms, TheRooms, TheRun
 from gladius.server.start_check import check_start
 from gladius.store.family import family_of
@@ -29,9 +30,7 @@ from gladius.wire.runs import RunList, RunPatch, RunRecord, RunSummary, TrashedR
 router = api_router("runs")
 
 _MAX_BODY = 1 << 20
-START_BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": StartRequest.model_json_schema()}}}
-}
+START_BODY = {"requestBody": {"required": True, "content": {JSON: {"schema": {"$ref": place_of(StartRequest)}}}}}
 
 
 @router.get("/runs", response_model=RunList)
