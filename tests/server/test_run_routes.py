@@ -55,11 +55,11 @@ def test_status_is_the_six_fields_and_nothing_else(serve: Serve, train: Train) -
 
 def test_an_answer_that_is_sent_in_pieces_is_whole(serve: Serve, train: Train) -> None:
     run = train()
-    run.order(steps=6000)
+    run.order(steps=10_000)
     answer = serve().get(f"/runs/{run.run_id}/metrics", max_points=100_000)
     column = answer["series"]["train/loss"]
-    assert len(json.dumps(answer)) > 1 << 19 and column["step"] == list(range(6000))
-    assert column["value"] == column["min"] == column["max"] and column["log_offset"] == [None] * 6000
+    assert len(json.dumps(answer)) > 1 << 19 and column["step"] == list(range(10_000))
+    assert len(column["value"]) == 10_000 and column["min"] is column["max"] is column["log_offset"] is None
     assert set(answer) == {"series", "cursor", "supervisor", "superseded"}
 
 
@@ -69,7 +69,7 @@ def test_numbers_that_json_cannot_say_arrive_by_name(serve: Serve, train: Train)
     run.order(metrics=[{"train/loss": value} for value in values])
     server = serve()
     series = server.get(f"/runs/{run.run_id}/metrics")["series"]["train/loss"]
-    assert series["value"] == [1.5, "NaN", "Infinity", "-Infinity", 2.5] == series["min"] == series["max"]
+    assert series["value"] == [1.5, "NaN", "Infinity", "-Infinity", 2.5]
     assert series["step"] == [0, 1, 2, 3, 4]
     assert server.get(f"/runs/{run.run_id}/metrics/names") == {"names": ["train/loss"]}
     events = server.get(f"/runs/{run.run_id}/events", type="metrics")["events"]

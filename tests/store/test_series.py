@@ -21,7 +21,7 @@ def table(values: list[float], attempt: int = 1, first: int = 0) -> MetricTable:
 
 def test_few_points_come_as_they_are() -> None:
     column = table([3.0, 2.0, 1.0]).column("train/loss", 100)
-    assert column["value"] == column["min"] == column["max"] == [3.0, 2.0, 1.0]
+    assert column["value"] == [3.0, 2.0, 1.0] and column["min"] is column["max"] is None
     assert column["step"] == [0, 1, 2] and column["epoch"] == [0.0, 0.1, 0.2] and column["log_offset"] == [0, 100, 200]
 
 
@@ -57,7 +57,11 @@ def test_points_without_a_step_have_none() -> None:
     made = MetricTable()
     made.add(1, 1.0, None, None, None, [("a", 1.0)])
     column = made.column("a", 10)
-    assert (column["step"], column["epoch"], column["log_offset"]) == ([None], [None], [None])
+    assert (column["step"], column["epoch"], column["log_offset"]) == (None, None, None)
+    made.add(1, 2.0, 0, 0.0, 0, [("a", 1.0)])
+    column = made.column("a", 10)
+    assert (column["step"], column["epoch"], column["log_offset"]) == ([None, 0], [None, 0.0], [None, 0])
+    assert made.column("no/such", 10)["step"] == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 2048, 5000])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+from gladius.client.columns import as_frame, as_lists, series_of
 from gladius.client.download import save
 from gladius.client.steering import Steering
 from gladius.client.transport import Transport
@@ -100,15 +100,19 @@ class RunHandle(Steering):
     ) -> Any:
         """Metrics by name, all where none is named; numbers that are not finite come as such.
 
-        Returns a pandas DataFrame in long form (name, step, epoch, time, value, min, max) where pandas is installed, or
-        with `frame=False` a dict name -> columns.
+        Returns a pandas DataFrame in long form (name, step, epoch, time, log_offset, value, min, max) where pandas is
+        installed, or with `frame=False` a dict name -> columns. Where no point was left out, `min` and `max` are the values.
         """
         params = {"name": list(names) or None, "max_points": max_points, "from_step": from_step, "to_step": to_step}
-        series = self._transport.get(f"{self._path}/metrics", params)["series"]
-        for columns in series.values():
-            for key in ("value", "min", "max"):
-                columns[key] = [None if value is None else float(value) for value in columns[key]]
-        return series if frame is False else _as_frame(series, required=frame is True)
+        answer = self._transport.get_bytes(f"{self._path}/metrics", {**params, "format": "safetensors"})
+        series = series_of(answer.content)
+        if frame is not False:
+            try:
+                return as_frame(series)
+            except ImportError:
+                if frame:
+                    raise
+        return as_lists(series)
 
     def events(
         self, stream: Stream = "trainer", after_seq: int = -1, types: list[str] | None = None
@@ -186,14 +190,3 @@ class RunHandle(Steering):
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} is still {summary.state}")
             time.sleep(_LATEST_POLL_S)
-
-
-def _as_frame(series: dict[str, dict[str, list[Any]]], required: bool) -> Any:
-    try:
-        pandas = importlib.import_module("pandas")
-    except ImportError:
-        if required:
-            raise
-        return series
-    frames = [pandas.DataFrame({"name": name, **columns}) for name, columns in series.items()]
-    return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()

@@ -37,17 +37,21 @@ def answer_plain(data: Any) -> Response:
     return Response(encode(data), media_type=JSON)
 
 
-def answer_in_pieces(pieces: Iterable[bytes]) -> Response:
-    """JSON that is made while it is sent, with a turn for everybody else in between; what is short is sent at once."""
+def answer_in_pieces(pieces: Iterable[bytes | memoryview], media_type: str = JSON, size: int | None = None) -> Response:
+    """What is made while it is sent, with a turn for everybody else in between; what is short is sent at once.
+
+    `size`: the bytes of all pieces, where that is known before they are made.
+    """
     gathered = _gathered(pieces)
     begin = [*islice(gathered, 2)]
     if len(begin) < 2:
-        return Response(b"".join(begin), media_type=JSON)
-    return StreamingResponse(_with_turns(chain(begin, gathered)), media_type=JSON)
+        return Response(b"".join(begin), media_type=media_type)
+    headers = None if size is None else {"content-length": str(size)}
+    return StreamingResponse(_with_turns(chain(begin, gathered)), headers=headers, media_type=media_type)
 
 
-def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    waiting: list[bytes] = []
+def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    waiting: list[bytes | memoryview] = []
     size = 0
     for piece in pieces:
         waiting.append(piece)

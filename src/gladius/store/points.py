@@ -18,19 +18,22 @@ _KEPT_NON_FINITE = 200
 _encode = msgspec.json.Encoder().encode
 
 
-class Points(Mapping[str, list[Any]]):
+class Points(Mapping[str, list[Any] | None]):
     """Columns of equal length, see `wire.runs.Column`: lists where one is asked for, or all of it as JSON.
 
-    Where points were left out, `value` is a real point of its bucket, `min` and `max` bound the bucket. The numbers are
-    its own, so that the run may go on while they are told.
+    Where points were left out, `value` is a real point of its bucket, `min` and `max` bound the bucket. A column that would
+    say nothing is None: these two where no point was left out, a place that no point has. The numbers are its own, so that
+    the run may go on while they are told.
     """
 
     def __init__(self, places: Mapping[str, Wholes | Floats], values: Floats, bounds: Sequence[Floats] | None) -> None:
-        lows, highs = bounds or (values, values)
-        self._columns = {**places, "value": values, "min": lows, "max": highs}
+        lows, highs = bounds or (None, None)
+        told = {name: None if _is_unknown(numbers) else numbers for name, numbers in places.items()}
+        self._columns = {**told, "value": values, "min": lows, "max": highs}
 
-    def __getitem__(self, name: str) -> list[Any]:
-        return _plain(name, self._columns[name])
+    def __getitem__(self, name: str) -> list[Any] | None:
+        numbers = self._columns[name]
+        return None if numbers is None else _plain(name, numbers)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -38,23 +41,31 @@ class Points(Mapping[str, list[Any]]):
     def __len__(self) -> int:
         return len(self._columns)
 
+    def numbers(self) -> Iterator[tuple[str, Wholes | Floats]]:
+        """The columns that there are, as they lie in memory: a place that is not known is NaN or -1."""
+        return ((name, numbers) for name, numbers in self._columns.items() if numbers is not None)
+
     def json(self) -> Iterator[bytes]:
         """Yield it in pieces that fit a processor's cache: as one text, its memory costs more than its numbers."""
-        written: dict[int, list[bytes]] = {}
         before = b"{"
         for name, numbers in self._columns.items():
-            yield before + _encode(name) + b":["
-            before = b"],"
-            again = written.get(id(numbers))
-            if again is None:
-                written.clear()
-                again = written[id(numbers)] = []
-                for piece in _pieces(name, numbers):
-                    again.append(piece)
-                    yield piece
+            yield before + _encode(name) + b":"
+            before = b","
+            if numbers is None:
+                yield b"null"
             else:
-                yield from again  # values that are their own bounds are spelled once
-        yield b"]}"
+                yield b"["
+                yield from _pieces(name, numbers)
+                yield b"]"
+        yield b"}"
+
+
+def _is_unknown(numbers: Any) -> bool:
+    """Whether there are points and none of them has this place: compared as bytes, which costs next to nothing."""
+    if not len(numbers) or numbers[0] >= 0:
+        return False
+    words = memoryview(numbers).cast("B").cast("Q")
+    return words[1:] == words[:-1]
 
 
 def _pieces(name: str, numbers: Any) -> Iterator[bytes]:

@@ -181,16 +181,16 @@ class MetricTable:
 
     def superseded_columns(
         self, name: str, max_points: int, from_step: int | None = None, to_step: int | None = None
-    ) -> list[dict[str, Any]]:
-        """What earlier attempts logged and later ones trained again, a column with its `attempt` for each, oldest first."""
+    ) -> dict[int, Points]:
+        """What earlier attempts logged and later ones trained again, by attempt, oldest first."""
         series = self.superseded.get(name)
         if series is None:
-            return []
-        found = []
+            return {}
+        found = {}
         for attempt in sorted({self.attempts[row] for row in series.rows}):
             part = Series()
             part.take(series, [self.attempts[row] == attempt for row in series.rows])
-            found.append({"attempt": attempt, **self._column(part, max_points, from_step, to_step)})
+            found[attempt] = self._column(part, max_points, from_step, to_step)
         return found
 
     def _column(self, series: Series | None, max_points: int, from_step: int | None, to_step: int | None) -> Points:

@@ -230,15 +230,18 @@ class TrashedRun(Wire):
 
 
 class Column(Wire):
-    """One metric as columns of equal length. `min` and `max` bound each bucket where the series was decimated."""
+    """One metric as columns of equal length. `min` and `max` bound the bucket of each point.
 
-    step: list[int | None]
-    epoch: list[float | None]
+    A column that would say nothing is null: these two where no point was left out, a place that no point has.
+    """
+
+    step: list[int | None] | None
+    epoch: list[float | None] | None
     time: list[float]
     value: list[Number | None]
-    min: list[Number | None]
-    max: list[Number | None]
-    log_offset: list[int | None]
+    min: list[Number | None] | None
+    max: list[Number | None] | None
+    log_offset: list[int | None] | None
 
 
 class SupersededColumn(Column):

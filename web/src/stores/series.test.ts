@@ -15,12 +15,12 @@ const event = (step: number, values: Metrics['values']): Metrics => ({
 
 const column = (values: Column['value']): Column => ({
   step: values.map((_, i) => i),
-  epoch: values.map(() => null),
+  epoch: null,
   time: values.map((_, i) => i),
   value: values,
-  min: values,
-  max: values,
-  log_offset: values.map(() => null),
+  min: null,
+  max: null,
+  log_offset: null,
 });
 
 describe('Series', () => {

@@ -188,14 +188,14 @@ export function fromColumn(column: Column | SupersededColumn, upTo = -1): Series
   column.value.forEach((value, i) => {
     const number = toNumber(value);
     if (number === null) return;
-    const low = toNumber(column.min[i]) ?? number;
-    const high = toNumber(column.max[i]) ?? number;
+    const low = toNumber(column.min?.[i]) ?? number;
+    const high = toNumber(column.max?.[i]) ?? number;
     series.append(
-      column.step[i] ?? NaN,
-      column.epoch[i] ?? NaN,
+      column.step?.[i] ?? NaN,
+      column.epoch?.[i] ?? NaN,
       column.time[i]!,
       number,
-      column.log_offset[i] ?? NaN,
+      column.log_offset?.[i] ?? NaN,
       NaN,
       low,
       high,

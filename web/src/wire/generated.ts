@@ -610,19 +610,21 @@ export interface CommandFrame {
   id?: string | null;
 }
 /**
- * One metric as columns of equal length. `min` and `max` bound each bucket where the series was decimated.
+ * One metric as columns of equal length. `min` and `max` bound the bucket of each point.
+ *
+ * A column that would say nothing is null: these two where no point was left out, a place that no point has.
  *
  * This interface was referenced by `Wire`'s JSON-Schema
  * via the `definition` "Column".
  */
 export interface Column {
-  step: (number | null)[];
-  epoch: (number | null)[];
+  step: (number | null)[] | null;
+  epoch: (number | null)[] | null;
   time: number[];
   value: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
-  min: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
-  max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
-  log_offset: (number | null)[];
+  min: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[] | null;
+  max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[] | null;
+  log_offset: (number | null)[] | null;
 }
 /**
  * The answer of `POST /runs/{id}/commands`.
@@ -2311,13 +2313,13 @@ export interface MetricsAnswer {
  * via the `definition` "SupersededColumn".
  */
 export interface SupersededColumn {
-  step: (number | null)[];
-  epoch: (number | null)[];
+  step: (number | null)[] | null;
+  epoch: (number | null)[] | null;
   time: number[];
   value: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
-  min: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
-  max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[];
-  log_offset: (number | null)[];
+  min: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[] | null;
+  max: (number | ('NaN' | 'Infinity' | '-Infinity') | null)[] | null;
+  log_offset: (number | null)[] | null;
   attempt: number;
 }
 /**

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from itertools import chain
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from starlette.responses import Response
@@ -15,13 +16,19 @@ from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.store.points import Points, spell
 from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
+from gladius.wire.tensors import MEDIA_TYPE, header_of, pieces_of
 
 router = api_router("metrics")
 
 _IN_LOOP_POINTS = 100_000
+_FORMS: dict[int | str, dict[str, Any]] = {200: {"content": {
+    "application/json": {}, MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}
+}}}  # fmt: skip
+_Rewound = Mapping[str, Mapping[int, Points]]
+"""By name and attempt."""
 
 
-@router.get("/runs/{run_id}/metrics", response_model=MetricsAnswer)
+@router.get("/runs/{run_id}/metrics", response_model=MetricsAnswer, responses=_FORMS)
 async def get_metrics(
     run: TheRun,
     name: Annotated[list[str] | None, Query(description="May be repeated; all metrics where left out")] = None,
@@ -31,7 +38,11 @@ async def get_metrics(
     superseded: Annotated[
         bool, Query(description="Also what earlier attempts logged and later ones trained again")
     ] = False,
-) -> Response:
+    format: Annotated[Literal["json", "safetensors"], Query(description=(
+        "`safetensors`: the same columns, each a tensor of 64 bits named METRIC/COLUMN, or METRIC/COLUMN@ATTEMPT of what was "
+        "superseded; unknown is NaN or -1. `min` and `max` are there where points were left out. The cursors are its metadata"
+    ))] = "json",
+) -> Response:  # fmt: skip
     """Series by name, decimated to about `max_points` points each; an unknown name has empty columns."""
     names = sorted(run.table.series) if name is None else list(dict.fromkeys(name))
     cursors = {"cursor": run.trainer.last_seq, "supervisor": run.supervisor.last_seq}
@@ -40,21 +51,52 @@ async def get_metrics(
         columns[one] = run.table.column(one, max_points, from_step, to_step)
         if len(run.table.steps) > _IN_LOOP_POINTS:
             await asyncio.sleep(0)
-    aside = None
+    aside: _Rewound | None = None
     if superseded:
         wanted = sorted(run.table.superseded) if name is None else list(dict.fromkeys(name))
         found = {one: run.table.superseded_columns(one, max_points, from_step, to_step) for one in wanted}
         aside = {one: attempts for one, attempts in found.items() if attempts}
-    return answer_in_pieces(_told(columns, {**cursors, "superseded": aside}))
+    if format == "safetensors":
+        tensors = [*_tensors(columns, aside or {})]
+        header, size = header_of(tensors, {name: str(seq) for name, seq in cursors.items()})
+        numbers = chain.from_iterable(pieces_of(numbers) for _, numbers in tensors)
+        return answer_in_pieces(chain([header], numbers), MEDIA_TYPE, size)
+    return answer_in_pieces(_told(columns, cursors, aside))
 
 
-def _told(columns: Mapping[str, Points], beside: Mapping[str, Any]) -> Iterator[bytes]:
-    before = b'{"series":{'
+def _tensors(columns: Mapping[str, Points], aside: _Rewound) -> Iterator[tuple[str, Any]]:
+    """What is told, under names that are taken apart at their last slash, whatever stands in the name of a metric."""
     for name, points in columns.items():
-        yield before + encode(name) + b":"
-        yield from points.json()
+        yield from ((f"{name}/{kind}", numbers) for kind, numbers in points.numbers())
+    for name, attempts in aside.items():
+        for attempt, points in attempts.items():
+            yield from ((f"{name}/{kind}@{attempt}", numbers) for kind, numbers in points.numbers())
+
+
+def _told(columns: Mapping[str, Points], cursors: Mapping[str, int], aside: _Rewound | None) -> Iterator[bytes]:
+    yield b'{"series":'
+    yield from _by_name({name: points.json() for name, points in columns.items()})
+    yield b"," + encode(cursors)[1:-1] + b',"superseded":'
+    yield from [b"null"] if aside is None else _by_name({name: _rewound(attempts) for name, attempts in aside.items()})
+    yield b"}"
+
+
+def _by_name(told: Mapping[str, Iterator[bytes]]) -> Iterator[bytes]:
+    yield b"{"
+    for at, (name, pieces) in enumerate(told.items()):
+        yield (b"," if at else b"") + encode(name) + b":"
+        yield from pieces
+    yield b"}"
+
+
+def _rewound(attempts: Mapping[int, Points]) -> Iterator[bytes]:
+    before = b"["
+    for attempt, points in attempts.items():
+        pieces = points.json()
+        yield before + b'{"attempt":%d,' % attempt + next(pieces)[1:]
+        yield from pieces
         before = b","
-    yield (b"}," if columns else before + b"},") + encode(beside)[1:]
+    yield b"]"
 
 
 @router.get("/runs/{run_id}/metrics/names", response_model=MetricNames)
