@@ -99,12 +99,14 @@ def test_memory_that_the_driver_hides_is_unknown_and_none_at_all_is_zero() -> No
 
 
 def test_a_library_without_a_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = "libc.so.6"
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml("init"))
-    assert isinstance(find_gpus(), NoGpus)
+    assert isinstance(find_gpus(there), NoGpus)
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
-    assert isinstance(find_gpus(), NvidiaGpus)
+    assert isinstance(find_gpus(there), NvidiaGpus)
+    assert isinstance(find_gpus("libnvidia-of-nobody.so.1"), NoGpus)
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert find_gpus().sample(set()) == []
+    assert find_gpus(there).sample(set()) == []
 
 
 def test_a_sample_holds_the_whole_machine_and_the_session(tmp_path: Path) -> None:

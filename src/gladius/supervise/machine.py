@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import platform
@@ -15,6 +16,7 @@ import psutil
 _log = logging.getLogger("gladius.supervise")
 
 _PROC = platform.system() == "Linux"
+_DRIVER = "libnvidia-ml.so.1"
 _THROTTLE_REASONS = {
     0x04: "power cap",
     0x08: "hardware slowdown",
@@ -106,9 +108,12 @@ class NvidiaGpus:
         return name.decode() if isinstance(name, bytes) else name
 
 
-def find_gpus() -> Gpus:
-    """Return the GPUs that can be read here."""
+def find_gpus(driver: str = _DRIVER) -> Gpus:
+    """Return the GPUs that can be read here. `driver`: the library that NVIDIA's driver brings on Linux."""
     try:
+        if os.name == "posix":
+            # Without it pynvml can do nothing, and takes 2 MB of memory.
+            ctypes.CDLL(driver)
         import pynvml
 
         return NvidiaGpus(pynvml)

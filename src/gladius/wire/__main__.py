@@ -3,8 +3,6 @@
 `python -m gladius.wire web/src/wire/schema.json [docs/schemas]`
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a person should know, as the API tells it. Upstream: alerts. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,6 +1,7 @@
-"""The base of every wire model and the number type of PULSE. Upstream: pulse. Downstream: the other wire modules."""
+"""The base of every wire model and the number type of PULSE. Upstream: pulse. Downstream: the other wire modules.
 
-from __future__ import annotations
+In this room annotations are values, not texts (no `annotations` of the future): pydantic would compile each text again.
+"""
 
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Profiles, datasets and the request that starts a run. Upstream: catalog. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Runs beside each other: what they came to, and what was set differently. Upstream: store. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The configuration as a person looks at it: the snapshot, the rules of a file. Upstream: launch. Downstream: server, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What is known of a dataset before a start: records, problems, token lengths. Upstream: catalog. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

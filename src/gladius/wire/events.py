@@ -1,7 +1,5 @@
 """PULSE v2 events, one model per type. Upstream: the streams. Downstream: hub, browser, `pulse validate`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter

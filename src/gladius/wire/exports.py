@@ -1,7 +1,5 @@
 """What leaves the console: formats of an export, and where TensorBoard was started. Upstream: exchange. Downstream: server, browser."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

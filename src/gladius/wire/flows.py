@@ -1,7 +1,5 @@
 """Flows, their runs, and commands as text. Upstream: flows. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

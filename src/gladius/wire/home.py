@@ -1,7 +1,5 @@
 """What is wrong with a home, beyond any one of its runs. Upstream: store. Downstream: server, browser, `gladius doctor`."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,8 +1,6 @@
 """A folder of documents on its way to a dataset, and what was found in it. Upstream: knowledge. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -33,7 +31,7 @@ class IndexOptions(Body):
     encoding: str | None = Field(default=None, max_length=40)
 
     @model_validator(mode="after")
-    def _fits(self) -> IndexOptions:
+    def _fits(self) -> Self:
         if self.overlap > self.chunk_chars // 2:
             raise ValueError("overlap is at most half of chunk_chars")
         if self.min_chars > self.chunk_chars // 2:

@@ -1,7 +1,5 @@
 """Frames of the socket `/api/v1/stream`. Upstream: hub. Downstream: browser, client."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter

@@ -1,7 +1,5 @@
 """What Mission Overview shows beside the runs: what happened, the machine, files to watch. Upstream: hub. Downstream: server, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

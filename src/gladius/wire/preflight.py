@@ -1,7 +1,5 @@
 """What is looked at before a run starts. Upstream: launch. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Presets: settings under a name. Upstream: catalog. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """A probe: a few steps of a run that is not started, measured. Upstream: launch. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

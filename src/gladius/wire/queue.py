@@ -1,7 +1,5 @@
 """The queue of runs as the API tells it. Upstream: launch. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Runs as the API tells them: summary, record, columns. Upstream: store. Downstream: server, client, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """The server of itself: whether it is well, who asks, what went wrong. Upstream: server. Downstream: client, browser."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

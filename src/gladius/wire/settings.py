@@ -1,7 +1,5 @@
 """What a person can change about the console itself. Upstream: the settings file. Downstream: server, browser."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from gladius.wire.base import Body, Wire

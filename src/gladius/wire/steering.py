@@ -1,7 +1,5 @@
 """Commands, resume, fork, revert, the three-way config diff. Upstream: launch. Downstream: server, client."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Users, tokens and the audit of what they did. Upstream: users. Downstream: cli."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
