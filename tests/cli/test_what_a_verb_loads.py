@@ -51,7 +51,7 @@ def test_the_server_starts_without_what_only_other_verbs_need() -> None:
         "httpx",
         "websockets.sync",
         "pydantic.v1.main",
-        "tsdownsample",
+        "numpy",
     }
     assert needless & loaded == set()
 

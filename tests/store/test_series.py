@@ -116,6 +116,10 @@ def test_a_number_read_and_spelled_is_the_same() -> None:
         assert read is not None and spell(read) == name
 
 
-def test_a_point_costs_twelve_bytes() -> None:
-    series = table([1.0]).series["train/loss"]
-    assert isinstance(series.values, array) and series.rows.itemsize + series.values.itemsize == 12
+def test_a_point_costs_eight_bytes_and_twelve_where_rows_are_left_out() -> None:
+    made = table([1.0, 2.0])
+    series = made.series["train/loss"]
+    assert isinstance(series.values, array) and series.values.itemsize == 8 and series.rows == range(2)
+    made.add(1, 1.0, 2, None, None, [("other", 1.0)])
+    made.add(1, 1.0, 3, None, None, [("train/loss", 1.0)])
+    assert isinstance(series.rows, array) and series.rows.itemsize == 4 and series.rows.tolist() == [0, 1, 3]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gladius.alerts.sentences import sentence
@@ -24,7 +24,7 @@ MOST_AT_ONCE = 50
 OLD_S = 86_400.0
 _NAMED = 5
 _CLOCKS = ("runtime", "_per_second")
-_FEW = 512
+_AT_ONCE = 512
 _AT_ITS_END = 1e-9
 
 
@@ -158,19 +158,16 @@ class Milestones:
         return [_milestone(view, epoch, row, every) for epoch, row in list(found.items())[-MOST_AT_ONCE:]]
 
     def _rising(self, view: RunView) -> Iterator[tuple[int, float]]:
-        """The new rows whose epoch is higher than any before; of a long past those in which another epoch begins."""
+        """The new rows in which a higher epoch than any before begins."""
         epochs, first = view.table.epochs, self._rows
         self._rows = len(epochs)
-        rows: Iterable[int] = range(first, self._rows)
-        if self._rows - first > _FEW:
-            import numpy as np
-
-            highest = np.fmax.accumulate(np.nan_to_num(np.array(epochs[first:]), nan=0.0)) + _AT_ITS_END
-            rows = (np.flatnonzero(np.diff(np.floor(highest), prepend=-1.0)) + first).tolist()
-        for row in rows:
-            epoch = epochs[row] + _AT_ITS_END
-            if epoch > self._epoch:
-                yield row, epoch
+        for begin in range(first, self._rows, _AT_ONCE):
+            few = epochs[begin : begin + _AT_ONCE]
+            if max(few) + _AT_ITS_END < math.floor(self._epoch) + 1:
+                continue  # of a long past nearly all; not where the first is unknown (NaN), which hides what is greatest
+            for row, epoch in enumerate(few, begin):
+                if epoch + _AT_ITS_END >= math.floor(self._epoch) + 1:
+                    yield row, epoch + _AT_ITS_END
 
 
 def _milestone(view: RunView, epoch: int, row: int, every: int) -> AlertRecord:

@@ -58,7 +58,7 @@ def add_preset(
     as_json: Json = False,
 ) -> None:
     """Keep settings under a name: those of a file, and each --set."""
-    # It brings numpy along, which no other verb needs.
+    # It brings the store along, which no other verb of this room needs.
     from gladius.store.record import load_yaml
 
     values = {**(load_yaml(file) if file is not None else {}), **pairs(settings)}

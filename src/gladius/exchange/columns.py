@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
-
-import numpy as np
 
 from gladius.exchange.rows import Row
 from gladius.store.points import spelled
 
 _CHUNK_POINTS = 512
 _NONE = -1
-_POINT = np.dtype(
-    [("step", "<i8"), ("epoch", "<f8"), ("time", "<f8"), ("value", "<f8"), ("attempt", "<i4"), ("superseded_by", "<i4")]
-)
-COLUMNS = tuple(_POINT.names or ())
+COLUMNS = ("step", "epoch", "time", "value", "attempt", "superseded_by")
+_POINT = struct.Struct("<qdddii")
+_Point = tuple[int, float, float, float, int, int]
 
 
 class Columns:
@@ -25,7 +24,7 @@ class Columns:
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="gladius-export-")  # noqa: SIM115
-        self._waiting: dict[str, list[tuple[Any, ...]]] = {}
+        self._waiting: dict[str, list[_Point]] = {}
         self._chunks: dict[str, list[tuple[int, int]]] = {}
         self._end = 0
 
@@ -46,7 +45,7 @@ class Columns:
         """Take rows in."""
         for row in rows:
             step = _NONE if row.step is None else row.step
-            epoch = np.nan if row.epoch is None else float(row.epoch)
+            epoch = math.nan if row.epoch is None else float(row.epoch)
             by = _NONE if row.superseded_by is None else row.superseded_by
             for name, value in row.values.items():
                 waiting = self._waiting.setdefault(name, [])
@@ -57,8 +56,9 @@ class Columns:
 
     def column(self, name: str, key: str) -> Iterator[list[Any]]:
         """Yield one column of a metric, some hundred values at a time; what is unknown is None."""
+        place = COLUMNS.index(key)
         for chunk in self._read(name):
-            values = chunk[key].tolist()
+            values = [point[place] for point in chunk]
             if key == "value":
                 yield spelled(values)
             elif key == "epoch":
@@ -68,20 +68,20 @@ class Columns:
             else:
                 yield values
 
-    def _put(self, name: str, waiting: list[tuple[Any, ...]]) -> None:
-        data = np.array(waiting, dtype=_POINT).tobytes()
+    def _put(self, name: str, waiting: list[_Point]) -> None:
+        data = b"".join(_POINT.pack(*point) for point in waiting)
         waiting.clear()
         self._file.seek(self._end)
         self._file.write(data)
         self._chunks.setdefault(name, []).append((self._end, len(data)))
         self._end += len(data)
 
-    def _read(self, name: str) -> Iterator[Any]:
+    def _read(self, name: str) -> Iterator[Iterable[_Point]]:
         for offset, size in self._chunks.get(name, ()):
             self._file.seek(offset)
-            yield np.frombuffer(self._file.read(size), dtype=_POINT)
+            yield _POINT.iter_unpack(self._file.read(size))
         if self._waiting[name]:
-            yield np.array(self._waiting[name], dtype=_POINT)
+            yield self._waiting[name]
 
 
 def _as_float(value: float | int | str) -> float:

@@ -7,14 +7,14 @@ and summed up in bulk. Whatever is unusual about a line sends its whole block th
 from __future__ import annotations
 
 import functools
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Literal, cast
+from itertools import chain, islice
+from operator import attrgetter, lt
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 MARK = b'"type":"metrics"'
 LINES = 4096
@@ -22,25 +22,31 @@ _WORTH = 256
 """Fewer lines than this are not worth a block."""
 _ALIKE_NAMES = 256
 _NONE = -1
+_UNKNOWN = float("nan")
 _MAX_WHOLE = 1 << 62
 
-Floats = NDArray[np.float64]
-Wholes = NDArray[np.int64]
+Floats: TypeAlias = "array[float]"
+"""Of type code d."""
+Wholes: TypeAlias = "array[int]"
+"""Of type code q."""
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
+    """msgspec refuses a number that no double holds: what is read is finite."""
+
     seq: int
     time: float
     attempt: int
     type: Literal["metrics"]
     values: dict[str, float]
-    step: int | None = None
-    epoch: float | None = None
-    log_offset: int | None = None
+    step: int | None = _NONE
+    epoch: float | None = _UNKNOWN
+    log_offset: int | None = _NONE
 
 
 _decode = msgspec.json.Decoder(list[_Line]).decode
 _decode_one = msgspec.json.Decoder(_Line).decode
+_values = attrgetter("values")
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Column:
     """One metric of a block: which rows have it (rising), its last value, and its values, read when they are asked for."""
 
     name: str
-    rows: NDArray[np.uint32]
+    rows: Sequence[int]
+    """A range where every row has it."""
     last: float
     values: Callable[[], Floats]
 
@@ -97,13 +104,12 @@ def decode_block(lines: Sequence[bytes], after_seq: int) -> MetricBlock | None:
         events = alike or _decode(text)
         if len(events) != len(lines):
             return None
-        block = _block(events, _table(events, names) if alike else _by_shape([event.values for event in events]))
+        block = _block(events, _table(events, names) if alike else _by_name([event.values for event in events]))
     except (ValueError, OverflowError, RecursionError):
         return None
-    times, rising = block.times, np.diff(block.seqs, prepend=after_seq)
-    plain = np.isfinite(times).all() and (rising > 0).all() and block.attempt >= 1
-    plain = plain and all(np.isfinite(column.values()).all() for column in block.columns)
-    return block if plain and max(int(block.steps.max()), int(block.log_offsets.max())) < _MAX_WHOLE else None
+    rising = after_seq < block.seqs[0] and all(map(lt, block.seqs, islice(block.seqs, 1, None)))
+    known = all(max(column) < _MAX_WHOLE for column in (block.steps, block.log_offsets))
+    return block if rising and known and block.attempt >= 1 else None
 
 
 def _decode_alike(text: bytes, names: tuple[str, ...]) -> list[_Line] | None:
@@ -131,49 +137,46 @@ def _block(events: list[_Line], columns: list[Column]) -> MetricBlock:
     attempts = {event.attempt for event in events}
     if len(attempts) > 1:
         raise ValueError("lines of several attempts")
-    steps = [_NONE if event.step is None else event.step for event in events]
-    offsets = [_NONE if event.log_offset is None else event.log_offset for event in events]
     return MetricBlock(
         attempt=attempts.pop(),
-        seqs=np.array([event.seq for event in events], dtype=np.int64),
-        times=np.array([event.time for event in events], dtype=np.float64),
-        steps=np.maximum(np.array(steps, dtype=np.int64), _NONE),
-        epochs=np.array([event.epoch for event in events], dtype=np.float64),
-        log_offsets=np.maximum(np.array(offsets, dtype=np.int64), _NONE),
+        seqs=array("q", [event.seq for event in events]),
+        times=array("d", [event.time for event in events]),
+        steps=_wholes([event.step for event in events]),
+        epochs=array("d", [_UNKNOWN if event.epoch is None else event.epoch for event in events]),
+        log_offsets=_wholes([event.log_offset for event in events]),
         columns=columns,
     )
 
 
+def _wholes(numbers: list[int | None]) -> Wholes:
+    return array("q", [_NONE if number is None or number < 0 else number for number in numbers])
+
+
 def _table(events: list[Any], names: tuple[str, ...]) -> list[Column]:
     """A column for each name, where each event has them all."""
-    rows = map(msgspec.structs.astuple, (event.values for event in events))
-    values = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=len(events) * len(names))
-    every = np.arange(len(events), dtype=np.uint32)
-    columns = np.ascontiguousarray(values.reshape(-1, len(names)).T)
-    return [_column(name, every, column) for name, column in zip(names, columns, strict=True)]
+    rows = map(msgspec.structs.astuple, map(_values, events))
+    values = array("d", chain.from_iterable(rows))
+    every = range(len(events))
+    return [_column(name, every, values[place :: len(names)]) for place, name in enumerate(names)]
 
 
-def _by_shape(values: list[dict[str, float]]) -> list[Column]:
+def _by_name(values: list[dict[str, float]]) -> list[Column]:
     """A column for each name, in the order in which the names appear."""
     shapes: dict[tuple[str, ...], list[int]] = {}
     for row, one in enumerate(values):
         shapes.setdefault(tuple(one), []).append(row)
-    found: dict[str, list[tuple[Any, Any]]] = {}
+    of_name: dict[str, list[list[int]]] = {}
     for names, rows in shapes.items():
-        chosen = [values[row] for row in rows]
         for name in names:
-            found.setdefault(name, []).append((rows, [one[name] for one in chosen]))
-    return [_column(name, *_merged(parts)) for name, parts in found.items()]
+            of_name.setdefault(name, []).append(rows)
+    found = []
+    for name, parts in of_name.items():
+        rows = parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
+        every = len(rows) == len(values)
+        column = array("d", [one[name] for one in (values if every else map(values.__getitem__, rows))])
+        found.append(_column(name, range(len(rows)) if every else array("I", rows), column))
+    return found
 
 
-def _column(name: str, rows: NDArray[np.uint32], values: Floats) -> Column:
-    return Column(name, rows, float(values[-1]), lambda: values)
-
-
-def _merged(parts: list[tuple[Any, Any]]) -> tuple[NDArray[np.uint32], Floats]:
-    rows = np.concatenate([np.array(rows, dtype=np.uint32) for rows, _ in parts])
-    values = np.concatenate([np.array(column, dtype=np.float64) for _, column in parts])
-    if len(parts) == 1:
-        return rows, values
-    order = np.argsort(rows, kind="stable")
-    return rows[order], values[order]
+def _column(name: str, rows: Sequence[int], values: Floats) -> Column:
+    return Column(name, rows, values[-1], lambda: values)

@@ -19,13 +19,13 @@ import struct
 import sys
 import weakref
 import zlib
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-import numpy as np
 
 from gladius.errors import LockHeld
 from gladius.pulse.events import LineFollower
@@ -139,7 +139,7 @@ class ColumnCopy:
                 block = decode_block(part, seq) if regular else None
                 frame = _lines_frame(part, offset) if block is None else _metrics_frame(block, part, offset)
                 _write(file, frame, b"" if block is None else _body(block))
-                seq = seq if block is None else int(block.seqs[-1])
+                seq = seq if block is None else block.seqs[-1]
                 offset = frame.end
 
     def _origin(self) -> _Origin:
@@ -219,7 +219,7 @@ class _Bodies:
         """The values of one metric of a frame; `begin` is where they stand. Raises OSError when neither file has them."""
         raw = self.raw(begin, 8 * column.count, column.checksum)
         if raw is not None:
-            return np.frombuffer(raw, dtype=np.float64)
+            return array("d", raw)
         with open_plain(self._events) as file:
             file.seek(frame.begin)
             lines = file.read(frame.end - frame.begin)[:-1].split(b"\n")
@@ -266,7 +266,7 @@ def _metrics_frame(block: MetricBlock, lines: Sequence[bytes], offset: int) -> _
         tail=(lines[-1] + b"\n")[-_TAIL_BYTES:],
         places=index_of(block, lines, offset),
         attempt=block.attempt,
-        last_seq=int(block.seqs[-1]),
+        last_seq=block.seqs[-1],
         rows=len(block),
         checksum=zlib.crc32(_places(block)),
         columns=[_values(column, len(block)) for column in block.columns],
@@ -274,7 +274,7 @@ def _metrics_frame(block: MetricBlock, lines: Sequence[bytes], offset: int) -> _
 
 
 def _values(column: Column, rows: int) -> _Values:
-    chosen = b"" if len(column.rows) == rows else column.rows.tobytes()
+    chosen = b"" if len(column.rows) == rows else array("I", column.rows).tobytes()
     return _Values(column.name, chosen, len(column.rows), zlib.crc32(column.values().tobytes()), column.last)
 
 
@@ -285,15 +285,14 @@ def _piece(frame: _Metrics | _Lines, begin: int, bodies: _Bodies) -> Piece | Non
     raw = bodies.raw(begin, size, frame.checksum)
     if raw is None:
         return None
-    wholes, floats = np.frombuffer(raw, dtype=np.int64), np.frombuffer(raw, dtype=np.float64)
-    seqs, times, steps, epochs, log_offsets = (slice(at * frame.rows, (at + 1) * frame.rows) for at in range(5))
+    parts = [raw[begin : begin + 8 * frame.rows] for begin in range(0, size, 8 * frame.rows)]
     block = MetricBlock(
         attempt=frame.attempt,
-        seqs=wholes[seqs],
-        times=floats[times],
-        steps=wholes[steps],
-        epochs=floats[epochs],
-        log_offsets=wholes[log_offsets],
+        seqs=array("q", parts[0]),
+        times=array("d", parts[1]),
+        steps=array("q", parts[2]),
+        epochs=array("d", parts[3]),
+        log_offsets=array("q", parts[4]),
         columns=_columns(frame, begin + size, bodies),
     )
     return Piece(frame.begin, frame.end, block, frame.places)
@@ -301,9 +300,8 @@ def _piece(frame: _Metrics | _Lines, begin: int, bodies: _Bodies) -> Piece | Non
 
 def _columns(frame: _Metrics, begin: int, bodies: _Bodies) -> list[Column]:
     found = []
-    every = np.arange(frame.rows, dtype=np.uint32)
     for one in frame.columns:
-        rows = np.frombuffer(one.rows, dtype=np.uint32) if one.rows else every
+        rows = array("I", one.rows) if one.rows else range(frame.rows)
         found.append(Column(one.name, rows, one.last, functools.partial(bodies.values, frame, begin, one)))
         begin += 8 * one.count
     return found

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from gladius.pulse.control import TRAINER_COMMANDS
 from gladius.store.attempt import AttemptFacts
-from gladius.store.blocks import Floats, MetricBlock
+from gladius.store.blocks import Column, Floats, MetricBlock
 from gladius.store.experts import Experts
 from gladius.store.pace import EpochMeans
 from gladius.store.series import MetricTable, number
@@ -144,29 +144,26 @@ class RunFacts:
         """Take many of the trainer's `metrics` events in at once: what `take_trainer` makes of each."""
         self.moments += 1
         facts = self.attempt_facts(block.attempt)
-        facts.heard(float(block.times[0]))
-        facts.heard(float(block.times[-1]))
+        facts.heard(block.times[0])
+        facts.heard(block.times[-1])
         if not facts.metrics_seen:
             facts.metrics_seen = True
             if facts.attempt > 1:
-                self._supersede(facts.attempt, after=max(0, int(block.steps[0])) - 1)
+                self._supersede(facts.attempt, after=max(0, block.steps[0]) - 1)
         self.table.add_block(block)
-        trains = np.zeros(len(block), dtype=bool)
         for column in block.columns:
             if column.name == LOSS:
                 facts.nan_since = None
-                self.epochs.add_many(block.epochs[column.rows], column.values())
+                self.epochs.add_many(_epochs(block, column), column.values())
             elif column.name == EVAL_LOSS:
-                self._take_eval_losses(block.epochs[column.rows], column.values())
-            if column.name.startswith("train/"):
-                trains[column.rows] = True
-        facts.pace.take_block(block, trains)
+                self._take_eval_losses(_epochs(block, column), column.values())
+        facts.pace.take_block(block, _training(block))
 
     def _take_eval_losses(self, epochs: Floats, values: Floats) -> None:
-        lowest = int(values.argmin())
-        if self.best_eval is None or values[lowest] < self.best_eval[0]:
-            epoch = float(epochs[lowest])
-            self.best_eval = (float(values[lowest]), epoch if epoch == epoch else None)
+        lowest = min(values)
+        if self.best_eval is None or lowest < self.best_eval[0]:
+            epoch = epochs[values.index(lowest)]
+            self.best_eval = (lowest, epoch if epoch == epoch else None)
 
     def take_parsed_block(self, block: MetricBlock) -> None:
         """Take many metrics in that the supervisor parsed; they count only while the trainer said no hello."""
@@ -200,3 +197,16 @@ class RunFacts:
                     self.epochs.add(epoch, value)
                 elif name == EVAL_LOSS and (self.best_eval is None or value < self.best_eval[0]):
                     self.best_eval = (value, epoch if epoch == epoch else None)
+
+
+def _epochs(block: MetricBlock, column: Column) -> Floats:
+    """The epochs of a column's values."""
+    rows = column.rows
+    return block.epochs if isinstance(rows, range) else array("d", map(block.epochs.__getitem__, rows))
+
+
+def _training(block: MetricBlock) -> Sequence[int]:
+    """The rows that are training steps, rising."""
+    found = [column.rows for column in block.columns if column.name.startswith("train/")]
+    every = next((rows for rows in found if isinstance(rows, range)), None)
+    return sorted(set().union(*found)) if every is None else every

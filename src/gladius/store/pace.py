@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from operator import itemgetter
+from functools import reduce
+from itertools import islice, pairwise
+from operator import add, itemgetter
 from statistics import median
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gladius.store.blocks import Floats, MetricBlock
 
@@ -79,29 +79,31 @@ class Pace:
         self._interrupted = False
         self._mark = (step, time, epoch)
 
-    def take_block(self, block: MetricBlock, trains: NDArray[np.bool_]) -> None:
-        """Note many events, those of `trains` being training steps. Only the last few hundred can still count in a median."""
-        rows = np.flatnonzero(trains & (block.steps > self.step))
-        regular = (
-            self.resolution == 0.0 and np.all(np.diff(block.steps[rows]) > 0) and np.all(np.diff(block.times[rows]) > 0)
-        )
-        if not regular:
-            for step, epoch, time in zip(*_places(block, rows), strict=True):
-                self.metrics(step, epoch if epoch == epoch else None, time)
+    def take_block(self, block: MetricBlock, rows: Sequence[int]) -> None:
+        """Note many events, those of `rows` being training steps. Only the last few hundred can still count in a median."""
+        newest = [(block.steps[row], block.epochs[row], block.times[row]) for row in rows[-MEDIAN_STEPS - 1 :]]
+        if not self._follows(block, rows, newest):
+            for row in rows:
+                epoch = block.epochs[row]
+                self.metrics(block.steps[row], epoch if epoch == epoch else None, block.times[row])
             return
-        rows = np.concatenate((rows[:1], rows[1:][-MEDIAN_STEPS - 1 :]))
-        steps, epochs, times = _places(block, rows)
-        for step, epoch, time in zip(steps[:1], epochs, times, strict=False):
-            self.metrics(step, epoch if epoch == epoch else None, time)
-        if len(steps) < 2:
-            return
-        taken = np.diff(block.steps[rows])
-        rates = (np.diff(block.epochs[rows]) / taken).tolist()
-        seconds = (np.diff(block.times[rows]) / taken).tolist()
-        known = (rate if rate == rate else None for rate in rates)
-        self._intervals.extend(zip(taken.tolist(), seconds, known, strict=True))
-        self.step, self._epoch = steps[-1], epochs[-1] if epochs[-1] == epochs[-1] else None
-        self._mark = (self.step, times[-1], self._epoch)
+        first = rows[0]
+        self.metrics(block.steps[first], block.epochs[first], block.times[first])
+        for (before, epoch_before, began), (step, epoch, time) in pairwise(newest):
+            rate = (epoch - epoch_before) / (step - before)
+            self._intervals.append((step - before, (time - began) / (step - before), rate if rate == rate else None))
+        self.step, epoch, time = newest[-1]
+        self._epoch = epoch if epoch == epoch else None
+        self._mark = (self.step, time, self._epoch)
+
+    def _follows(self, block: MetricBlock, rows: Sequence[int], newest: list[tuple[int, float, float]]) -> bool:
+        """Whether the newest of these rows alone leave a median's worth of intervals, whatever those before them are."""
+        if self.resolution or len(newest) <= MEDIAN_STEPS or block.steps[rows[0]] <= self.step:
+            return False
+        older = rows[: -len(newest)]
+        steps = block.steps[: older.stop] if isinstance(older, range) else map(block.steps.__getitem__, older)
+        rising = all(a[0] < b[0] and a[2] < b[2] for a, b in pairwise(newest))
+        return rising and max(steps, default=-1) < newest[0][0]
 
     def state(self, state: str, time: float) -> None:
         """Note that the trainer moved: what happens between two states is no step."""
@@ -164,10 +166,6 @@ class Pace:
         return self.step + max(0.0, total_epochs - self._epoch) / median(rates)
 
 
-def _places(block: MetricBlock, rows: NDArray[np.intp]) -> tuple[list[int], list[float], list[float]]:
-    return block.steps[rows].tolist(), block.epochs[rows].tolist(), block.times[rows].tolist()
-
-
 class EpochMeans:
     """Mean of a metric over each epoch, as it grows."""
 
@@ -176,22 +174,27 @@ class EpochMeans:
 
     def add(self, epoch: float, value: float) -> None:
         """Note a finite value; one at the very end of an epoch belongs to that epoch."""
-        index = max(0, math.ceil(epoch - 1e-9) - 1)
-        total, count = self._sums.get(index, (0.0, 0))
-        self._sums[index] = (total + value, count + 1)
+        self._add(_index(epoch), (value,))
 
     def add_many(self, epochs: Floats, values: Floats) -> None:
         """Note many finite values; those of no known epoch (NaN) belong to none."""
-        known = np.isfinite(epochs)
-        if not known.any():
+        listed = epochs.tolist()
+        if math.isnan(sum(listed)) or listed != sorted(listed):
+            for epoch, value in zip(listed, values, strict=True):
+                if epoch == epoch:
+                    self.add(epoch, value)
             return
-        indices = np.maximum(0, np.ceil(epochs[known] - 1e-9).astype(np.int64) - 1)
-        for index in np.unique(indices).tolist():
-            of_epoch = values[known][indices == index]
-            total, count = self._sums.get(index, (0.0, 0))
-            # One after the other, so that the mean does not depend on how the values were cut into blocks.
-            total = float(np.cumsum(np.concatenate(([total], of_epoch)))[-1])
-            self._sums[index] = (total, count + len(of_epoch))
+        begin = 0
+        while begin < len(listed):
+            index = _index(listed[begin])
+            end = bisect_right(listed, index, begin, key=_index)
+            self._add(index, values[begin:end])
+            begin = end
+
+    def _add(self, index: int, values: Sequence[float]) -> None:
+        # One after the other (`sum` is cleverer), so that a mean does not depend on how values were cut into blocks.
+        total, count = self._sums.get(index, (0.0, 0))
+        self._sums[index] = (reduce(add, values, total), count + len(values))
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -210,3 +213,7 @@ class EpochMeans:
             return None
         total, count = self._sums[newest]
         return total / count - before[0] / before[1]
+
+
+def _index(epoch: float) -> int:
+    return max(0, math.ceil(epoch - 1e-9) - 1)

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from gladius.store.blocks import Floats, Wholes
 from gladius.wire.base import NonFinite
 
 _AT_ONCE = 2048
-_KEPT_NON_FINITE = 200
+_VALUES = ("value", "min", "max")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -68,52 +66,27 @@ def _is_unknown(numbers: Any) -> bool:
     return words[1:] == words[:-1]
 
 
-def _pieces(name: str, numbers: Any) -> Iterator[bytes]:
+def _pieces(name: str, numbers: Floats | Wholes) -> Iterator[bytes]:
     for first in range(0, len(numbers), _AT_ONCE):
         if first:
             yield b","
-        yield _encode(_plain(name, numbers[first : first + _AT_ONCE]))[1:-1]
+        yield _told(name, numbers[first : first + _AT_ONCE])[1:-1]
+
+
+def _told(name: str, numbers: Any) -> bytes:
+    """What `_plain` has, without looking at each number: msgspec says null for one that is not finite."""
+    text = _encode(numbers.tolist())
+    if numbers.typecode == "q":
+        return text.replace(b"-1", b"null")
+    return _encode(_plain(name, numbers)) if name in _VALUES and b"null" in text else text
 
 
 def _plain(name: str, numbers: Any) -> list[Any]:
-    """As JSON has them: a place that is not known is None (it is NaN or below zero), a value that is no number its name."""
-    if name in ("value", "min", "max"):
-        return numbers.tolist() if np.isfinite(numbers).all() else spelled(numbers.tolist())
-    unknown = ~(numbers >= 0) if numbers.dtype.kind == "i" else np.isnan(numbers)
-    if unknown.all():
-        return [None] * len(numbers)
+    """As JSON has them: a place that is not known (NaN, -1) is None, a value that is no number its name."""
     told: list[Any] = numbers.tolist()
-    return [None if gone else one for one, gone in zip(told, unknown.tolist(), strict=True)] if unknown.any() else told
-
-
-def thinned(steps: Wholes, values: Floats, max_points: int) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """Which of more points to tell (MinMaxLTTB), and the bounds of their buckets.
-
-    Points that are not finite stay in (the first 200 of them), for they are what somebody looks for.
-    """
-    picks = _pick(steps, values, max_points)
-    edges = np.concatenate(([0], picks[1:]))
-    return picks, np.fmin.reduceat(values, edges), np.fmax.reduceat(values, edges)
-
-
-def _pick(steps: Any, values: Any, max_points: int) -> Any:
-    """Choose the indices of the points to show, rising."""
-    known = np.isfinite(values)
-    if known.all():
-        return _sampled(steps, values, max_points)
-    finite, strange = np.flatnonzero(known), np.flatnonzero(~known)[:_KEPT_NON_FINITE]
-    if len(finite) > max_points:
-        finite = finite[_sampled(steps[finite], values[finite], max_points)]
-    return np.union1d(finite, strange)
-
-
-def _sampled(steps: Any, values: Any, max_points: int) -> Any:
-    from tsdownsample import MinMaxLTTBDownsampler
-
-    sampler, values = MinMaxLTTBDownsampler(), np.ascontiguousarray(values)
-    rising = bool((steps[1:] >= steps[:-1]).all())
-    places = (steps.astype(np.float64), values) if rising else (values,)
-    return np.unique(sampler.downsample(*places, n_out=max_points).astype(np.int64))
+    if name in _VALUES:
+        return spelled(told)
+    return [None if one != one or (one < 0 and numbers.typecode == "q") else one for one in told]
 
 
 def spelled(values: list[float]) -> list[float | NonFinite]:

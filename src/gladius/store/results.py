@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Any, Literal
 
 from gladius.store.points import spell
@@ -24,6 +25,10 @@ _RATES: tuple[tuple[Literal["tokens", "samples"], str], ...] = (
     ("tokens", "train/tokens_per_second"),
     ("samples", "train/samples_per_second"),
 )
+
+_RATES_LOOKED_AT = 50_000
+_LOOKED_AT = 64
+"""Points of a picture of all: the lowest and the highest are among them, however few they are."""
 
 
 def better_end(name: str) -> Literal["lowest"] | None:
@@ -69,22 +74,14 @@ def compared(view: RunView, children: Sequence[str] = (), wanted: Iterable[str] 
 
 def result(table: MetricTable, series: Series) -> MetricResult:
     """Last, lowest and highest point of a series that has one."""
-    import numpy as np
-
-    # A view of the growing array: it may not outlive this call, or the array could not grow.
-    values = np.frombuffer(series.values)
-    finite = np.isfinite(values)
-    known = int(finite.sum())
-    low = high = None
-    if known:
-        low = int(np.where(finite, values, np.inf).argmin())
-        high = int(np.where(finite, values, -np.inf).argmax())
+    peaks, values = series.peaks, series.values
+    finite = [place for place in peaks.picks(0, len(values), _LOOKED_AT) if math.isfinite(values[place])]
     return MetricResult(
         points=len(values),
-        not_finite=len(values) - known,
+        not_finite=len(peaks.strange),
         final=_place(table, series, len(values) - 1),
-        lowest=None if low is None else _place(table, series, low),
-        highest=None if high is None else _place(table, series, high),
+        lowest=_place(table, series, min(finite, key=values.__getitem__)) if finite else None,
+        highest=_place(table, series, max(finite, key=values.__getitem__)) if finite else None,
     )
 
 
@@ -118,14 +115,12 @@ def _seconds(view: RunView) -> float | None:
 
 
 def _rate(table: MetricTable) -> Rate | None:
-    import numpy as np
-
+    """The median of the first of these metrics that has finite values; of a long one, of an even share of its points."""
     for unit, name in _RATES:
         series = table.series.get(name)
-        values = np.frombuffer(series.values) if series is not None and len(series) else np.empty(0)
-        values = values[np.isfinite(values)]
-        if len(values):
-            return Rate(unit=unit, per_second=float(np.median(values)))
+        every = () if series is None else series.values[:: 1 + len(series) // _RATES_LOOKED_AT]
+        if values := [*filter(math.isfinite, every)]:
+            return Rate(unit=unit, per_second=median(values))
     return None
 
 

@@ -6,16 +6,19 @@ value: 12 bytes.
 
 from __future__ import annotations
 
-import itertools
 import math
 from array import array
-from collections.abc import Callable, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 from typing import Any
 
-from gladius.store.blocks import Column, MetricBlock
-from gladius.store.points import Points, thinned
+from gladius.store.blocks import Column, Floats, MetricBlock
+from gladius.store.peaks import Peaks
+from gladius.store.points import Points
 
 _NO_STEP = -1
+_AT_ONCE = 4096
 
 
 class Series:
@@ -23,23 +26,37 @@ class Series:
 
     def __init__(self) -> None:
         self._unread: list[tuple[int, Column]] = []
-        self._rows = array("I")
+        self._first = 0
+        self._rows: array[int] | None = None
+        """None while rows follow each other from the first on, as they do where every row has the metric."""
         self._values = array("d")
+        self._peaks: Peaks | None = None
+        self.risen = 0
+        """Points whose steps were looked at: they never fall, or `falls` is set."""
+        self.falls = False
 
     def __len__(self) -> int:
-        return sum(len(column.rows) for _, column in self._unread) + len(self._rows)
+        return sum(len(column.rows) for _, column in self._unread) + len(self._values)
 
     @property
-    def rows(self) -> array[int]:
-        """The row in the table of each point, rising."""
+    def rows(self) -> Sequence[int]:
+        """The row in the table of each point, rising: a range where no row is left out."""
         self._read()
-        return self._rows
+        return range(self._first, self._next) if self._rows is None else self._rows
 
     @property
     def values(self) -> array[float]:
         """The value of each point."""
         self._read()
         return self._values
+
+    @property
+    def peaks(self) -> Peaks:
+        """What is lowest and highest in it."""
+        values = self.values
+        if self._peaks is None:
+            self._peaks = Peaks(values)
+        return self._peaks
 
     @property
     def last(self) -> float | None:
@@ -50,32 +67,55 @@ class Series:
 
     def add(self, row: int, value: float) -> None:
         """Append one point."""
-        self._rows.append(row)
+        if self._rows is not None:
+            self._rows.append(row)
+        elif not self._values:
+            self._first = row
+        elif row != self._next:
+            self._rows = array("I", [*range(self._first, self._next), row])
         self._values.append(value)
 
     def add_column(self, first_row: int, column: Column) -> None:
         """Append the points of a block whose first event is row `first_row`."""
-        if self._rows:
-            self._append(first_row, column)
+        if self._values:
+            self._append(_moved(column.rows, first_row), column.values())
         else:
             self._unread.append((first_row, column))
 
-    def take(self, other: Series, chosen: list[bool]) -> None:
-        """Append the chosen points of another series."""
-        self.rows.extend(itertools.compress(other.rows, chosen))
-        self.values.extend(itertools.compress(other.values, chosen))
+    def take(self, other: Series, chosen: Sequence[int]) -> None:
+        """Append the points of another series that are chosen: a true value for each."""
+        rows = array("I", compress(other.rows, chosen))
+        if rows:
+            self._append(rows, array("d", compress(other.values, chosen)))
 
     def _read(self) -> None:
-        if self._unread:
-            older = Series()
-            for first_row, column in self._unread:
-                older._append(first_row, column)
-            self._rows, self._values = older._rows + self._rows, older._values + self._values
-            self._unread.clear()
+        if not self._unread:
+            return
+        whole = Series()
+        for first_row, column in self._unread:
+            whole._append(_moved(column.rows, first_row), column.values())
+        self._unread.clear()
+        if self._values:
+            whole._append(self.rows, self._values)
+        self._first, self._rows, self._values = whole._first, whole._rows, whole._values[:]
 
-    def _append(self, first_row: int, column: Column) -> None:
-        self._values.frombytes(column.values().tobytes())
-        self._rows.frombytes((column.rows + first_row).astype(self._rows.typecode).tobytes())
+    def _append(self, rows: Sequence[int], values: Floats) -> None:
+        if not self._values:
+            self._first = rows[0]
+        if self._rows is None and (rows[0] != self._next or rows[-1] - rows[0] != len(rows) - 1):
+            self._rows = array("I", range(self._first, self._next))
+        if self._rows is not None:
+            self._rows.extend(rows)
+        self._values.extend(values)
+
+    @property
+    def _next(self) -> int:
+        """The row that follows the last one, where they follow each other."""
+        return self._first + len(self._values)
+
+
+def _moved(rows: Sequence[int], by: int) -> Sequence[int]:
+    return range(by, by + len(rows)) if isinstance(rows, range) else array("I", map(by.__add__, rows))
 
 
 class MetricTable:
@@ -115,10 +155,10 @@ class MetricTable:
     def add_block(self, block: MetricBlock) -> None:
         """Append many events at once."""
         first = len(self.steps)
-        self.steps.frombytes(block.steps.tobytes())
-        self.epochs.frombytes(block.epochs.tobytes())
-        self.times.frombytes(block.times.tobytes())
-        self.offsets.frombytes(block.log_offsets.tobytes())
+        self.steps.extend(block.steps)
+        self.epochs.extend(block.epochs)
+        self.times.extend(block.times)
+        self.offsets.extend(block.log_offsets)
         self.attempts.extend(array("H", [min(block.attempt, 65535)]) * len(block))
         for column in block.columns:
             series = self.series.get(column.name)
@@ -131,16 +171,15 @@ class MetricTable:
 
         With `keep_aside` they stay to be asked for: `superseded_columns`.
         """
-        steps, attempts = self.steps, self.attempts
+        gone = array("B", map(doomed, self.attempts, self.steps))
         for name, series in list(self.series.items()):
-            gone = [doomed(attempts[row], steps[row]) for row in series.rows]
-            if not any(gone):
+            lost = _at(gone, series.rows)
+            if not any(lost):
                 continue
             if keep_aside:
-                aside = self.superseded.setdefault(name, Series())
-                aside.take(series, gone)
+                self.superseded.setdefault(name, Series()).take(series, lost)
             kept = Series()
-            kept.take(series, [not one for one in gone])
+            kept.take(series, [not one for one in lost])
             self.series[name] = kept
             if not len(kept):
                 del self.series[name]
@@ -152,15 +191,17 @@ class MetricTable:
 
     def log_place(self, step: int) -> tuple[int, int] | None:
         """The logged step nearest to `step` and where the log stood then; of several attempts the newest counts."""
-        import numpy as np
-
-        steps, offsets = np.array(self.steps), np.array(self.offsets)
-        known = np.flatnonzero((steps >= 0) & (offsets >= 0))
-        if not len(known):
-            return None
-        away = np.abs(steps[known] - step)
-        row = known[np.flatnonzero(away == away.min())[-1]]
-        return int(steps[row]), int(offsets[row])
+        found, least = None, math.inf
+        for end in range(len(self.steps), 0, -_AT_ONCE):
+            begin = max(0, end - _AT_ONCE)
+            few = self.steps[begin:end]
+            if min(few) - least >= step or max(few) + least <= step:
+                continue
+            for row in range(end - 1, begin - 1, -1):
+                away = abs(few[row - begin] - step)
+                if away < least and few[row - begin] >= 0 and self.offsets[row] >= 0:
+                    found, least = row, away
+        return None if found is None else (self.steps[found], self.offsets[found])
 
     def spark(self, name: str, points: int) -> list[float]:
         """At most `points` finite values of a metric, evenly taken, the newest always among them."""
@@ -186,49 +227,51 @@ class MetricTable:
         series = self.superseded.get(name)
         if series is None:
             return {}
-        found = {}
-        for attempt in sorted({self.attempts[row] for row in series.rows}):
+        found, attempts = {}, _at(self.attempts, series.rows)
+        for attempt in sorted(set(attempts)):
             part = Series()
-            part.take(series, [self.attempts[row] == attempt for row in series.rows])
+            part.take(series, [one == attempt for one in attempts])
             found[attempt] = self._column(part, max_points, from_step, to_step)
         return found
 
     def _column(self, series: Series | None, max_points: int, from_step: int | None, to_step: int | None) -> Points:
-        import numpy as np
-
         series = Series() if series is None else series
-        # Views of the growing arrays: none of them may outlive this call, or the arrays could not grow.
-        rows: Any = np.frombuffer(series.rows, dtype=series.rows.typecode)
-        values: Any = np.frombuffer(series.values)
-        steps, epochs = np.frombuffer(self.steps, dtype=np.int64), np.frombuffer(self.epochs)
-        times, offsets = np.frombuffer(self.times), np.frombuffer(self.offsets, dtype=np.int64)
+        first, end = 0, len(series)
         if from_step is not None or to_step is not None:
-            inside = _between(steps[_index(rows)], from_step or 0, to_step)
-            rows, values = rows[inside], values[inside]
-        bounds = None
+            series, first, end = self._between(series, from_step or 0, math.inf if to_step is None else to_step)
+        rows, values, bounds = series.rows[first:end], series.values[first:end], None
         if len(rows) > max_points:
-            picks, *bounds = thinned(steps[_index(rows)], values, max_points)
-            rows, values = rows[picks], values[picks]
-        columns = {"step": steps, "epoch": epochs, "time": times, "log_offset": offsets}
-        places = {name: np.array(column[_index(rows)]) for name, column in columns.items()}
-        return Points(places, np.array(values), bounds)
+            picks = series.peaks.picks(first, end, max_points)
+            rows, values = _at(series.rows, picks), _at(series.values, picks)
+            bounds = [array("d", column) for column in zip(*picks.values(), strict=True)]
+        columns = {"step": self.steps, "epoch": self.epochs, "time": self.times, "log_offset": self.offsets}
+        return Points({name: _at(column, rows) for name, column in columns.items()}, values, bounds)
+
+    def _between(self, series: Series, first: int, last: float) -> tuple[Series, int, int]:
+        """Where the points from step `first` to `last` are: in the series itself where its steps never fall, else by themselves."""
+        if self._rises(series):
+            step_of = self.steps.__getitem__
+            begin = bisect_left(series.rows, first, key=step_of)
+            return series, begin, bisect_right(series.rows, last, begin, key=step_of)
+        part = Series()
+        part.take(series, [first <= step <= last for step in _at(self.steps, series.rows)])
+        return part, 0, len(part)
+
+    def _rises(self, series: Series) -> bool:
+        """Whether its steps never fall; each is looked at once."""
+        for begin in range(series.risen, len(series), _AT_ONCE):
+            steps = _at(self.steps, series.rows[max(0, begin - 1) : begin + _AT_ONCE]).tolist()
+            series.falls = series.falls or steps != sorted(steps)
+        series.risen = len(series)
+        return not series.falls
 
 
-def _index(rows: Any) -> Any:
-    """Rows that follow each other as a slice: what is so taken is copied at once, not gathered."""
-    first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
-    return slice(first, last + 1) if last - first == len(rows) - 1 else rows
-
-
-def _between(steps: Any, first: int, last: int | None) -> Any:
-    """An index of the points from step `first` to `last`: a slice where steps rise, else a mask."""
-    import numpy as np
-
-    if last is None:
-        last = np.iinfo(np.int64).max
-    if bool((steps[1:] >= steps[:-1]).all()):
-        return slice(np.searchsorted(steps, first, "left"), np.searchsorted(steps, last, "right"))
-    return (steps >= first) & (steps <= last)
+def _at(column: Any, rows: Iterable[int]) -> Any:
+    """What a column has in these rows: taken at once where they follow each other, else one by one."""
+    if isinstance(rows, range):
+        return column[rows.start : rows.stop]
+    code = "I" if isinstance(column, range) else column.typecode
+    return array(code, map(column.__getitem__, rows))
 
 
 def number(value: Any) -> float | None:

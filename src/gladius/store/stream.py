@@ -121,7 +121,7 @@ class EventStream:
 
     def restore(self, piece: Piece) -> list[dict[str, Any] | MetricBlock] | None:
         """Take in what a columnar copy holds of the lines that follow, as if they had been read; None when it does not."""
-        if piece.begin != self.offset or (piece.block is not None and int(piece.block.seqs[0]) <= self.last_seq):
+        if piece.begin != self.offset or (piece.block is not None and piece.block.seqs[0] <= self.last_seq):
             return None
         if piece.block is None and (head := _first_head(piece.lines)) is not None and head.seq <= self.last_seq:
             return None
@@ -132,7 +132,7 @@ class EventStream:
         self._index_offsets.extend(offset for _, offset in piece.places)
         self._lines += len(piece.block)
         self._read_lines += len(piece.block)
-        self.last_seq, self._attempt = int(piece.block.seqs[-1]), piece.block.attempt
+        self.last_seq, self._attempt = piece.block.seqs[-1], piece.block.attempt
         self._forget_recent()
         return [piece.block]
 
@@ -175,7 +175,7 @@ class EventStream:
         for begin, end, regular in groups(lines):
             part = lines[begin:end]
             block = decode_block(part, self.last_seq) if regular else None
-            if block is not None and not self._runs_ahead(_last_of(block), lines, end, int(block.seqs[-2])):
+            if block is not None and not self._runs_ahead(_last_of(block), lines, end, block.seqs[-2]):
                 self._note_block(block, part, offset, recent=len(lines) - end < _RECENT_LINES and not far_behind)
                 found.append(block)
             else:
@@ -191,11 +191,11 @@ class EventStream:
             self._index_seqs.append(seq)
             self._index_offsets.append(at)
         self._lines += len(lines)
-        self.last_seq, self._attempt = int(block.seqs[-1]), block.attempt
+        self.last_seq, self._attempt = block.seqs[-1], block.attempt
         if not recent:
             self._forget_recent()
             return
-        for seq, raw in zip(block.seqs.tolist(), lines, strict=True):
+        for seq, raw in zip(block.seqs, lines, strict=True):
             self._remember(Line(seq, "metrics", raw))
 
     def _take(self, lines: Sequence[bytes], index: int, offset: int, number: int) -> dict[str, Any] | None:
@@ -292,10 +292,10 @@ def _first_head(lines: Sequence[bytes]) -> _Head | None:
 
 
 def _last_of(block: MetricBlock) -> _Head:
-    return _Head(int(block.seqs[-1]), "metrics", block.attempt)
+    return _Head(block.seqs[-1], "metrics", block.attempt)
 
 
 def index_of(block: MetricBlock, lines: Sequence[bytes], offset: int) -> list[tuple[int, int]]:
     """Seq and offset of the block's first line, and of every 256th after it."""
     places = list(accumulate((len(raw) + 1 for raw in lines), initial=offset))
-    return [(int(block.seqs[row]), places[row]) for row in range(0, len(lines), _INDEX_EVERY)]
+    return [(block.seqs[row], places[row]) for row in range(0, len(lines), _INDEX_EVERY)]
