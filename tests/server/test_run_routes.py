@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from console_server import ConsoleServer
 from scripted_run import ScriptedRun
 
 from gladius.pulse.rundir import Home
+from gladius.server.answers import answer_in_pieces
 from pulse_wrapper import FIELDS
 
 Serve = Callable[..., ConsoleServer]
@@ -61,6 +64,33 @@ def test_an_answer_that_is_sent_in_pieces_is_whole(serve: Serve, train: Train) -
     assert len(json.dumps(answer)) > 1 << 19 and column["step"] == list(range(10_000))
     assert len(column["value"]) == 10_000 and column["min"] is column["max"] is column["log_offset"] is None
     assert set(answer) == {"series", "cursor", "supervisor", "superseded"}
+
+
+def test_an_answer_is_made_no_further_when_nobody_listens() -> None:
+    asked: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(1000):
+            asked.append(number)
+            yield bytes(1 << 18)
+
+    async def answer() -> list[Any]:
+        left, sent = asyncio.Event(), []
+
+        async def receive() -> dict[str, Any]:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if len(sent) == 4:
+                left.set()
+
+        await answer_in_pieces(pieces())({"type": "http"}, receive, send)
+        return sent
+
+    sent = asyncio.run(answer())
+    assert [len(one.get("body", b"")) for one in sent[1:4]] == [1 << 18] * 3 and len(sent) < 8 and len(asked) < 10
 
 
 def test_numbers_that_json_cannot_say_arrive_by_name(serve: Serve, train: Train) -> None:

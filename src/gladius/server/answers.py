@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
 import msgspec
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gladius.wire.base import Wire
 
@@ -46,8 +47,34 @@ def answer_in_pieces(pieces: Iterable[bytes | memoryview], media_type: str = JSO
     begin = [*islice(gathered, 2)]
     if len(begin) < 2:
         return Response(b"".join(begin), media_type=media_type)
-    headers = None if size is None else {"content-length": str(size)}
-    return StreamingResponse(_with_turns(chain(begin, gathered)), headers=headers, media_type=media_type)
+    return _InPieces(chain(begin, gathered), media_type, size)
+
+
+class _InPieces(Response):
+    """Sent until nobody listens. Starlette's own loads half of anyio to notice that, at the expense of the first answer."""
+
+    def __init__(self, pieces: Iterator[bytes], media_type: str, size: int | None) -> None:
+        self.status_code, self.media_type, self.background = 200, media_type, None
+        self._pieces = pieces
+        self.init_headers(None if size is None else {"content-length": str(size)})
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        left = asyncio.create_task(_until_left(receive))
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            for piece in self._pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(0)
+                if left.done():
+                    return
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            left.cancel()
+
+
+async def _until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
@@ -61,9 +88,3 @@ def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
             waiting, size = [], 0
     if waiting:
         yield b"".join(waiting)
-
-
-async def _with_turns(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        yield piece
-        await asyncio.sleep(0)
