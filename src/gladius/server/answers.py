@@ -38,7 +38,7 @@ def answer_plain(data: Any) -> Response:
     return Response(encode(data), media_type=JSON)
 
 
-def answer_in_pieces(pieces: Iterable[bytes | memoryview], media_type: str = JSON, size: int | None = None) -> Response:
+def answer_in_pieces(pieces: Iterable[bytes], media_type: str = JSON, size: int | None = None) -> Response:
     """What is made while it is sent, with a turn for everybody else in between; what is short is sent at once.
 
     `size`: the bytes of all pieces, where that is known before they are made.
@@ -77,8 +77,8 @@ async def _until_left(receive: Receive) -> None:
         pass
 
 
-def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    waiting: list[bytes | memoryview] = []
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
     size = 0
     for piece in pieces:
         waiting.append(piece)

@@ -16,22 +16,46 @@ _VALUES = ("value", "min", "max")
 _encode = msgspec.json.Encoder().encode
 
 
+class Part:
+    """Numbers of a column from one place to another: copied a few at a time as they are told, for what grows cannot lend them."""
+
+    def __init__(self, column: Wholes | Floats, first: int = 0, end: int | None = None) -> None:
+        self._column, self._first, self._end = column, first, len(column) if end is None else end
+        self.typecode = column.typecode
+
+    def __len__(self) -> int:
+        return self._end - self._first
+
+    def pieces(self) -> Iterator[Wholes | Floats]:
+        """All of them, in pieces that fit a processor's cache: as one, fresh memory costs more than its numbers."""
+        for first in range(self._first, self._end, _AT_ONCE):
+            yield self._column[first : min(first + _AT_ONCE, self._end)]
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether there are points and none of them has this place: compared as bytes, which costs next to nothing."""
+        if not len(self) or self._column[self._first] >= 0:
+            return False
+        words = memoryview(self._column)[self._first : self._end].cast("B").cast("Q")
+        return words[1:] == words[:-1]
+
+
 class Points(Mapping[str, list[Any] | None]):
     """Columns of equal length, see `wire.runs.Column`: lists where one is asked for, or all of it as JSON.
 
     Where points were left out, `value` is a real point of its bucket, `min` and `max` bound the bucket. A column that would
-    say nothing is None: these two where no point was left out, a place that no point has. The numbers are its own, so that
-    the run may go on while they are told.
+    say nothing is None: these two where no point was left out, a place that no point has. The run may go on while they are
+    told, for its columns only grow.
     """
 
-    def __init__(self, places: Mapping[str, Wholes | Floats], values: Floats, bounds: Sequence[Floats] | None) -> None:
+    def __init__(self, places: Mapping[str, Part], values: Part, bounds: Sequence[Part] | None) -> None:
         lows, highs = bounds or (None, None)
-        told = {name: None if _is_unknown(numbers) else numbers for name, numbers in places.items()}
-        self._columns = {**told, "value": values, "min": lows, "max": highs}
+        known = {name: None if part.is_unknown else part for name, part in places.items()}
+        self._columns = {**known, "value": values, "min": lows, "max": highs}
 
     def __getitem__(self, name: str) -> list[Any] | None:
-        numbers = self._columns[name]
-        return None if numbers is None else _plain(name, numbers)
+        part = self._columns[name]
+        return None if part is None else [one for piece in part.pieces() for one in _plain(name, piece)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -39,38 +63,27 @@ class Points(Mapping[str, list[Any] | None]):
     def __len__(self) -> int:
         return len(self._columns)
 
-    def numbers(self) -> Iterator[tuple[str, Wholes | Floats]]:
+    def parts(self) -> Iterator[tuple[str, Part]]:
         """The columns that there are, as they lie in memory: a place that is not known is NaN or -1."""
-        return ((name, numbers) for name, numbers in self._columns.items() if numbers is not None)
+        return ((name, part) for name, part in self._columns.items() if part is not None)
 
     def json(self) -> Iterator[bytes]:
-        """Yield it in pieces that fit a processor's cache: as one text, its memory costs more than its numbers."""
+        """Yield it in pieces."""
         before = b"{"
-        for name, numbers in self._columns.items():
+        for name, part in self._columns.items():
             yield before + _encode(name) + b":"
+            yield from [b"null"] if part is None else _list(name, part)
             before = b","
-            if numbers is None:
-                yield b"null"
-            else:
-                yield b"["
-                yield from _pieces(name, numbers)
-                yield b"]"
         yield b"}"
 
 
-def _is_unknown(numbers: Any) -> bool:
-    """Whether there are points and none of them has this place: compared as bytes, which costs next to nothing."""
-    if not len(numbers) or numbers[0] >= 0:
-        return False
-    words = memoryview(numbers).cast("B").cast("Q")
-    return words[1:] == words[:-1]
-
-
-def _pieces(name: str, numbers: Floats | Wholes) -> Iterator[bytes]:
-    for first in range(0, len(numbers), _AT_ONCE):
-        if first:
-            yield b","
-        yield _told(name, numbers[first : first + _AT_ONCE])[1:-1]
+def _list(name: str, part: Part) -> Iterator[bytes]:
+    before = b"["
+    for piece in part.pieces():
+        yield before
+        yield _told(name, piece)[1:-1]
+        before = b","
+    yield b"]" if len(part) else b"[]"
 
 
 def _told(name: str, numbers: Any) -> bytes:

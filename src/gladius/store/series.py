@@ -15,7 +15,7 @@ from typing import Any
 
 from gladius.store.blocks import Column, Floats, MetricBlock
 from gladius.store.peaks import Peaks
-from gladius.store.points import Points
+from gladius.store.points import Part, Points
 
 _NO_STEP = -1
 _AT_ONCE = 4096
@@ -239,13 +239,13 @@ class MetricTable:
         first, end = 0, len(series)
         if from_step is not None or to_step is not None:
             series, first, end = self._between(series, from_step or 0, math.inf if to_step is None else to_step)
-        rows, values, bounds = series.rows[first:end], series.values[first:end], None
+        rows, values, bounds = series.rows[first:end], Part(series.values, first, end), None
         if len(rows) > max_points:
             picks = series.peaks.picks(first, end, max_points)
-            rows, values = _at(series.rows, picks), _at(series.values, picks)
-            bounds = [array("d", column) for column in zip(*picks.values(), strict=True)]
+            rows, values = _at(series.rows, picks), Part(_at(series.values, picks))
+            bounds = [Part(array("d", column)) for column in zip(*picks.values(), strict=True)]
         columns = {"step": self.steps, "epoch": self.epochs, "time": self.times, "log_offset": self.offsets}
-        return Points({name: _at(column, rows) for name, column in columns.items()}, values, bounds)
+        return Points({name: _part(column, rows) for name, column in columns.items()}, values, bounds)
 
     def _between(self, series: Series, first: int, last: float) -> tuple[Series, int, int]:
         """Where the points from step `first` to `last` are: in the series itself where its steps never fall, else by themselves."""
@@ -264,6 +264,10 @@ class MetricTable:
             series.falls = series.falls or steps != sorted(steps)
         series.risen = len(series)
         return not series.falls
+
+
+def _part(column: Any, rows: Sequence[int]) -> Part:
+    return Part(column, rows.start, rows.stop) if isinstance(rows, range) else Part(_at(column, rows))
 
 
 def _at(column: Any, rows: Iterable[int]) -> Any:

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from gladius.server.answers import LARGEST, answer, answer_in_pieces, answer_plain, encode
 from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
-from gladius.store.points import Points, spell
+from gladius.store.points import Part, Points, spell
 from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
-from gladius.wire.tensors import MEDIA_TYPE, header_of, pieces_of
+from gladius.wire.tensors import MEDIA_TYPE, header_of
 
 router = api_router("metrics")
 
@@ -58,19 +58,20 @@ async def get_metrics(
         aside = {one: attempts for one, attempts in found.items() if attempts}
     if format == "safetensors":
         tensors = [*_tensors(columns, aside or {})]
-        header, size = header_of(tensors, {name: str(seq) for name, seq in cursors.items()})
-        numbers = chain.from_iterable(pieces_of(numbers) for _, numbers in tensors)
+        kinds = ((key, part.typecode, len(part)) for key, part in tensors)
+        header, size = header_of(kinds, {key: str(seq) for key, seq in cursors.items()})
+        numbers = (piece.tobytes() for _, part in tensors for piece in part.pieces())
         return answer_in_pieces(chain([header], numbers), MEDIA_TYPE, size)
     return answer_in_pieces(_told(columns, cursors, aside))
 
 
-def _tensors(columns: Mapping[str, Points], aside: _Rewound) -> Iterator[tuple[str, Any]]:
+def _tensors(columns: Mapping[str, Points], aside: _Rewound) -> Iterator[tuple[str, Part]]:
     """What is told, under names that are taken apart at their last slash, whatever stands in the name of a metric."""
     for name, points in columns.items():
-        yield from ((f"{name}/{kind}", numbers) for kind, numbers in points.numbers())
+        yield from ((f"{name}/{kind}", part) for kind, part in points.parts())
     for name, attempts in aside.items():
         for attempt, points in attempts.items():
-            yield from ((f"{name}/{kind}@{attempt}", numbers) for kind, numbers in points.numbers())
+            yield from ((f"{name}/{kind}@{attempt}", part) for kind, part in points.parts())
 
 
 def _told(columns: Mapping[str, Points], cursors: Mapping[str, int], aside: _Rewound | None) -> Iterator[bytes]:
