@@ -7,6 +7,8 @@ comes by it: a tenth of a second of a browser's first look.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from inspect import cleandoc
 from typing import Any, get_type_hints
 
 from fastapi import APIRouter
@@ -35,16 +37,24 @@ class LateRoute(APIRoute):
         self.name = options["name"] or endpoint.__name__
         self.methods = {method.upper() for method in options["methods"]}
         self.path_regex, self.path_format, self.param_convertors = compile_path(path)
-        self._options = options
+        self._options = {**options, "name": self.name}
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: everything else, until it is worked out."""
-        options = self.__dict__.pop("_options", None)
+        options, endpoint = self.__dict__.pop("_options", None), self.endpoint
         if options is None:
             raise AttributeError(name)
-        for one in get_type_hints(self.endpoint).values():
-            if isinstance(one, type) and issubclass(one, Body):
-                # FastAPI hears pydantic's warnings of how it reads a body unless that is built at once.
-                one.model_config["defer_build"] = False
-        super().__init__(self.path, self.endpoint, **options)
+        if options["methods"] != ["GET"]:
+            _build_bodies_at_once(endpoint)
+        options["description"] = options["description"] or cleandoc(endpoint.__doc__ or "")
+        # Of a plain function FastAPI reads the source at its first request, to name the line where an answer fits no model.
+        super().__init__(self.path, partial(endpoint), **options)
+        self.endpoint = endpoint
         return getattr(self, name)
+
+
+def _build_bodies_at_once(endpoint: Callable[..., Any]) -> None:
+    """Where a body is built later, pydantic warns of how FastAPI reads it, which is silenced only while a route is made."""
+    for one in get_type_hints(endpoint).values():
+        if isinstance(one, type) and issubclass(one, Body):
+            one.model_config["defer_build"] = False
