@@ -8,11 +8,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from bench.peers.environments import Environment
-from bench.peers.servers import SERVERS, gladius_decimated, serving
+from bench.peers.servers import SERVERS, count_in_json, gladius_decimated, gladius_json, serving
 from bench.peers.writing import Writers
 from bench.rows import Row, idle_share
 
@@ -22,6 +23,8 @@ _SEEN_S = 60.0
 SEED_S = 200.0
 LIMITS = {
     "100,000 points, warm": 20.0, "100,000 points, cold": 250.0, "100,000 points, cold, run ended": 30.0,
+    "100,000 points in JSON, warm": 20.0, "100,000 points in JSON, cold": 250.0,
+    "100,000 points in JSON, cold, run ended": 30.0,
     "decimated to 2,000": 8.0, "server start": 600.0, "server memory": 80.0, "log call to reader": 3.0,
 }  # fmt: skip
 
@@ -64,27 +67,26 @@ class Readers:
                 _forget_copies(folder)
             idles.append(idle_share())
             with serving(peer, self.environments.get(peer), str(folder)) as server:
-                took.setdefault("server start", []).append(1000 * server.started_in_s)
-                cold, points = _first(lambda: kind.points(server, run), kind.count, peer != "swanlab")
-                took.setdefault("100,000 points, cold", []).append(cold)
-                warm = [_ms(lambda: kind.points(server, run)) for _ in range(WARM)]
-                took.setdefault("100,000 points, warm", []).append(median(warm))
+                found = {"server start": 1000 * server.started_in_s}
+                found["100,000 points, cold"], points = _first(
+                    lambda: kind.points(server, run), kind.count, peer != "swanlab"
+                )
+                found["100,000 points, warm"] = _warm(lambda: kind.points(server, run))
                 if peer == "gladius":
-                    took.setdefault("decimated to 2,000", []).append(
-                        median(_ms(lambda: gladius_decimated(server, run)) for _ in range(WARM))
-                    )
-                took.setdefault("server memory", []).append(server.pss_mb())
+                    found["100,000 points in JSON, warm"] = _warm(lambda: gladius_json(server, run))
+                    found["decimated to 2,000"] = _warm(lambda: gladius_decimated(server, run))
+                found["server memory"] = server.pss_mb()
                 if peer == "gladius":
                     _await_copy(folder)
             if peer == "gladius":
-                with serving(peer, None, str(folder)) as server:
-                    again, _ = _first(lambda: kind.points(server, run), kind.count, True)
-                    took.setdefault("100,000 points, cold, run ended", []).append(again)
-        asked = f"{kind.asked}; {points:,} points came; {min(idles):.0f} to {max(idles):.0f} % idle before"
+                found |= _ended(folder, run)
+            for figure, sample in found.items():
+                took.setdefault(figure, []).append(sample)
+        told = f"{points:,} points came; {min(idles):.0f} to {max(idles):.0f} % idle before"
         return [
             Row(
                 figure, "MB" if "memory" in figure else "ms", samples, LIMITS[figure] if peer == "gladius" else None,
-                subject=peer, how=asked, extra={"idle_percent": idles},
+                subject=peer, how=f"{_form(figure, kind.asked)}; {told}", extra={"idle_percent": idles},
             )
             for figure, samples in took.items()
         ]  # fmt: skip
@@ -125,6 +127,27 @@ class Readers:
         return [Row("log call to reader", "ms", late, None, subject=peer, how=how)]
 
 
+def _form(figure: str, usual: str) -> str:
+    if "JSON" in figure:
+        return "the same points in JSON, each form's first answer from a server of its own"
+    return "2,000 points in JSON, as the page asks" if "decimated" in figure else usual
+
+
+def _ended(folder: Path, run: str) -> dict[str, float]:
+    """What a server takes for its first answer in each form from the copy of an ended run, and in JSON from its lines."""
+    found = {}
+    for figure, ask, count in (
+        ("100,000 points, cold, run ended", SERVERS["gladius"].points, SERVERS["gladius"].count),
+        ("100,000 points in JSON, cold, run ended", gladius_json, count_in_json),
+        ("100,000 points in JSON, cold", gladius_json, count_in_json),
+    ):
+        if "ended" not in figure:
+            _forget_copies(folder)
+        with serving("gladius", None, str(folder)) as server:
+            found[figure], _ = _first(partial(ask, server, run), count, True)
+    return found
+
+
 def _forget_copies(folder: Path) -> None:
     """Take away what Gladius keeps beside the lines, so that a cold reading reads the lines."""
     for copy in folder.rglob("*.columns"):
@@ -151,6 +174,10 @@ def _first(ask: Callable[[], bytes], count: Callable[[bytes], int], whole: bool)
         if time.perf_counter() - start > _SEEN_S:
             raise RuntimeError(f"the points did not come within {_SEEN_S:g} s")
         time.sleep(0.01)
+
+
+def _warm(ask: Callable[[], bytes]) -> float:
+    return median(_ms(ask) for _ in range(WARM))
 
 
 def _ms(ask: Callable[[], bytes]) -> float:

@@ -20,6 +20,7 @@ import psutil
 
 from bench.peers.client import QUIET
 from bench.peers.environments import Environment
+from gladius.wire.tensors import read_tensors
 
 METRIC = "train/loss"
 _KEY = quote(METRIC, safe="")
@@ -98,7 +99,17 @@ def _gladius(_: Environment, folder: str, port: int) -> list[str]:
 
 
 def _gladius_points(server: Answering, run: str) -> bytes:
+    return server.ask(f"/api/v1/runs/{run}/metrics?name={_KEY}&max_points=100000&format=safetensors")
+
+
+def gladius_json(server: Answering, run: str) -> bytes:
+    """All points in the form that a page or curl asks for."""
     return server.ask(f"/api/v1/runs/{run}/metrics?name={_KEY}&max_points=100000")
+
+
+def count_in_json(answer: bytes) -> int:
+    """How many points are in such an answer."""
+    return len(json.loads(answer)["series"][METRIC]["value"])
 
 
 def gladius_decimated(server: Answering, run: str) -> bytes:
@@ -166,9 +177,9 @@ SERVERS: dict[str, Kind] = {
     "gladius": Kind(
         _gladius,
         _gladius_points,
-        lambda answer: len(json.loads(answer)["series"][METRIC]["value"]),
+        lambda answer: len(read_tensors(answer)[0][f"{METRIC}/value"]),
         lambda server, run: int(server.get(f"/api/v1/runs/{run}")["step"]),
-        "all points with step, time, bounds of their buckets and place in the log",
+        "all points with step and time, as safetensors",
         page="/runs/{run}",
         first="/api/v1/health",
     ),
