@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
-
 from gladius.errors import EnvironmentMissing, EnvironmentNotFound
 from gladius.pulse.rundir import Home
 from pulse_wrapper import safe_read_json
@@ -103,8 +101,10 @@ class Environments:
 
     def recipe(self, id_: str, variant: Variant) -> Recipe:
         """What belongs into it. Raises EnvironmentNotFound."""
+        from gladius import yaml_text
+
         self.get(id_)
-        told = YAML(typ="safe", pure=True).load((RECIPES / f"{id_}.yaml").read_text(encoding="utf-8"))
+        told = yaml_text.load((RECIPES / f"{id_}.yaml").read_text(encoding="utf-8"))
         limits = RECIPES / f"{id_}.txt"
         lines = limits.read_text(encoding="utf-8").splitlines()
         return Recipe(

@@ -8,14 +8,13 @@ import difflib
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.reader import ReaderError
-
-from gladius import yaml_text
 from gladius.errors import ConfigError
 from gladius.pulse.plain_file import within
+
+if TYPE_CHECKING:
+    from gladius.yaml_text import MarkedYAMLError
 
 SUFFIXES = (".yaml", ".yml")
 _LARGEST = 256 * 1024
@@ -71,22 +70,24 @@ def read_bytes(path: Path) -> bytes:
 
 def parse(path: Path, raw: bytes, known: Collection[str], hint: str) -> Any:
     """The mapping in a file, its lines known; raises ConfigError that names the line."""
+    from gladius import yaml_text
+
     if len(raw) > _LARGEST:
         raise _at(path, 1, f"it is larger than {_LARGEST // 1024} KiB", hint)
     try:
         data = yaml_text.load(raw.decode("utf-8"), "rt")
     except UnicodeDecodeError as error:
         raise _at(path, raw[: error.start].count(b"\n") + 1, "it holds bytes that are no UTF-8", hint) from error
-    except MarkedYAMLError as error:
+    except yaml_text.MarkedYAMLError as error:
         raise _no_yaml(path, error) from error
-    except ReaderError as error:
+    except yaml_text.ReaderError as error:
         line = raw.decode("utf-8")[: error.position].count("\n") + 1
         raise _at(path, line, "it holds a character that no text has", hint) from error
     except yaml_text.TooMuch as error:
         raise _at(path, 1, str(error), hint) from error
     except RecursionError as error:
         raise _at(path, 1, "it is nested too deeply", hint) from error
-    except (YAMLError, ValueError, OverflowError) as error:
+    except (yaml_text.YAMLError, ValueError, OverflowError) as error:
         raise _at(path, 1, f"it cannot be read: {error}", hint) from error
     if not isinstance(data, Mapping):
         raise _at(path, 1, "it holds no keys", f"Known: {', '.join(known)}.")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from gladius.catalog import files
 from gladius.catalog.files import plain, wrong
@@ -153,7 +150,6 @@ def _values(path: Path, config: Any, engine: str) -> dict[str, Any]:
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:
-    yaml, text = YAML(), io.StringIO()
-    yaml.default_flow_style = False
-    yaml.dump(data, text)
-    write_text(path, text.getvalue())
+    from gladius import yaml_text
+
+    write_text(path, yaml_text.dump(data))

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from gladius import yaml_text
 from gladius.errors import ConfigError
 
 ENGINES = Path(__file__).with_name("engines")
@@ -103,7 +99,9 @@ def engine_settings(engine: str) -> Settings | None:
     path = ENGINES / f"{engine}.yaml"
     if not path.is_file():
         return None
-    sections = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    from gladius import yaml_text
+
+    sections = yaml_text.load(path.read_text(encoding="utf-8"))
     settings = []
     for section, entries in sections.items():
         for name, entry in entries.items():
@@ -134,7 +132,9 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scalar(text: str) -> Any:
     """What YAML 1.2 reads in a typed word: `1e-4` is a number, `true` a flag."""
+    from gladius import yaml_text
+
     try:
         return yaml_text.load(text)
-    except YAMLError:
+    except yaml_text.YAMLError:
         return text

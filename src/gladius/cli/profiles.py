@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shlex
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from ruamel.yaml import YAML
 
 from gladius.catalog.settings import nest
 from gladius.cli.connect import connected
@@ -188,11 +186,10 @@ def _text_of(file: Path) -> str:
 
 
 def _extending(base: str, values: dict[str, object], name: str | None, description: str | None) -> str:
+    from gladius import yaml_text
+
     data = {"name": name, "description": description, "extends": base, "config": nest(values) if values else None}
-    yaml, text = YAML(), io.StringIO()
-    yaml.default_flow_style = False
-    yaml.dump({key: value for key, value in data.items() if value is not None}, text)
-    return text.getvalue()
+    return yaml_text.dump({key: value for key, value in data.items() if value is not None})
 
 
 def _tell(kept: ProfileInfo, as_json: bool) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from gladius.errors import LaunchError, LockHeld, RunBusy
 from gladius.launch.base import Launcher
@@ -107,8 +104,6 @@ def _take_back(run: RunDir, number: int, status: dict[str, Any] | None) -> None:
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
     """Write a configuration as YAML, readable by its owner alone."""
-    yaml = YAML()
-    yaml.default_flow_style = False
-    text = io.StringIO()
-    yaml.dump(config, text)
-    write_text(path, text.getvalue())
+    from gladius import yaml_text
+
+    write_text(path, yaml_text.dump(config))

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-from gladius import yaml_text
 from gladius.catalog.effective import settings_for
 from gladius.catalog.files import line_of, plain
 from gladius.catalog.schema import json_schema
@@ -139,14 +134,15 @@ def follow_along(run: RunDir, old: Mapping[str, Any], new: Mapping[str, Any]) ->
 
     `old` and `new` are flat. A file that cannot be read is left alone: the diff shows its problem.
     """
+    from gladius import yaml_text
+
     path = run.root / CONFIG_FILE
     changed = {key: value for key, value in new.items() if old.get(key) != value}
     if not changed:
         return
-    yaml = YAML(typ="rt")
     try:
         data = yaml_text.load(read_bytes(path).decode("utf-8"), "rt")
-    except (OSError, UnicodeDecodeError, YAMLError):
+    except (OSError, UnicodeDecodeError, yaml_text.YAMLError):
         return
     if not isinstance(data, Mapping):
         return
@@ -157,9 +153,7 @@ def follow_along(run: RunDir, old: Mapping[str, Any], new: Mapping[str, Any]) ->
             place = place.get(parent) if isinstance(place, Mapping) else None
         if isinstance(place, Mapping) and place.get(last) == old.get(key):
             place[last] = value  # type: ignore[index]
-    text = io.StringIO()
-    yaml.dump(data, text)
-    write_text(path, text.getvalue())
+    write_text(path, yaml_text.dump(data))
 
 
 def _rows(view: RunView, launched: Mapping[str, Any], filed: Mapping[str, Any] | None) -> list[ConfigRow]:
@@ -215,11 +209,13 @@ def _read(view: RunView, path: Path, errors: str = "strict") -> str:
 
 
 def _parsed(text: str, name: str) -> Any:
+    from gladius import yaml_text
+
     try:
         return yaml_text.load(text, "rt")
-    except MarkedYAMLError as error:
+    except yaml_text.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         message = f"{name}, line {line}: {error.problem or 'no YAML'}."
         raise FieldErrors([{"field": "text", "message": message, "line": line}]) from error
-    except YAMLError as error:
+    except yaml_text.YAMLError as error:
         raise FieldErrors([{"field": "text", "message": f"{name}: {error}.", "line": None}]) from error

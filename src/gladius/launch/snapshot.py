@@ -7,11 +7,8 @@ is None, never a guess.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from gladius.catalog.settings import flatten
 from gladius.errors import ConfigError
@@ -70,11 +67,9 @@ def resolved(view: RunView) -> str | None:
 
 def as_yaml(data: Mapping[str, Any]) -> str:
     """Plain data as people read it."""
-    text = io.StringIO()
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.dump(dict(data), text)
-    return text.getvalue()
+    from gladius import yaml_text
+
+    return yaml_text.dump(dict(data))
 
 
 class _Known:

@@ -160,13 +160,11 @@ def config(view: RunView, attempt: int) -> dict[str, Any]:
 
 def load_yaml(path: Path, root: Path | None = None) -> dict[str, Any]:
     """Read a YAML 1.2 mapping; raises ConfigError when it is none. Below `root`, a run's folder, no link is followed."""
-    from ruamel.yaml.error import YAMLError
-
     from gladius import yaml_text
 
     try:
         loaded = yaml_text.load(read_bytes(path if root is not None else path.resolve(), root).decode("utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml_text.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Mend or remove the file.") from error
     return loaded if isinstance(loaded, dict) else {}
 
