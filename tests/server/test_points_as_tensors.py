@@ -25,7 +25,7 @@ COUNT = 300
 
 @pytest.fixture
 def run(home: Home) -> Written:
-    """Two attempts of which the second goes back; the second metric has all that a place may lack, and no number."""
+    """Two attempts of which the second goes back; one metric has all that a place may lack, one an epoch below zero."""
     run = Written(home, Identity.current())
     run.begin(1, total_steps=COUNT).steps(0, 120, loss=3.0)
     run.begin(2, resumed_from={"checkpoint": "x", "step": 99})
@@ -34,6 +34,8 @@ def run(home: Home) -> Written:
     for value in (math.nan, math.inf, -math.inf, -0.0, 5e-324):
         run.trainer.metrics({"odd": value, **dict.fromkeys(ODD, 0.1 + 0.2)}, None, None, None)
     run.trainer.metrics({"odd": 1.5}, 7, None, None)
+    for step in (7, 8):
+        run.trainer.metrics({"before": 1.0}, step, -1.0, 0)
     return run
 
 
@@ -65,7 +67,7 @@ def as_json(key: str, number: float) -> object:
     column = key.rpartition("/")[2].partition("@")[0]
     if column in ("value", "min", "max"):
         return number if math.isfinite(number) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")
-    return number if number >= 0 else None
+    return None if number != number or (column in ("step", "log_offset") and number < 0) else number
 
 
 def test_python_takes_them_as_lists_and_as_a_frame(
@@ -78,8 +80,9 @@ def test_python_takes_them_as_lists_and_as_a_frame(
         thinned = handle.metrics("train/loss", max_points=20, frame=False)["train/loss"]
         pytest.importorskip("pandas")
         frame = handle.metrics(frame=True)
-    assert set(lists) == {"train/loss", "odd", *ODD}
+    assert set(lists) == {"train/loss", "odd", "before", *ODD}
     assert lists["odd"]["step"] == [None] * 5 + [7] and lists["odd"]["epoch"] == [None] * 6
+    assert lists["before"]["epoch"] == [-1.0, -1.0]
     assert repr(lists["odd"]["value"]) == "[nan, inf, -inf, -0.0, 5e-324, 1.5]" == repr(lists["odd"]["max"])
     assert lists["train/loss"]["log_offset"][98:102] == [None, None, 8000, 8080]
     assert any(low < high for low, high in zip(thinned["min"], thinned["max"], strict=True))

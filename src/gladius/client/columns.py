@@ -38,7 +38,9 @@ def _lists(columns: Mapping[str, array[Any]]) -> dict[str, list[Any]]:
 
 
 def _known(numbers: array[Any]) -> list[Any]:
-    return [one if one >= 0 else None for one in numbers]
+    if numbers.typecode == "q":
+        return [one if one >= 0 else None for one in numbers]
+    return [one if one == one else None for one in numbers]
 
 
 def as_frame(series: Series) -> Any:
@@ -49,7 +51,10 @@ def as_frame(series: Series) -> Any:
         told = {**dict.fromkeys(_BOUNDS, columns["value"]), **columns}
         frame = pandas.DataFrame({key: numpy.asarray(numbers) for key, numbers in told.items()})
         for key in _PLACES:
-            frame[key] = frame[key].where(frame[key] >= 0) if key in told else math.nan
+            if key not in told:
+                frame[key] = math.nan
+            elif told[key].typecode == "q":
+                frame[key] = frame[key].where(frame[key] >= 0)
         frames.append(frame.assign(name=name))
     ordered = ["name", *_PLACES, "value", *_BOUNDS]
     return pandas.concat(frames, ignore_index=True)[ordered] if frames else pandas.DataFrame()

@@ -34,7 +34,10 @@ class Part:
     @property
     def is_unknown(self) -> bool:
         """Whether there are points and none of them has this place: compared as bytes, which costs next to nothing."""
-        if not len(self) or self._column[self._first] >= 0:
+        if not len(self):
+            return False
+        first = self._column[self._first]
+        if first >= 0 or (first == first and self.typecode == "d"):
             return False
         words = memoryview(self._column)[self._first : self._end].cast("B").cast("Q")
         return words[1:] == words[:-1]

@@ -1,7 +1,7 @@
 """Columns of numbers in the safetensors format, written and read. Upstream: store. Downstream: server, client.
 
 Eight bytes with the length of a header; the header, JSON that says under each name where its numbers lie; the numbers, eight
-bytes each, in the order of bytes of every processor that this runs on. https://huggingface.co/docs/safetensors
+bytes each, the lowest first as in the memory of every processor that this runs on. https://huggingface.co/docs/safetensors
 """
 
 from __future__ import annotations
