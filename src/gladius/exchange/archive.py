@@ -99,11 +99,9 @@ def _config(found: Survey, record: RunRecord) -> bytes | None:
         return read_bytes(path, root)
     if not record.config:
         return None
-    from ruamel.yaml import YAML
+    from gladius import yaml_text
 
-    text = io.StringIO()
-    YAML(typ="safe", pure=True).dump(record.config, text)
-    return text.getvalue().encode()
+    return yaml_text.dump(record.config).encode()
 
 
 def _readme(record: RunRecord, entries: list[Entry]) -> str:

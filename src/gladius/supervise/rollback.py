@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from gladius.pulse.checkpoints import read_facts
 from gladius.pulse.events import events_of_type
@@ -107,7 +103,9 @@ def _others(earlier: Mapping[str, Any], later: Mapping[str, Any], names: Mapping
 
 
 def _load(path: Path) -> Any:
-    return YAML().load(read_bytes(path).decode("utf-8"))
+    from gladius import yaml_text
+
+    return yaml_text.load(read_bytes(path).decode("utf-8"), "rt")
 
 
 def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
@@ -132,17 +130,19 @@ def _changed(config: Any, changes: Mapping[str, Any]) -> Any:
 
 def _follow_along(path: Path, before: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
     """Change the editable file too, but for what a person has edited there; one that cannot be read is left alone."""
+    from gladius import yaml_text
+
     try:
         config = _load(path)
         now = _flat(config)
         meant = {key: value for key, value in changes.items() if key in before and now.get(key) == before[key]}
         if meant:
             _write(path, _changed(config, meant))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml_text.YAMLError) as error:
         _log.warning("%s is left as it is: %s", path, error)
 
 
 def _write(path: Path, config: Any) -> None:
-    text = io.StringIO()
-    YAML().dump(config, text)
-    write_text(path, text.getvalue())
+    from gladius import yaml_text
+
+    write_text(path, yaml_text.dump(config))

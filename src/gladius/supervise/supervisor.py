@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from gladius.errors import CommandInvalid, RunBusy
 from gladius.pulse.control import SUPERVISOR_COMMANDS, Command, Mailbox, check_command
 from gladius.pulse.events import EventReader, EventWriter
@@ -415,6 +413,8 @@ class Supervisor:
         """
         if self.trainer is None or self.stopped_by:
             return None
+        from gladius.yaml_text import YAMLError
+
         try:
             return prepare_rollback(self.directory, self.attempt, self.observed.restart)
         except (OSError, YAMLError):
