@@ -7,11 +7,12 @@ and summed up in bulk. Whatever is unusual about a line sends its whole block th
 from __future__ import annotations
 
 import functools
+import struct
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from operator import attrgetter, lt
+from itertools import chain, groupby, islice, pairwise, repeat, starmap
+from operator import attrgetter, contains, lt
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
@@ -79,16 +80,23 @@ class MetricBlock:
         return len(self.seqs)
 
 
+def taken(column: array[Any], rows: Iterable[int]) -> array[Any]:
+    """What a column has in these rows: copied at once where they are a range, else one by one."""
+    if isinstance(rows, range):
+        return column[rows.start : rows.stop]
+    return array(column.typecode, map(column.__getitem__, rows))
+
+
 def groups(lines: Sequence[bytes]) -> list[tuple[int, int, bool]]:
     """Cut `lines` into (first, end, whether it may be a block)."""
     found: list[tuple[int, int, bool]] = []
     begin = 0
-    while begin < len(lines):
-        metrics = MARK in lines[begin]
-        end = begin + 1
-        while end < len(lines) and (MARK in lines[end]) is metrics and (not metrics or end - begin < LINES):
-            end += 1
-        found.append((begin, end, metrics and end - begin >= _WORTH))
+    for metrics, alike in groupby(map(contains, lines, repeat(MARK))):
+        end = begin + len([*alike])
+        # Even parts, lest a few lines are left that are not worth a block.
+        parts = -(-(end - begin) // LINES) if metrics else 1
+        cuts = [begin + (end - begin) * part // parts for part in range(parts + 1)]
+        found += [(first, last, metrics and last - first >= _WORTH) for first, last in pairwise(cuts)]
         begin = end
     return found
 
@@ -155,7 +163,7 @@ def _wholes(numbers: list[int | None]) -> Wholes:
 def _table(events: list[Any], names: tuple[str, ...]) -> list[Column]:
     """A column for each name, where each event has them all."""
     rows = map(msgspec.structs.astuple, map(_values, events))
-    values = array("d", chain.from_iterable(rows))
+    values = array("d", b"".join(starmap(struct.Struct(f"{len(names)}d").pack, rows)))
     every = range(len(events))
     return [_column(name, every, values[place :: len(names)]) for place, name in enumerate(names)]
 

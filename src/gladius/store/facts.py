@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from gladius.pulse.control import TRAINER_COMMANDS
 from gladius.store.attempt import AttemptFacts
-from gladius.store.blocks import Column, Floats, MetricBlock
+from gladius.store.blocks import Floats, MetricBlock, taken
 from gladius.store.experts import Experts
 from gladius.store.pace import EpochMeans
 from gladius.store.series import MetricTable, number
@@ -154,9 +153,9 @@ class RunFacts:
         for column in block.columns:
             if column.name == LOSS:
                 facts.nan_since = None
-                self.epochs.add_many(_epochs(block, column), column.values())
+                self.epochs.add_many(taken(block.epochs, column.rows), column.values())
             elif column.name == EVAL_LOSS:
-                self._take_eval_losses(_epochs(block, column), column.values())
+                self._take_eval_losses(taken(block.epochs, column.rows), column.values())
         facts.pace.take_block(block, _training(block))
 
     def _take_eval_losses(self, epochs: Floats, values: Floats) -> None:
@@ -197,12 +196,6 @@ class RunFacts:
                     self.epochs.add(epoch, value)
                 elif name == EVAL_LOSS and (self.best_eval is None or value < self.best_eval[0]):
                     self.best_eval = (value, epoch if epoch == epoch else None)
-
-
-def _epochs(block: MetricBlock, column: Column) -> Floats:
-    """The epochs of a column's values."""
-    rows = column.rows
-    return block.epochs if isinstance(rows, range) else array("d", map(block.epochs.__getitem__, rows))
 
 
 def _training(block: MetricBlock) -> Sequence[int]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import islice, pairwise
-from operator import add, itemgetter
+from itertools import compress, islice
+from operator import add, eq, itemgetter, lt, sub, truediv
 from statistics import median
 
-from gladius.store.blocks import Floats, MetricBlock
+from gladius.store.blocks import Floats, MetricBlock, Wholes, taken
 
 MEDIAN_STEPS = 200
 MIN_STEPS = 20
+_UNKNOWN = array("d", [math.nan]).tobytes()
 _STEPS, _SECONDS = itemgetter(0), itemgetter(1)
 
 
@@ -81,29 +83,27 @@ class Pace:
 
     def take_block(self, block: MetricBlock, rows: Sequence[int]) -> None:
         """Note many events, those of `rows` being training steps. Only the last few hundred can still count in a median."""
-        newest = [(block.steps[row], block.epochs[row], block.times[row]) for row in rows[-MEDIAN_STEPS - 1 :]]
-        if not self._follows(block, rows, newest):
+        newest = rows[-MEDIAN_STEPS - 1 :]
+        steps, times, epochs = (taken(column, newest) for column in (block.steps, block.times, block.epochs))
+        if not self._follow(block.steps, rows, steps, times):
             for row in rows:
-                epoch = block.epochs[row]
-                self.metrics(block.steps[row], epoch if epoch == epoch else None, block.times[row])
+                self.metrics(block.steps[row], _known(block.epochs[row]), block.times[row])
             return
         first = rows[0]
-        self.metrics(block.steps[first], block.epochs[first], block.times[first])
-        for (before, epoch_before, began), (step, epoch, time) in pairwise(newest):
-            rate = (epoch - epoch_before) / (step - before)
-            self._intervals.append((step - before, (time - began) / (step - before), rate if rate == rate else None))
-        self.step, epoch, time = newest[-1]
-        self._epoch = epoch if epoch == epoch else None
-        self._mark = (self.step, time, self._epoch)
+        self.metrics(block.steps[first], _known(block.epochs[first]), block.times[first])
+        counts = [*map(sub, steps[1:], steps)]
+        seconds = map(truediv, map(sub, times[1:], times), counts)
+        rates = map(truediv, map(sub, epochs[1:], epochs), counts)
+        self._intervals.extend(zip(counts, seconds, map(_known, rates), strict=True))
+        self.step, self._epoch = steps[-1], _known(epochs[-1])
+        self._mark = (self.step, times[-1], self._epoch)
 
-    def _follows(self, block: MetricBlock, rows: Sequence[int], newest: list[tuple[int, float, float]]) -> bool:
-        """Whether the newest of these rows alone leave a median's worth of intervals, whatever those before them are."""
-        if self.resolution or len(newest) <= MEDIAN_STEPS or block.steps[rows[0]] <= self.step:
+    def _follow(self, every: Wholes, rows: Sequence[int], steps: Wholes, times: Floats) -> bool:
+        """Whether a median is of the newest of these rows alone, whatever was before them."""
+        if self.resolution or len(steps) <= MEDIAN_STEPS or every[rows[0]] <= self.step:
             return False
-        older = rows[: -len(newest)]
-        steps = block.steps[: older.stop] if isinstance(older, range) else map(block.steps.__getitem__, older)
-        rising = all(a[0] < b[0] and a[2] < b[2] for a, b in pairwise(newest))
-        return rising and max(steps, default=-1) < newest[0][0]
+        rising = all(map(lt, steps, steps[1:])) and all(map(lt, times, times[1:]))
+        return rising and max(taken(every, rows[: -len(steps)]), default=-1) < steps[0]
 
     def state(self, state: str, time: float) -> None:
         """Note that the trainer moved: what happens between two states is no step."""
@@ -178,11 +178,15 @@ class EpochMeans:
 
     def add_many(self, epochs: Floats, values: Floats) -> None:
         """Note many finite values; those of no known epoch (NaN) belong to none."""
+        if epochs.tobytes() == _UNKNOWN * len(epochs):
+            return
         listed = epochs.tolist()
-        if math.isnan(sum(listed)) or listed != sorted(listed):
+        if math.isnan(sum(listed)):
+            known = [*map(eq, listed, listed)]
+            listed, values = [*compress(listed, known)], array("d", compress(values, known))
+        if listed != sorted(listed):
             for epoch, value in zip(listed, values, strict=True):
-                if epoch == epoch:
-                    self.add(epoch, value)
+                self.add(epoch, value)
             return
         begin = 0
         while begin < len(listed):
@@ -217,3 +221,7 @@ class EpochMeans:
 
 def _index(epoch: float) -> int:
     return max(0, math.ceil(epoch - 1e-9) - 1)
+
+
+def _known(value: float) -> float | None:
+    return value if value == value else None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from typing import Any
 
-from gladius.store.blocks import Column, Floats, MetricBlock
+from gladius.store.blocks import Column, Floats, MetricBlock, taken
 from gladius.store.peaks import Peaks
 from gladius.store.points import Part, Points
 
@@ -43,6 +43,13 @@ class Series:
         """The row in the table of each point, rising: a range where no row is left out."""
         self._read()
         return range(self._first, self._next) if self._rows is None else self._rows
+
+    def rows_of(self, places: Iterable[int]) -> Sequence[int]:
+        """The rows of some of its points."""
+        rows = self.rows
+        return (
+            [rows.start + place for place in places] if isinstance(rows, range) else [rows[place] for place in places]
+        )
 
     @property
     def values(self) -> array[float]:
@@ -173,7 +180,7 @@ class MetricTable:
         """
         gone = array("B", map(doomed, self.attempts, self.steps))
         for name, series in list(self.series.items()):
-            lost = _at(gone, series.rows)
+            lost = taken(gone, series.rows)
             if not any(lost):
                 continue
             if keep_aside:
@@ -209,12 +216,12 @@ class MetricTable:
         if series is None or not len(series):
             return []
         count = len(series)
-        taken = (
+        places = (
             range(count)
             if count <= points
             else (count - 1 - (count - 1) * i // (points - 1) for i in range(points - 1, -1, -1))
         )
-        return [value for value in (series.values[i] for i in taken) if math.isfinite(value)]
+        return [value for value in (series.values[i] for i in places) if math.isfinite(value)]
 
     def column(self, name: str, max_points: int, from_step: int | None = None, to_step: int | None = None) -> Points:
         """Return one metric in at most about `max_points` points."""
@@ -227,7 +234,7 @@ class MetricTable:
         series = self.superseded.get(name)
         if series is None:
             return {}
-        found, attempts = {}, _at(self.attempts, series.rows)
+        found, attempts = {}, taken(self.attempts, series.rows)
         for attempt in sorted(set(attempts)):
             part = Series()
             part.take(series, [one == attempt for one in attempts])
@@ -239,12 +246,13 @@ class MetricTable:
         first, end = 0, len(series)
         if from_step is not None or to_step is not None:
             series, first, end = self._between(series, from_step or 0, math.inf if to_step is None else to_step)
-        rows, values, bounds = series.rows[first:end], Part(series.values, first, end), None
-        if len(rows) > max_points:
-            picks = series.peaks.picks(first, end, max_points)
-            rows, values = _at(series.rows, picks), Part(_at(series.values, picks))
-            bounds = [Part(array("d", column)) for column in zip(*picks.values(), strict=True)]
         columns = {"step": self.steps, "epoch": self.epochs, "time": self.times, "log_offset": self.offsets}
+        if end - first > max_points:
+            picks = series.peaks.picks(first, end, max_points)
+            rows, values = series.rows_of(picks), Part(array("d", map(series.values.__getitem__, picks)))
+            bounds = [Part(array("d", column)) for column in zip(*picks.values(), strict=True)]
+        else:
+            rows, values, bounds = series.rows[first:end], Part(series.values, first, end), None
         return Points({name: _part(column, rows) for name, column in columns.items()}, values, bounds)
 
     def _between(self, series: Series, first: int, last: float) -> tuple[Series, int, int]:
@@ -254,28 +262,20 @@ class MetricTable:
             begin = bisect_left(series.rows, first, key=step_of)
             return series, begin, bisect_right(series.rows, last, begin, key=step_of)
         part = Series()
-        part.take(series, [first <= step <= last for step in _at(self.steps, series.rows)])
+        part.take(series, [first <= step <= last for step in taken(self.steps, series.rows)])
         return part, 0, len(part)
 
     def _rises(self, series: Series) -> bool:
         """Whether its steps never fall; each is looked at once."""
         for begin in range(series.risen, len(series), _AT_ONCE):
-            steps = _at(self.steps, series.rows[max(0, begin - 1) : begin + _AT_ONCE]).tolist()
+            steps = taken(self.steps, series.rows[max(0, begin - 1) : begin + _AT_ONCE]).tolist()
             series.falls = series.falls or steps != sorted(steps)
         series.risen = len(series)
         return not series.falls
 
 
 def _part(column: Any, rows: Sequence[int]) -> Part:
-    return Part(column, rows.start, rows.stop) if isinstance(rows, range) else Part(_at(column, rows))
-
-
-def _at(column: Any, rows: Iterable[int]) -> Any:
-    """What a column has in these rows: taken at once where they follow each other, else one by one."""
-    if isinstance(rows, range):
-        return column[rows.start : rows.stop]
-    code = "I" if isinstance(column, range) else column.typecode
-    return array(code, map(column.__getitem__, rows))
+    return Part(column, rows.start, rows.stop) if isinstance(rows, range) else Part(taken(column, rows))
 
 
 def number(value: Any) -> float | None:

@@ -23,6 +23,7 @@ _CHUNK_BYTES = 1 << 20
 _SCAN_LINES = 20_000
 _NAMED = 20
 _LOOK_AHEAD = 4
+_AHEAD_BYTES = 1 << 16
 
 
 class Line(NamedTuple):
@@ -169,7 +170,9 @@ class EventStream:
 
     def _take_lines(self, lines: Sequence[bytes], offset: int) -> list[dict[str, Any] | MetricBlock]:
         found: list[dict[str, Any] | MetricBlock] = []
-        far_behind = self._size - self.offset > _RECENT_BYTES
+        # Lines that others push out of memory at once need not come there.
+        a_line = (self.offset - offset) / max(1, len(lines))
+        far_behind = self._size - self.offset > min(_RECENT_BYTES, _RECENT_LINES * a_line)
         first, self._numbers = self._read_lines + 1, {}
         self._read_lines += len(lines)
         for begin, end, regular in groups(lines):
@@ -237,7 +240,7 @@ class EventStream:
         """The next line that can be read, beyond the piece at hand if need be; None where none of the next few can."""
         more = lines[index : index + _LOOK_AHEAD]
         if len(more) < _LOOK_AHEAD:
-            more = [*more, *LineFollower(self.path, self._follower.offset).read_new(_CHUNK_BYTES)[:_LOOK_AHEAD]]
+            more = [*more, *LineFollower(self.path, self._follower.offset).read_new(_AHEAD_BYTES)[:_LOOK_AHEAD]]
         return _first_head(more)
 
     def _note_damage(self, number: int) -> None:
@@ -297,5 +300,5 @@ def _last_of(block: MetricBlock) -> _Head:
 
 def index_of(block: MetricBlock, lines: Sequence[bytes], offset: int) -> list[tuple[int, int]]:
     """Seq and offset of the block's first line, and of every 256th after it."""
-    places = list(accumulate((len(raw) + 1 for raw in lines), initial=offset))
-    return [(block.seqs[row], places[row]) for row in range(0, len(lines), _INDEX_EVERY)]
+    places = list(accumulate(map(len, lines), initial=offset))
+    return [(block.seqs[row], places[row] + row) for row in range(0, len(lines), _INDEX_EVERY)]

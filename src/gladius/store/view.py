@@ -29,6 +29,8 @@ from gladius.wire.base import TERMINAL_STATES, State
 from gladius.wire.runs import Health
 
 _LAUNCH_PATIENCE_S = 30.0
+_AT_ONCE_BYTES = 1 << 19
+"""Read of a run that is opened: what is decoded at once takes ten times as much memory, and stays the server's."""
 
 
 class RunView(RunFacts):
@@ -110,7 +112,7 @@ class RunView(RunFacts):
                 self._forget()
                 break
             _take(self.trainer, events, self.take_trainer, self.take_block)
-        while "more" in self.refresh(limit=4 << 20):
+        while "more" in self.refresh(limit=_AT_ONCE_BYTES):
             pass
         self.judge_process()
         return self
