@@ -109,7 +109,7 @@ class Helm:
         posted = Command(new_command_id(), command, self.attempt, args, issued_by="a test")
         Mailbox(self.dir.control).post(posted)
         # The promise is on the disk a moment before the loop can see the command.
-        self.until(lambda: len(self.acks(posted)) > 1 or (self.acks(posted) and self._heart.accepted))
+        self.until(lambda: len(self.acks(posted)) > 1 or (self.acks(posted) and self._heart.loop.accepted))
         return posted
 
     def ask(self, command: str, **args: Any) -> dict[str, Any]:

@@ -208,7 +208,7 @@ def test_saves_by_the_minute_come_by_the_clock_and_can_be_turned_off(street: Str
     times = [event["time"] for event in street.events("checkpoint")]
     assert all(later - earlier >= 0.2 for earlier, later in itertools.pairwise(times))
     assert street.obey("set", name="checkpoint_every_minutes", value=0)["state"] == "applied"
-    assert run._saver.next_time == float("inf")
+    assert run._loop.save_time == float("inf")
 
 
 def test_the_newest_and_the_best_are_kept(street: Street) -> None:
@@ -648,9 +648,9 @@ def test_an_average_that_hides_a_bad_loss_does_not_clear_the_suspicion(street: S
     run.bad_loss(float("nan"), step=1)
     run.log({"train/loss": 1.5}, step=2)
     run.boundary(2)
-    assert run._steering.bad_since == "loss is NaN since step 1"
+    assert run._loop.suspect == "loss is NaN since step 1"
     run.log({"train/loss": 1.4}, step=3)
-    assert run._steering.bad_since == "" and run._steering.last_finite_step == 3
+    assert run._loop.suspect == "" and run._loop.loss_step == 3
     assert [alert["code"] for alert in street.events("alert")] == ["non_finite_loss"]
 
 

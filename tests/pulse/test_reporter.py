@@ -180,6 +180,16 @@ def test_odd_numbers_keep_their_truth(folder: RunDir) -> None:
     }  # fmt: skip
 
 
+def test_a_loss_that_is_an_integer_of_any_size_never_raises_into_the_loop(folder: RunDir) -> None:
+    with gladius.start() as run:
+        run.log({"train/loss": 3}, step=0)
+        run.log({"train/loss": 10**400}, step=1)
+    metrics = [event for event in EventReader(folder.events) if event["type"] == "metrics"]
+    assert [event["values"]["train/loss"] for event in metrics] == [3, 10**400]
+    assert read_training_status(folder.status)["loss"] == 3.0
+    assert run._loop.suspect == "loss is infinite since step 1"
+
+
 def test_a_non_finite_loss_never_reaches_v1_and_its_message_says_since_when(folder: RunDir, until: Until) -> None:
     run = gladius.start(total_epochs=1, steps_per_epoch=10)
     losses = [0.5, float("nan"), float("nan"), float("inf")]

@@ -104,7 +104,6 @@ class Follower:
         self.should_stop = False
         self.stop_checkpoint = True
         self.released = False
-        self.attempt = 0
         self.accepted: Deque[Command] = deque()
         self._asked_to_go: Optional[float] = None
         self._ranks = ranks

@@ -14,14 +14,14 @@ import time
 import weakref
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
-from gladius.pulse.encode import encode, encode_line
-from gladius.pulse.plain_file import plain
+from gladius.pulse.encode import Speller, encode, encode_into
+from gladius.pulse.plain_file import StrPath, plain
 from gladius.pulse.warn import warn
 
-_TAIL_BYTES = 1 << 16
-_READ_BYTES = 1 << 22
+_TAIL_BYTES, _READ_BYTES = 1 << 16, 1 << 22
 _LONGEST_LINE = 64 << 20
 """No event is that long: what has no line break for so many bytes is passed over, or it would fill the memory."""
+_NEWLINE = ord("\n")
 _SEQ = re.compile(rb'"seq"\s*:\s*(\d+)')
 
 
@@ -29,12 +29,13 @@ class EventWriter:
     """The only writer of one stream. A failure warns once and is counted, and never raises into the caller's work."""
 
     def __init__(
-        self, path: Union[str, "os.PathLike[str]"], attempt: int, clock: Callable[[], float] = time.time
+        self, path: StrPath, attempt: int, clock: Callable[[], float] = time.time, spell: Speller = encode_into
     ) -> None:
         self.path = os.fspath(path)
         self.attempt = attempt
         self.dropped = 0
         self._clock = clock
+        self._spell = spell
         self._lock = threading.Lock()
         self._fd = -1
         self._torn = False
@@ -78,19 +79,24 @@ class EventWriter:
 
         `finite` promises that all values are int or float, and none is NaN or infinite.
         """
+        clock, line, spell = self._clock, self._line, self._spell if finite else encode_into
         try:
             with self._lock:
-                event = {"seq": self._next_seq, "time": self._clock(), "attempt": self.attempt, "type": "metrics"}
+                event = {"seq": self._next_seq, "time": clock(), "attempt": self.attempt, "type": "metrics"}
                 if step is not None:
-                    event["step"] = int(step)
+                    event["step"] = step if step.__class__ is int else int(step)
                 if epoch is not None and epoch - epoch == 0.0:
                     event["epoch"] = float(epoch)
                 if log_offset is not None:
                     event["log_offset"] = log_offset
                 event["values"] = values
-                encode_line(event, self._line, finite)
+                try:
+                    spell(event, line)
+                except (TypeError, ValueError, OverflowError):
+                    encode_into(event, line)
+                line.append(_NEWLINE)
                 self._next_seq += 1
-                return self._append(self._line)
+                return self._append(line)
         except (TypeError, ValueError, OverflowError) as error:
             return self._leave_out("metrics", error)
 
@@ -174,8 +180,7 @@ class EventWriter:
     # All below run with the lock held.
 
     def _append_event(self, type_: str, rest: str) -> bool:
-        seq = self._next_seq
-        self._next_seq = seq + 1
+        seq, self._next_seq = self._next_seq, self._next_seq + 1
         comma = "" if rest == "}" else ","
         line = f'{{"seq":{seq},"time":{self._clock():.6f},"attempt":{self.attempt},"type":"{type_}"{comma}{rest}\n'
         return self._append(line.encode())
@@ -301,7 +306,7 @@ def _inspect_tail(fd: int) -> Tuple[int, bool]:
 class LineFollower:
     """Reads the whole new lines of a growing file; a torn last line waits until a newline ends it."""
 
-    def __init__(self, path: Union[str, "os.PathLike[str]"], offset: int = 0) -> None:
+    def __init__(self, path: StrPath, offset: int = 0) -> None:
         self.path = os.fspath(path)
         self.offset = offset
         self.restarted = 0
@@ -349,9 +354,7 @@ class LineFollower:
 class EventReader:
     """Reads the events of one stream; lines that are no events are skipped and counted."""
 
-    def __init__(
-        self, path: Union[str, "os.PathLike[str]"], offset: int = 0, decode: Callable[[bytes], Any] = json.loads
-    ) -> None:
+    def __init__(self, path: StrPath, offset: int = 0, decode: Callable[[bytes], Any] = json.loads) -> None:
         self.lines = LineFollower(path, offset)
         self.damaged = 0
         self._decode = decode
@@ -387,7 +390,7 @@ class EventReader:
         return list(self)
 
 
-def events_of_type(path: Union[str, "os.PathLike[str]"], type_: str) -> Iterator[Dict[str, Any]]:
+def events_of_type(path: StrPath, type_: str) -> Iterator[Dict[str, Any]]:
     """Yield the events of one type, without the cost of decoding a long run's others."""
     mark = f'"{type_}"'.encode()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, Deque, Dict, List, Optional, Set
 from gladius.errors import CommandInvalid
 from gladius.pulse.control import Command, Mailbox, check_command
 from gladius.pulse.events import EventWriter, events_of_type
+from gladius.pulse.loop import Loop
 from gladius.pulse.warn import warn
 from pulse_wrapper import write_training_status
 
@@ -31,29 +32,22 @@ _MEDIAN_STEPS = 200
 class Pace:
     """How long steps take, and hence how long silence is normal."""
 
-    def __init__(self) -> None:
-        self.durations: Deque[float] = deque(maxlen=_MEDIAN_STEPS)
-        self.last: Optional[float] = None
-        self.boundaries = 0
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._durations: Deque[float] = deque(maxlen=_MEDIAN_STEPS)
+        self._seen = 0
 
-    def mark(self) -> float:
-        """Note the end of an optimizer step; returns the monotonic time."""
-        now = time.monotonic()
-        if self.last is not None:
-            self.durations.append(now - self.last)
-        self.last = now
-        self.boundaries += 1
-        return now
-
-    def forget_interval(self) -> None:
-        """Leave out the time since the last boundary: a hold or a validation is no step."""
-        if self.last is not None:
-            self.last = time.monotonic()
+    def look(self) -> None:
+        """Take in the last step, if one ended since the last look: all of slow steps, a sample of fast ones."""
+        loop = self._loop
+        if loop.ended != self._seen and loop.took is not None:
+            self._durations.append(loop.took)
+        self._seen = loop.ended
 
     @property
     def stall_after(self) -> float:
         """Seconds without a boundary that count as a stall: max(60, 10 x median step)."""
-        durations = sorted(self.durations)
+        durations = sorted(self._durations)
         return max(STALL_MIN_S, STALL_STEPS * durations[len(durations) // 2]) if durations else STALL_MIN_S
 
     @property
@@ -63,9 +57,9 @@ class Pace:
         Until the second boundary the model loads and compiles; later a step longer than a minute is expected when the
         median says so.
         """
-        if self.boundaries < 2 or self.last is None:
+        if self._loop.ended < 2:
             return True
-        return time.monotonic() - self.last < self.stall_after - STALL_MIN_S
+        return time.monotonic() - self._loop.ended_at < self.stall_after - STALL_MIN_S
 
 
 class StatusFields:
@@ -75,7 +69,6 @@ class StatusFields:
         self.status = "running"
         self.epoch = 0.0
         self.total_epochs = 0.0
-        self.loss = 0.0
         self.message = "Preparing"
 
 
@@ -83,20 +76,18 @@ class Heart(threading.Thread):
     """Beats every 50 ms until `stop`. Daemonic: it never keeps a finished trainer alive.
 
     `look` brings the fields up to date and says where the loop is, whenever the status is written; `each_second` is
-    called once a second; who sets `dirty` has the status written within two seconds.
+    called once a second; after a step or a `touch` the status is written within two seconds.
     """
 
-    def __init__(self, directory: "RunDir", events: EventWriter, attempt: int) -> None:
+    def __init__(self, directory: "RunDir", events: EventWriter, loop: Loop, attempt: int) -> None:
         super().__init__(name="gladius-heart", daemon=True)
         self.fields = StatusFields()
-        self.pace = Pace()
+        self.loop = loop
+        self.pace = Pace(loop)
         self.long_operations = 0
-        self.log_offset: Optional[int] = None
         self.capabilities: Set[str] = set()
         self.listening = False
-        self.accepted: Deque[Command] = deque()
         self.arrived = threading.Event()
-        self.promising = False
         self._promise = threading.Lock()
         self.directory = directory
         self.attempt = attempt
@@ -110,6 +101,7 @@ class Heart(threading.Thread):
         self._answered = _answered_ids(directory) if self._mailbox.all() else set()
         self._stopping = threading.Event()
         self._written_at = 0.0
+        self._written_of = 0
         self._warned = False
 
     def run(self) -> None:
@@ -119,6 +111,7 @@ class Heart(threading.Thread):
         while not self._stopping.wait(TICK_S):
             now = time.monotonic()
             self._look_at_log()
+            self.pace.look()
             self._read_mailbox()
             if rewrite_at and now >= rewrite_at:
                 self.dirty, rewrite_at = True, 0.0
@@ -129,7 +122,7 @@ class Heart(threading.Thread):
                 self._events.sync()
                 self.each_second()
                 self._write_status_if_due(now)
-            if self.accepted:
+            if self.loop.accepted:
                 # Also for what did not come through the mailbox: a signal's handler may not set an event.
                 self.arrived.set()
 
@@ -146,9 +139,9 @@ class Heart(threading.Thread):
 
     def _look_at_log(self) -> None:
         try:
-            self.log_offset = os.stat(self.directory.console_log).st_size
+            self.loop.log_offset = os.stat(self.directory.console_log).st_size
         except OSError:
-            self.log_offset = None
+            self.loop.log_offset = None
 
     def _read_mailbox(self) -> None:
         self._waiting += self._mailbox.scan()
@@ -158,10 +151,10 @@ class Heart(threading.Thread):
         for command in commands:
             if command.id in self._answered:
                 continue
-            self.promising = True
+            self.loop.promising = True
             with self._promise:
                 self._promise_or_refuse(command)
-            self.promising = False
+            self.loop.promising = False
 
     def _promise_or_refuse(self, command: Command) -> None:
         refusal = self._refusal(command)
@@ -171,7 +164,7 @@ class Heart(threading.Thread):
             return
         self._answered.add(command.id)
         if not refusal:
-            self.accepted.append(command)
+            self.loop.accepted.append(command)
 
     def await_promise(self) -> None:
         """Wait for a promise that is just being made durable: it is kept at this boundary, not at the one after."""
@@ -203,17 +196,18 @@ class Heart(threading.Thread):
     def _write_status_if_due(self, now: float) -> None:
         since = now - self._written_at
         fresh = self.long_operations > 0 or self.pace.in_normal_silence
-        if (self.dirty and since >= STATUS_MIN_INTERVAL_S) or (fresh and since >= KEEP_FRESH_S):
+        moved = self.dirty or self.loop.ended != self._written_of
+        if (moved and since >= STATUS_MIN_INTERVAL_S) or (fresh and since >= KEEP_FRESH_S):
             self._write_status()
 
     def _write_status(self) -> None:
-        self.dirty = False
+        self.dirty, self._written_of = False, self.loop.ended
         self._written_at = time.monotonic()
-        path, fields = self.directory.status, self.fields
+        path, fields, loop = self.directory.status, self.fields, self.loop
         place = self.look() if fields.status == "running" else fields.message
         message = fields.message if self.long_operations else place
         try:
-            write_training_status(path, fields.status, fields.epoch, fields.total_epochs, fields.loss, str(message))
+            write_training_status(path, fields.status, fields.epoch, fields.total_epochs, loop.loss, str(message))
             self._warned = False
         except (OSError, ValueError, TypeError) as error:
             self.dirty = True

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Deque, List, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Deque, List, Optional
 
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.warn import warn
@@ -21,18 +21,12 @@ VARIABLE = "GLADIUS_PREEMPT_SIGNALS"
 """Names more signals, with commas between: `SIGUSR1,SIGUSR2`."""
 
 
-class Obeys(Protocol):
-    """Whoever carries out what is accepted: the heart of a run, or a rank that follows another."""
-
-    accepted: Deque[Command]
-    attempt: int
-
-
 class Preemption:
     """Turns signals into an order; a signal for which the script has a handler of its own stays the script's."""
 
-    def __init__(self, obeys: Obeys) -> None:
-        self._obeys = obeys
+    def __init__(self, accepted: Deque[Command], attempt: int) -> None:
+        self._accepted = accepted
+        self._attempt = attempt
         self._taken: List[int] = []
 
     def listen(self) -> None:
@@ -64,7 +58,7 @@ class Preemption:
     def _notice(self, number: int, _frame: Any) -> None:
         # Only what is safe between any two instructions happens here.
         name = signal.Signals(number).name
-        self._obeys.accepted.append(Command("", PREEMPT, self._obeys.attempt, issued_by=name))
+        self._accepted.append(Command("", PREEMPT, self._attempt, issued_by=name))
 
 
 _listening: "weakref.WeakSet[Preemption]" = weakref.WeakSet()

@@ -30,10 +30,10 @@ from typing import (
 from gladius.pulse.adjust import Adjustable, Adjustables, Change
 from gladius.pulse.checkpoints import Sealed, read_facts
 from gladius.pulse.crew import Conductor, Follower, Ranks, explained
-from gladius.pulse.encode import quicken
 from gladius.pulse.failures import describe
 from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
+from gladius.pulse.loop import Loop
 from gladius.pulse.plan import Plan
 from gladius.pulse.preempt import Preemption
 from gladius.pulse.probe import Probe
@@ -75,11 +75,7 @@ class Run:
         self._lock = lock
         self._adjustables = Adjustables(self.overrides)
         self._hello: Optional[Dict[str, Any]] = None
-        self._stops_loop = False
-        self._step: Optional[int] = None
-        self._told_epoch: Optional[float] = None
-        self._next_step = 0
-        self._passes = 0
+        self._loop = Loop()
         self._steps_per_epoch = plan.steps_per_epoch
         self._finished = directory is None
         self._rates = {"tokens": Rate(), "samples": Rate()}
@@ -94,19 +90,19 @@ class Run:
         self._probe: Optional[Probe] = None
         if directory is None:
             return
-        quicken()
-        self._voice = Voice(directory, attempt, plan.v1_total_epochs)
+        self._voice = Voice(directory, self._loop, attempt, plan.v1_total_epochs)
         self._voice.clocks += self._rates.values()
         self._events = self._voice.events
         self._heart = self._voice.heart
-        self._probe = Probe.of_environment(self._heart)
+        self._probe = Probe.of_environment(self._loop)
+        self._loop.always_asks = self._probe is not None
         identity = {"run_id": directory.run_id, "attempt": attempt}
         self._saver = Saver(self._voice, self._adjustables, directory.checkpoints, identity)
         self._saver.saves = self._probe is None
         self._steering = Steering(self._voice, self._adjustables, self._saver)
         self._led = self._steering
-        self._steering.log = lambda values: self.log(values, step=self._step or 0)
-        self._preemption = Preemption(self._heart)
+        self._steering.log = lambda values: self.log(values, step=self._loop.begun or 0)
+        self._preemption = Preemption(self._loop.accepted, attempt)
         self._heart.look = self._look
         self._heart.each_second = self._ask_whether_resumed
         self._heart.start()
@@ -132,7 +128,7 @@ class Run:
     @property
     def last_step(self) -> Optional[int]:
         """The last step that was ended or begun; None before the first."""
-        return self._step
+        return self._loop.begun
 
     @property
     def should_stop(self) -> bool:
@@ -179,12 +175,13 @@ class Run:
             return
         if ranks.rank == 0:
             self._crew = Conductor(ranks)
+            self._loop.always_asks = True
             self._steering.conduct(self._crew)
         else:
             self.resume_from, self.overrides = told["checkpoint"], told["overrides"]
             self._adjustables.take_overrides(self.overrides)
             self._led = self._follower = Follower(ranks, self._handlers, self._adjustables)
-            self._preemption = Preemption(self._follower)
+            self._preemption = Preemption(self._follower.accepted, self.attempt)
         if "checkpoint" in self._handlers and self._preemption is not None:
             self._preemption.listen()
         self._say_hello_again()
@@ -297,9 +294,9 @@ class Run:
             "checkpoint": os.fspath(checkpoint) if checkpoint is not None else None,
             "step": step,
         }
-        self._step, self._next_step = step, step + 1
+        self._loop.step, self._loop.begun, self._loop.next_step = step, step, step + 1
         if self.active:
-            self._voice.step = self._steering.began_at = step
+            self._steering.began_at = step
             self._saver.plan_next(step)
             self._show_epoch_of(checkpoint)
             self._say_hello_again()
@@ -350,14 +347,14 @@ class Run:
         """
         self._plan.complete(facts)
         self._steps_per_epoch = self._plan.steps_per_epoch
-        self._stops_loop = True
+        self._loop.is_stepped = True
         if not self.active:
             if ready:
                 self.ready()
             return
         if first_step is not None:
             self._saver.first_step = first_step
-            self._saver.plan_next(self._step)
+            self._saver.plan_next(self._loop.begun)
         if facts.get("resumed_from"):
             self.resumed(**facts["resumed_from"])
         self._heart.fields.total_epochs = self._plan.v1_total_epochs
@@ -370,7 +367,7 @@ class Run:
         known: Dict[str, Any] = {"run_id": self.dir.run_id, "pid": me.pid, "host": me.host}
         optional = {**self._plan.facts(), "steps_per_epoch": self._steps_per_epoch}
         known.update({key: value for key, value in optional.items() if value is not None})
-        able = [] if self._is_alone_among_others else self._steering.capabilities(self._stops_loop)
+        able = [] if self._is_alone_among_others else self._steering.capabilities(self._loop.is_stepped)
         allowed = self._plan.capabilities
         capabilities = able if allowed is None else [name for name in able if name in allowed]
         if "pause" in capabilities:
@@ -391,7 +388,7 @@ class Run:
 
     def _ask_whether_resumed(self) -> None:
         """A trainer that was to go on from a checkpoint and does not say that it did may have begun anew."""
-        if self.resume_from and self._plan.resumed_from is None and self._heart.pace.boundaries:
+        if self.resume_from and self._plan.resumed_from is None and self._loop.ended:
             self._plan.resumed_from = {}
             message = f"This trainer was to go on from {self.resume_from} and did not say that it did."
             self.alert("warning", "not_resumed", message + " It may have begun anew: see run.resume_from, run.resumed.")
@@ -405,60 +402,54 @@ class Run:
         ends the iteration (also that of later passes). Call it once an epoch, or once with an iterable that spans all
         epochs.
         """
-        if self._steps_per_epoch is None and self._passes == 0:
+        if self._steps_per_epoch is None and self._loop.passes == 0:
             with contextlib.suppress(TypeError):
                 self._steps_per_epoch = len(loader)  # type: ignore[arg-type]
-        self._stops_loop = True
+        self._loop.is_stepped = True
         self.ready()
         if self.should_stop:
             return
         for batch in loader:
-            step = self._step = self._next_step
+            step = self._loop.begun = self._loop.next_step
             yield step, batch
-            self._next_step = step + 1
+            self._loop.next_step = step + 1
             self.boundary(step)
             if self.should_stop:
                 return
-        self._passes += 1
+        self._loop.passes += 1
 
     def boundary(self, step: int, epoch: Optional[float] = None) -> None:
         """End optimizer step `step`: commands take effect here. Look at `should_stop` afterwards."""
         if self._finished:
             if self._follower is not None:
-                self._step, self._next_step = step, step + 1
+                self._loop.begun, self._loop.next_step = step, step + 1
                 self._follower.follow(step)
             return
-        if not self._stops_loop:
-            self._stops_loop = True
+        if not self._loop.is_stepped:
+            self._loop.is_stepped = True
             self.ready()
         if step.__class__ is not int or step < 0:
             clean = self._clean.step(step)
-            step = self._next_step if clean is None else clean
+            step = self._loop.next_step if clean is None else clean
         if epoch is not None and epoch.__class__ is not float:
             epoch = self._clean.number("epoch", epoch)
-        self._next_step = step + 1
-        self._mark(step, epoch)
+        if self._loop.end(step, epoch):
+            self._attend(step, epoch)
 
-    def _mark(self, step: int, epoch: Optional[float]) -> None:
-        """All that a step pays for: what people see of it is put together by the heart's thread, in `_look`."""
-        self._step = self._voice.step = step
-        self._told_epoch = epoch
-        heart, saver = self._heart, self._saver
-        now = heart.pace.mark()
-        heart.dirty = True
+    def _attend(self, step: int, epoch: Optional[float]) -> None:
+        """Do at a boundary what the loop asks for. What people see of a step the heart's thread puts together, in `_look`."""
         if self._probe is not None:
-            self._events.metrics(self._probe.end_of_step(), step, epoch, heart.log_offset)
+            self._events.metrics(self._probe.end_of_step(), step, epoch, self._loop.log_offset)
             self._probe.hold()
         if self._crew is not None:
             self._crew.step = step
-            self._steering.boundary(step, now)
+        self._steering.boundary(step)
+        if self._crew is not None:
             self._crew.close(self._steering.last_word)
-        elif heart.accepted or heart.promising or step >= saver.next_step or now >= saver.next_time:
-            self._steering.boundary(step, now)
 
     def _look(self) -> str:
         """Bring the status's epoch up to date, and return where the loop is, for people; a step counts when it ended."""
-        step, epoch = self._voice.step, self._told_epoch
+        step, epoch = self._loop.step, self._loop.epoch
         if step is not None and (epoch is None or self._plan.by_steps):
             epoch = self._epoch_after(step)
         fields = self._heart.fields
@@ -471,11 +462,11 @@ class Run:
             return (step + 1) / self._plan.by_steps
         if self._steps_per_epoch:
             return (step + 1) / self._steps_per_epoch
-        return float(self._passes) if self._passes else None
+        return float(self._loop.passes) if self._loop.passes else None
 
     def _place(self, step: Optional[int]) -> str:
-        if self._steering.bad_since:
-            return self._steering.bad_since
+        if self._loop.suspect:
+            return self._loop.suspect
         if self._voice.state != "running" or step is None:
             return self._heart.fields.message
         epoch, total = self._heart.fields.epoch, self._heart.fields.total_epochs
@@ -510,28 +501,30 @@ class Run:
             step = self._clean.step(step)
         if epoch is not None:
             epoch = self._clean.number("epoch", epoch)
-        own_step = not self._stops_loop and (step is None or step != self._step)
+        loop = self._loop
+        own_step = not loop.is_stepped and (step is None or step != loop.step)
         if step is None:
-            step = self._next_step
-        if own_step:
-            self._next_step = step + 1
+            step = loop.next_step
         finite = values.__class__ is dict
         for value in values.values() if finite else ():
             if (value.__class__ is not float and value.__class__ is not int) or value - value != 0.0:
                 finite = False
                 break
-        if not finite:
-            values = self._clean.numbers(values)
-        if tokens is not None or samples is not None or "loss" in values:
-            values, finite = self._with_rates(values, tokens, samples), False
+        if not finite or tokens is not None or samples is not None or "loss" in values:
+            values = self._with_rates(values if finite else self._clean.numbers(values), tokens, samples)
+            finite = all(value - value == 0.0 for value in values.values())
         at = step / self._steps_per_epoch if epoch is None and self._steps_per_epoch else epoch
-        self._events.metrics(values, step, at, self._heart.log_offset, finite)
+        self._events.metrics(values, step, at, loop.log_offset, finite)
         if "train/loss" in values:
-            self._steering.logged_loss(values["train/loss"], step)
-        if self._saver.watched and self._saver.watched in values:
-            self._saver.note(values[self._saver.watched], step)
-        if own_step:
-            self._mark(step, epoch)
+            loss = values["train/loss"]
+            if loss.__class__ is float and loss - loss == 0.0 and not loop.suspect:
+                loop.loss, loop.loss_step = loss, step
+            else:
+                self._steering.logged_loss(loss, step)
+        if loop.watched and loop.watched in values:
+            self._saver.note(values[loop.watched], step)
+        if own_step and loop.end(step, epoch):
+            self._attend(step, epoch)
 
     def _with_rates(self, values: Mapping[str, Any], tokens: Optional[int], samples: Optional[int]) -> Dict[str, Any]:
         values = dict(values)
@@ -551,7 +544,7 @@ class Run:
         """
         if self.active:
             if step is None:
-                step = self._next_step if self._step is None else self._step
+                step = self._loop.next_step if self._loop.begun is None else self._loop.begun
             self._steering.bad_loss(value, step)
 
     def alert(self, level: str, code: str, message: str, value: Any = None, threshold: Any = None) -> None:
@@ -597,7 +590,7 @@ class Run:
 
     @property
     def _crew_step(self) -> int:
-        return -1 if self._step is None else self._step
+        return -1 if self._loop.begun is None else self._loop.begun
 
     def publish(self, folder: Union[str, "os.PathLike[str]"], step: int, kind: str = "auto") -> Optional[Sealed]:
         """Verify, publish and tell a folder that a framework has just saved by itself; None when that failed."""
@@ -645,7 +638,7 @@ class Run:
         elif self._steering.failure is not None:
             self._end_with_error(self._steering.failure)
         elif self.released:
-            self._end("released", "idle", f"Released at step {self._step}", self._steering.stopped_by)
+            self._end("released", "idle", f"Released at step {self._loop.begun}", self._steering.stopped_by)
         elif self.state == "stopping":
             self._end("cancelled", "done", self._steering.stopped_by or "Stopped", self._steering.stopped_by)
         else:
@@ -666,7 +659,7 @@ class Run:
 
     @property
     def _epoch_unknown(self) -> bool:
-        return self._step is None or self._epoch_after(self._step) is None
+        return self._loop.begun is None or self._epoch_after(self._loop.begun) is None
 
     def _end_with_error(self, info: Dict[str, Any]) -> None:
         self._voice.move("error", info["message"], info)

@@ -14,11 +14,10 @@ from gladius.pulse import checkpoints
 from gladius.pulse.adjust import Adjustable, Adjustables
 from gladius.pulse.crew import alone
 from gladius.pulse.encode import encode
+from gladius.pulse.loop import NEVER
 from gladius.pulse.randomness import preserved
 from gladius.pulse.voice import Voice
 from gladius.pulse.warn import warn
-
-NEVER = math.inf
 
 
 class Policy(NamedTuple):
@@ -34,25 +33,21 @@ class Policy(NamedTuple):
 class Saver:
     """Carries a checkpoint from the script's function to a verified folder and its event.
 
-    `next_step` and `next_time` (monotonic seconds) are when the next periodic save is due; the loop compares with them
-    at each boundary, so they are plain numbers. `suspect` says why the weights are not to be trusted now (the loss is no
-    number), "" when they are: a checkpoint of such weights is marked, and no good one makes way for it.
+    It tells the loop when the next periodic save is due. A checkpoint of weights that are suspect now is marked, and no
+    good one makes way for it.
     """
 
     def __init__(
         self, voice: Voice, adjustables: Adjustables, folder: Path, identity: Dict[str, Any], first_step: int = 0
     ) -> None:
         self.policy: Optional[Policy] = None
-        self.next_step: float = NEVER
-        self.next_time: float = NEVER
         self.first_step = first_step
-        self.suspect = ""
         self.saved: List[Tuple[int, Path]] = []
         self.failure = ""
-        self.watched = ""
         self.saves = True
         self.together: Callable[..., Any] = alone
         self._voice = voice
+        self._loop = voice.loop
         self._adjustables = adjustables
         self._folder = folder
         self._identity = identity
@@ -68,11 +63,11 @@ class Saver:
         if (policy.keep_last or policy.keep_best) and policy.publish_to is None and not _takes_argument(policy.save):
             raise ValueError("keep_last and keep_best need publish_to: a folder that was returned stays where it is")
         self.policy = policy
-        self.watched = (policy.keep_best or "").lstrip("-")
+        self._loop.watched = (policy.keep_best or "").lstrip("-")
         checkpoints.recover(self.parent, shared=policy.publish_to is not None)
         self._every_steps, self._every_minutes = int(every_steps or 0), float(every_minutes or 0)
         self._read_measured()
-        self.plan_next(self._voice.step)
+        self.plan_next(self._loop.step)
         for adjustable in (
             Adjustable(
                 "checkpoint_every_steps", lambda: self._every_steps, self._set_every_steps, 0, None, "live",
@@ -93,19 +88,19 @@ class Saver:
 
     def plan_next(self, step: Optional[int]) -> None:
         """Work out when the next periodic save is due; by steps it lies on multiples, whatever was saved between."""
-        self.next_step = NEVER
+        self._loop.save_step = NEVER
         if self._every_steps:
             done = 0 if step is None else step + 1 - self.first_step
-            self.next_step = (done // self._every_steps + 1) * self._every_steps + self.first_step - 1
-        self.next_time = time.monotonic() + 60 * self._every_minutes if self._every_minutes else NEVER
+            self._loop.save_step = (done // self._every_steps + 1) * self._every_steps + self.first_step - 1
+        self._loop.save_time = time.monotonic() + 60 * self._every_minutes if self._every_minutes else NEVER
 
     def _set_every_steps(self, value: int) -> None:
         self._every_steps = value
-        self.plan_next(self._voice.step)
+        self.plan_next(self._loop.step)
 
     def _set_every_minutes(self, value: float) -> None:
         self._every_minutes = value
-        self.plan_next(self._voice.step)
+        self.plan_next(self._loop.step)
 
     def note(self, value: float, step: int) -> None:
         """Remember the watched metric at a step: it belongs to the checkpoint of that very step."""
@@ -123,7 +118,7 @@ class Saver:
         if not self.saves:
             self.failure = "a probe saves nothing"
             return None
-        step = self._voice.step or 0
+        step = self._loop.step or 0
         with self._voice.long("checkpointing", f"Saving a checkpoint at step {step}"), preserved():
             self._say("checkpoint: writing")
             temporary = self.parent / f"{checkpoints.SAVING}step-{step}-{os.getpid()}"
@@ -139,7 +134,7 @@ class Saver:
                 return None
             finally:
                 checkpoints.remove_tree(temporary)
-                self.plan_next(self._voice.step)
+                self.plan_next(self._loop.step)
 
     def publish(self, folder: Path, step: int, kind: str) -> Optional[checkpoints.Sealed]:
         """Seal, publish and tell a folder that a framework has just saved by itself; None when that failed."""
@@ -174,7 +169,7 @@ class Saver:
         if moves and self.policy is not None:
             # What a person asked for is a person's to delete.
             own = [path for path in self._own() if checkpoints.read_facts(path).get("kind") != "manual"]
-            alike = [path for path in own if _is_suspect(path) == bool(self.suspect)]
+            alike = [path for path in own if _is_suspect(path) == bool(self._loop.suspect)]
             checkpoints.keep(alike, self.policy.keep_last, also=[sealed.path, *self._best()])
         return sealed
 
@@ -185,10 +180,10 @@ class Saver:
             "contents": list(self.policy.contents) if self.policy is not None else [],
             "hyperparameters": self._adjustables.values(), "config_keys": self._adjustables.keys(),
         }  # fmt: skip
-        if self.suspect:
-            facts["suspect"] = self.suspect
+        if self._loop.suspect:
+            facts["suspect"] = self._loop.suspect
         if step in self._measured:
-            facts["metrics"] = {self.watched: self._measured[step]}
+            facts["metrics"] = {self._loop.watched: self._measured[step]}
         (folder / checkpoints.FACTS).write_text(json.dumps(json.loads(encode(facts)), indent=1), encoding="utf-8")
 
     def _reading_back(self, done: int, total: int) -> None:
@@ -250,8 +245,8 @@ class Saver:
 
     def _read_measured(self) -> None:
         """What earlier attempts measured stands in their checkpoints."""
-        for path in self._own() if self.watched else ():
-            value = (checkpoints.read_facts(path).get("metrics") or {}).get(self.watched)
+        for path in self._own() if self._loop.watched else ():
+            value = (checkpoints.read_facts(path).get("metrics") or {}).get(self._loop.watched)
             if isinstance(value, (int, float)):
                 self._measured.setdefault(checkpoints.step_of(path), float(value))
 

@@ -6,6 +6,7 @@ training goes on.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from gladius.errors import CommandInvalid, RankLost
@@ -46,11 +47,11 @@ class Steering:
         self.log: Callable[[Mapping[str, Any]], None] = lambda _: None
         self.crew: Optional[Conductor] = None
         self.together: Callable[..., Any] = alone
-        self.last_finite_step: Optional[int] = None
         self.began_at: Optional[int] = None
         self._told_since_log = False
         self._voice = voice
         self._heart = voice.heart
+        self._loop = voice.loop
         self._adjustables = adjustables
         self._saver = saver
         self._ending: Optional[Command] = None
@@ -61,11 +62,6 @@ class Steering:
             "validate": self._run_validation, "set": self._set, "reload_config": self._reload,
             PREEMPT: self._preempted, BAD_LOSS: self._leave_bad_loss,
         }  # fmt: skip
-
-    @property
-    def bad_since(self) -> str:
-        """Since when the loss has been no number, in words; "" while it is one."""
-        return self._saver.suspect
 
     def capabilities(self, stops: bool) -> List[str]:
         """The commands that this trainer obeys, by the functions it was given."""
@@ -96,14 +92,15 @@ class Steering:
 
     # At a boundary
 
-    def boundary(self, step: int, now: float) -> None:
-        """Carry out what was accepted, and the periodic save when it is due (`now`: monotonic seconds)."""
-        if self._heart.promising:
+    def boundary(self, step: int) -> None:
+        """Carry out what was accepted, and the periodic save when it was due as the step ended."""
+        now = self._loop.ended_at
+        if self._loop.promising:
             self._heart.await_promise()
-        while self._heart.accepted and not self.should_stop:
-            self._obey(self._heart.accepted.popleft())
-        if not self.should_stop and (step >= self._saver.next_step or now >= self._saver.next_time):
-            if self.bad_since:
+        while self._loop.accepted and not self.should_stop:
+            self._obey(self._loop.accepted.popleft())
+        if not self.should_stop and (step >= self._loop.save_step or now >= self._loop.save_time):
+            if self._loop.suspect:
                 # The last good checkpoint must not make way for weights that are no numbers.
                 self._saver.plan_next(step)
             else:
@@ -114,7 +111,7 @@ class Steering:
 
     def _answer(self, command: Command, state: str, detail: Optional[str] = None) -> None:
         if command.id:
-            self._heart.answer(command, state, step=self._voice.step, detail=detail)
+            self._heart.answer(command, state, step=self._loop.step, detail=detail)
 
     # Pause
 
@@ -135,7 +132,7 @@ class Steering:
 
     def _hold(self, command: Command, reason: str, detail: Optional[str] = None) -> None:
         """Stay here, memory kept, until `resume`, `stop` or a release."""
-        self._voice.progress(f"Paused at step {self._voice.step}")
+        self._voice.progress(f"Paused at step {self._loop.step}")
         self._voice.move("paused", reason)
         with self._voice.no_steps():
             self.together("hold", lambda: None)  # another rank may still be at work on this very step
@@ -152,8 +149,8 @@ class Steering:
                 self._heart.arrived.clear()
                 if self.crew is not None:
                     self.crew.hold()
-                while self._heart.accepted and self._voice.state == "paused":
-                    self._obey(self._heart.accepted.popleft())
+                while self._loop.accepted and self._voice.state == "paused":
+                    self._obey(self._loop.accepted.popleft())
 
     def _resume(self, command: Command) -> None:
         running = self._voice.state != "paused"
@@ -213,7 +210,7 @@ class Steering:
         if self._ending is not None:
             ended = state in ("cancelled", "released")
             self._answer(self._ending, "applied" if ended else "rejected", self._ending_detail if ended else state)
-        for command in self._heart.accepted:
+        for command in self._loop.accepted:
             met = command.command == "stop" and state == "cancelled"
             self._answer(command, "applied" if met else "rejected", "the training ended first")
 
@@ -263,7 +260,7 @@ class Steering:
 
     def tell_change(self, change: Change, by: str) -> None:
         """Record that a hyperparameter took a new value."""
-        step = self._voice.step
+        step = self._loop.step
         self._as_saved = False
         self._voice.write(
             "hyperparameters", {"name": change.name, "old": change.old, "new": change.new, "step": step, "by": by}
@@ -312,31 +309,34 @@ class Steering:
     def bad_loss(self, loss: float, step: int) -> None:
         """Note that the loss is no finite number, once until it is finite again; the policy acts at the boundary."""
         self._told_since_log = True
-        if self.bad_since:
+        if self._loop.suspect:
             return
-        self._saver.suspect = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
-        self._voice.alert("critical", NON_FINITE_LOSS, self.bad_since, value=loss)
+        self._loop.suspect = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
+        self._voice.alert("critical", NON_FINITE_LOSS, self._loop.suspect, value=loss)
         if self.policy != "warn":
-            self._heart.accepted.append(Command("", BAD_LOSS, self._heart.attempt, issued_by="the loss policy"))
+            self._loop.accepted.append(Command("", BAD_LOSS, self._heart.attempt, issued_by="the loss policy"))
 
     def logged_loss(self, loss: float, step: int) -> None:
         """Note a loss as it was logged. One that is finite clears the suspicion, unless a bad one was told since the last
-        log: then it is an average that hides it.
+        log: then it is an average that hides it. An integer beyond all floats counts as infinite.
         """
+        try:
+            loss = float(loss)
+        except OverflowError:
+            loss = math.inf
         if loss - loss != 0.0:
             self.bad_loss(loss, step)
         elif not self._told_since_log:
-            self._heart.fields.loss = float(loss)
-            self.last_finite_step, self._saver.suspect = step, ""
+            self._loop.loss, self._loop.loss_step, self._loop.suspect = loss, step, ""
         self._told_since_log = False
 
     def _leave_bad_loss(self, command: Command) -> None:
         if self.policy == "pause":
             # Without a checkpoint: these weights are what nobody wants to go on from.
-            self._hold(command, f"Paused by the loss policy: {self.bad_since}")
+            self._hold(command, f"Paused by the loss policy: {self._loop.suspect}")
             return
         self.should_stop, self.stop_checkpoint = True, False
-        self.failure = {"code": NON_FINITE_LOSS, "message": self.bad_since, "retryable": True}
+        self.failure = {"code": NON_FINITE_LOSS, "message": self._loop.suspect, "retryable": True}
         if self.policy == "rollback":
             self._plan_rollback(self.failure)
         self._voice.move("stopping", self.failure["message"])
@@ -349,7 +349,7 @@ class Steering:
         none came, the one that this attempt began with is under suspicion too.
         """
         rate = self._adjustables.find("learning_rate")
-        seen = self.last_finite_step if self.last_finite_step is not None else self.began_at
+        seen = self._loop.loss_step if self._loop.loss_step is not None else self.began_at
         good = self._saver.last_good(seen - 1, self.began_at) if seen is not None else None
         if good is None or rate is None:
             missing = "no checkpoint from before it" if good is None else "no learning rate that can be lowered"

@@ -6,8 +6,10 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional
 
+from gladius.pulse.encode import quick_encoder
 from gladius.pulse.events import EventWriter
 from gladius.pulse.heart import Heart
+from gladius.pulse.loop import Loop
 from gladius.pulse.states import may_move
 from gladius.pulse.values import Rate
 
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
 class Voice:
     """The one place through which a trainer writes: the stream, and through its heart the status file."""
 
-    def __init__(self, directory: "RunDir", attempt: int, total_epochs: float) -> None:
+    def __init__(self, directory: "RunDir", loop: Loop, attempt: int, total_epochs: float) -> None:
         self.state = "preparing"
-        self.step: Optional[int] = None
+        self.loop = loop
         self.clocks: List[Rate] = []
-        self.events = EventWriter(directory.events, attempt)
-        self.heart = Heart(directory, self.events, attempt)
+        self.events = EventWriter(directory.events, attempt, spell=quick_encoder())
+        self.heart = Heart(directory, self.events, self.loop, attempt)
         self.heart.fields.total_epochs = total_epochs
         self.events.write("state", {"state": "preparing"}, durable=True)
 
@@ -73,7 +75,7 @@ class Voice:
             yield
         finally:
             self.heart.long_operations -= 1
-            self.heart.pace.forget_interval()
+            self.loop.forget_interval()
             if not self.heart.long_operations:
                 for clock in self.clocks:
                     clock.skip(time.perf_counter() - began)

@@ -1,0 +1,77 @@
+"""What the training's thread and the heart's leave for each other. Upstream: reporter. Downstream: heart, saving, steering.
+
+Between two steps of a training nothing of ours stays in the processor's caches, and each object that a log call touches
+must be fetched from memory. So what every step tells, and looks at, is one object.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Deque, Optional
+
+if TYPE_CHECKING:
+    from gladius.pulse.control import Command
+NEVER = math.inf
+
+
+class Loop:
+    """Where the training is, as its thread tells, and what is wanted of it at a boundary."""
+
+    def __init__(self) -> None:
+        self.is_stepped = False
+        """Whether the script ends its steps itself; else each log call of another step ends one."""
+        self.begun: Optional[int] = None
+        """The last step that was ended or begun."""
+        self.next_step = 0
+        self.passes = 0
+        """How often `steps` has come to its loader's end."""
+        self.step: Optional[int] = None
+        """The last step that ended, or that this attempt went on from."""
+        self.epoch: Optional[float] = None
+        """As the script told it with that step."""
+        self.ended = 0
+        """How many steps ended here."""
+        self.ended_at = 0.0
+        """When the last one did, or what is no step after it; monotonic seconds."""
+        self.took: Optional[float] = None
+        """Seconds of the last step; None until there were two."""
+        self.loss = 0.0
+        self.loss_step: Optional[int] = None
+        """The last loss that was finite, and its step."""
+        self.suspect = ""
+        """Why the weights are not to be trusted now: since when the loss is no number, in words; "" when they are."""
+
+        self.log_offset: Optional[int] = None
+        """Where `console.log` ends."""
+        self.watched = ""
+        """The metric that decides which checkpoint is the best."""
+        self.accepted: Deque[Command] = deque()
+        """Commands that were promised and are to be carried out."""
+        self.promising = False
+        """Whether such a promise is just being made."""
+        self.save_step: float = NEVER
+        self.save_time: float = NEVER
+        """When the next periodic save is due: behind which step, at what monotonic time."""
+        self.always_asks = False
+        """Whether there is something to do at every boundary: a probe, other ranks."""
+
+    def end(self, step: int, epoch: Optional[float]) -> bool:
+        """Note the end of a step; return whether something is to be done at this boundary."""
+        now = time.monotonic()
+        if self.ended:
+            self.took = now - self.ended_at
+        self.ended_at = now
+        self.step = self.begun = step
+        self.next_step = step + 1
+        self.epoch = epoch
+        self.ended += 1
+        return (
+            bool(self.accepted) or self.promising or self.always_asks or step >= self.save_step or now >= self.save_time
+        )
+
+    def forget_interval(self) -> None:
+        """Leave out the time since the last step: a hold or a validation is no step."""
+        if self.ended:
+            self.ended_at = time.monotonic()
