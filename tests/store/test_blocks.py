@@ -98,6 +98,16 @@ def test_rows_that_are_alike_tell_the_same(written: Written, one_by_one: Any, na
     assert facts_of(RunView(written.directory).load()) == one_by_one(written.directory)
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e309", "1.7976931348623159e308", "9" * 400, "NaN", "Infinity", '"NaN"'])
+def test_a_block_holds_finite_numbers_only(number: str) -> None:
+    lines = [line.encode() for line in stream(2)[1:]]
+    assert blocks.decode_block(lines, 0) is not None
+    for field in ("values", "epoch", "time"):
+        told = json.loads(lines[1]) | {field: {"train/loss": "?", "moe/load/0/1": 1.0} if field == "values" else "?"}
+        odd = json.dumps(told, separators=(",", ":")).replace('"?"', number).encode()
+        assert blocks.decode_block([lines[0], odd], 0) is None, "msgspec says what no double holds is out of range"
+
+
 _ODD = [
     '{"seq":%d,"time":1,"attempt":1,"type":"metrics","step":5,"values":{"train/loss":"NaN"}}',
     '{"seq":%d,"time":1,"attempt":1,"type":"metrics","step":-3,"epoch":"NaN","values":{"train/loss":1}}',

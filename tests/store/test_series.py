@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from array import array
 
 import pytest
@@ -51,6 +52,31 @@ def test_a_range_of_steps() -> None:
     column = table([float(i) for i in range(100)]).column("train/loss", 1000, from_step=10, to_step=12)
     assert column["value"] == [10.0, 11.0, 12.0]
     assert table([1.0]).column("train/loss", 10, from_step=5)["value"] == []
+
+
+def test_a_range_of_steps_that_fall_now_and_then() -> None:
+    made = table([float(step) for step in range(3000)])
+    column = made.column("train/loss", 10_000, from_step=5, to_step=2000)
+    assert column["value"] == [float(step) for step in range(5, 2001)]
+    for step in range(2000):
+        made.add(1, 1.0, step, None, None, [("train/loss", -1.0 - step)])
+    column = made.column("train/loss", 10_000, from_step=1998, to_step=2001)
+    assert column["value"] == [1998.0, 1999.0, 2000.0, 2001.0, -1999.0, -2000.0]
+    few = made.column("train/loss", 100, from_step=0, to_step=1999)
+    assert min(few["min"]) == -2000.0 and max(few["max"]) == 1999.0 and len(few["value"]) <= 100
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_place_in_the_log_is_that_of_the_nearest_step_and_the_newest_of_equals(seed: int) -> None:
+    dice, made = random.Random(seed), MetricTable()
+    assert made.log_place(1) is None
+    known: list[tuple[int, int]] = []
+    for _ in range(9000):
+        step, offset = dice.choice((None, dice.randrange(0, 20_000, 40))), dice.choice((None, dice.randrange(10**9)))
+        made.add(1, 1.0, step, None, offset, [])
+        known += [] if step is None or offset is None else [(step, offset)]
+    for wanted in (0, 777, 9_980, 10**6):
+        assert made.log_place(wanted) == min(reversed(known), key=lambda one: abs(one[0] - wanted))
 
 
 def test_points_without_a_step_have_none() -> None:

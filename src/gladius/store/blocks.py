@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import struct
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice, pairwise, repeat, starmap
-from operator import attrgetter, contains, lt
+from operator import attrgetter, contains, itemgetter, lt
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
@@ -80,11 +80,12 @@ class MetricBlock:
         return len(self.seqs)
 
 
-def taken(column: array[Any], rows: Iterable[int]) -> array[Any]:
+def taken(column: array[Any], rows: Collection[int]) -> array[Any]:
     """What a column has in these rows: copied at once where they are a range, else one by one."""
     if isinstance(rows, range):
         return column[rows.start : rows.stop]
-    return array(column.typecode, map(column.__getitem__, rows))
+    many = len(rows) > 1  # of one row, `itemgetter` gives no tuple
+    return array(column.typecode, itemgetter(*rows)(column) if many else [column[row] for row in rows])
 
 
 def groups(lines: Sequence[bytes]) -> list[tuple[int, int, bool]]:

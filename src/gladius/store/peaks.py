@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 _WIDTHS = (1, 16, 64, 256, 1024, 4096, 16384, 65536)
 """Values of a stretch, level by level: the first are the values themselves."""
-_STRETCHES = 3
+_STRETCHES = 2
 """A bucket has at least so many stretches, or its width would be far from the one that is wanted."""
 _KEPT_STRANGE = 200
 _ABOVE_ALL, _BELOW_ALL = math.inf, -math.inf

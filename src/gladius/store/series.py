@@ -249,7 +249,7 @@ class MetricTable:
         columns = {"step": self.steps, "epoch": self.epochs, "time": self.times, "log_offset": self.offsets}
         if end - first > max_points:
             picks = series.peaks.picks(first, end, max_points)
-            rows, values = series.rows_of(picks), Part(array("d", map(series.values.__getitem__, picks)))
+            rows, values = series.rows_of(picks), Part(taken(series.values, picks))
             bounds = [Part(array("d", column)) for column in zip(*picks.values(), strict=True)]
         else:
             rows, values, bounds = series.rows[first:end], Part(series.values, first, end), None
