@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gladius.alerts.sentences import sentence
-from gladius.store.points import spell
+from gladius.store.points import Part, spell
 from gladius.store.stream import EventStream
 from gladius.store.suggestions import OUT_OF_MEMORY
 from gladius.store.view import RunView
@@ -163,8 +163,8 @@ class Milestones:
         self._rows = len(epochs)
         for begin in range(first, self._rows, _AT_ONCE):
             few = epochs[begin : begin + _AT_ONCE]
-            if max(few) + _AT_ITS_END < math.floor(self._epoch) + 1:
-                continue  # of a long past nearly all; not where the first is unknown (NaN), which hides what is greatest
+            if Part(few).is_unknown or max(few) + _AT_ITS_END < math.floor(self._epoch) + 1:
+                continue  # of a long past nearly all; not where the first alone is unknown (NaN), which hides what is greatest
             for row, epoch in enumerate(few, begin):
                 if epoch + _AT_ITS_END >= math.floor(self._epoch) + 1:
                     yield row, epoch + _AT_ITS_END

@@ -77,7 +77,8 @@ class Hello(EventBase):
     steps_per_epoch: int | None = None
     samples: int | None = None
     model: ModelInfo | None = None
-    capabilities: list[Command] = Field(default_factory=list)
+    # No factory: pydantic reads a factory's signature, and that of `list` with Python's tokenizer, before the first run is there.
+    capabilities: list[Command] = Field(default=[])
     pause_modes: list[PauseMode] | None = Field(default=None, description="None: not announced, both are asked for")
     splits: list[Split] | None = Field(default=None, description="None: not announced")
     reasons: dict[str, str] | None = Field(default=None, description=(
