@@ -29,8 +29,9 @@ FRESH_S = 60.0
 """What happened longer ago than this is past, whenever it is read: it enters the book and rings no more."""
 
 REST_S = 0.5
-"""Rows of plain numbers are judged this often: what they make an alert of lasts for long. All else is judged at once."""
-_ROWS = frozenset({"trainer", "more"})
+"""Rows of plain numbers, and what they make of the status, are judged this often: what they make an alert of lasts for long.
+All else is judged at once."""
+_ROWS = frozenset({"trainer", "more", "status", "console"})
 
 _TELLING = frozenset({"loaded", "trainer", "supervisor", "status", "commands", "tick"})
 

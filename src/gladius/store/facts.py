@@ -28,6 +28,8 @@ class RunFacts:
 
     def __init__(self) -> None:
         self.attempts: dict[int, AttemptFacts] = {}
+        self.newest_told = 0
+        """The latest attempt that an event is of."""
         self.table = MetricTable()
         self.experts = Experts(self.table)
         self.epochs = EpochMeans()
@@ -45,6 +47,7 @@ class RunFacts:
         facts = self.attempts.get(attempt)
         if facts is None:
             facts = self.attempts[attempt] = AttemptFacts(attempt)
+            self.newest_told = max(self.newest_told, attempt)
         return facts
 
     def take_trainer(self, event: dict[str, Any]) -> None:

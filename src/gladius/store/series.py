@@ -215,13 +215,13 @@ class MetricTable:
         series = self.series.get(name)
         if series is None or not len(series):
             return []
-        count = len(series)
+        count, values = len(series), series.values
         places = (
             range(count)
             if count <= points
             else (count - 1 - (count - 1) * i // (points - 1) for i in range(points - 1, -1, -1))
         )
-        return [value for value in (series.values[i] for i in places) if math.isfinite(value)]
+        return [value for value in (values[i] for i in places) if math.isfinite(value)]
 
     def column(self, name: str, max_points: int, from_step: int | None = None, to_step: int | None = None) -> Points:
         """Return one metric in at most about `max_points` points."""

@@ -207,7 +207,7 @@ class RunView(RunFacts):
     def attempt(self) -> int:
         """The newest attempt, 0 before the first."""
         launched = self.launched[-1] if self.launched else 0
-        return max(launched, *self.attempts) if self.attempts else launched
+        return max(launched, self.newest_told)
 
     @property
     def current(self) -> AttemptFacts:
@@ -299,17 +299,14 @@ class RunView(RunFacts):
         """Look whether the trainer lives; return whether that changed anything."""
         before = (self.alive, self.suspended)
         identity = None if self.current.exited is not None else self.trainer_identity()
-        self.suspended = self.suspended_now()
-        if identity is not None:
-            self.alive = identity.alive()
-        else:
-            self.alive = self._alive_without_identity()
+        self.alive = self._alive_without_identity() if identity is None else identity.alive()
+        self.suspended = identity is not None and bool(self.alive) and _stopped(identity)
         return before != (self.alive, self.suspended)
 
     def suspended_now(self) -> bool:
         """Whether a signal has stopped the trainer at this instant; `suspended` is as of the last look."""
         identity = None if self.current.exited is not None else self.trainer_identity()
-        return identity is not None and bool(identity.alive()) and process_state(identity.pid) in ("T", "t")
+        return identity is not None and bool(identity.alive()) and _stopped(identity)
 
     def _alive_without_identity(self) -> bool | None:
         """Nobody named the process: it is gone when nobody who could have started it is there any more."""
@@ -352,6 +349,10 @@ class RunView(RunFacts):
             return self.poller.silence
         sign = self.last_sign
         return None if sign is None else max(0.0, now - sign)
+
+
+def _stopped(identity: Identity) -> bool:
+    return process_state(identity.pid) in ("T", "t")
 
 
 def _take(
