@@ -12,6 +12,7 @@ from gladius.compose import build
 from gladius.pulse.rundir import Home
 from gladius.server.app import create_app
 from gladius.server.credentials import Credentials
+from gladius.server.pages import ASSETS
 from gladius.users.keys import Keys
 
 TOKEN = "t" * 40
@@ -50,6 +51,14 @@ def test_files_are_open_and_hashed_ones_are_kept_for_ever(home: Home, assets: Pa
     assert "immutable" in script.headers["cache-control"]
     icon = get(home, assets, "/favicon.svg")
     assert (icon.status_code, icon.headers["cache-control"]) == (200, "no-cache")
+    assert icon.headers["content-type"] == "image/svg+xml"
+
+
+def test_each_kind_of_file_of_the_built_page_has_its_type(home: Home) -> None:
+    kinds = {file.suffix: file for file in ASSETS.rglob("*.*") if file.suffix not in ("", ".html")}
+    for file in kinds.values():
+        told = get(home, ASSETS, f"/{file.relative_to(ASSETS)}").headers["content-type"]
+        assert told.partition("/")[0] in ("text", "image", "font"), file
 
 
 def test_the_page_itself_needs_credentials(home: Home, assets: Path) -> None:

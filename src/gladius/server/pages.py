@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import mimetypes
 import re
 from pathlib import Path
 
@@ -27,13 +26,8 @@ In a checkout, <code>make dev</code> or <code>npm --prefix web run build</code> 
 </body></html>
 """
 
-for _suffix, _type in (
-    (".js", "text/javascript"),
-    (".mjs", "text/javascript"),
-    (".woff2", "font/woff2"),
-    (".svg", "image/svg+xml"),
-):
-    mimetypes.add_type(_type, _suffix)
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+"""Of what the page consists of: machines differ in what they take a script for."""
 
 
 class Pages:
@@ -67,7 +61,8 @@ class Pages:
         file = self._file(path)
         if file is not None:
             hashed = file.parent != self._folder
-            return FileResponse(file, headers={"cache-control": _FOR_EVER if hashed else "no-cache"})
+            kind = _TYPES.get(file.suffix, "application/octet-stream")
+            return FileResponse(file, headers={"cache-control": _FOR_EVER if hashed else "no-cache"}, media_type=kind)
         if "." in path.rpartition("/")[2] and path.startswith("/assets/"):
             raise HTTPException(404, f"There is no file {path}.")
         return self._page(root + "/", path)
