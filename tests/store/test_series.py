@@ -105,6 +105,18 @@ def test_points_are_told_as_they_were_when_they_were_asked_for() -> None:
     assert points["value"] == [1.0, 2.0]
 
 
+def test_what_is_half_told_is_told_to_its_end_while_the_run_grows_and_goes_back() -> None:
+    made = table([step / 3 for step in range(6000)])
+    points = made.column("train/loss", 100_000)
+    expected, telling = dict(points), points.json()
+    begun = [next(telling) for _ in range(4)]
+    made.drop(lambda _, step: step > 10)
+    for step in range(11, 9000):
+        made.add(2, 0.0, step, 0.5, 0, [("train/loss", -1.0)])
+    assert json.loads(b"".join([*begun, *telling])) == expected
+    assert made.column("train/loss", 100_000)["value"][11:13] == [-1.0, -1.0]
+
+
 def test_superseded_points_are_left_out() -> None:
     made = table([float(i) for i in range(10)])
     made.add(1, 5.0, 9, None, None, [("only/once", 1.0)])
