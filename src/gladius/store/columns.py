@@ -31,7 +31,7 @@ from gladius.errors import LockHeld
 from gladius.pulse.events import LineFollower
 from gladius.pulse.lock import FileLock
 from gladius.pulse.plain_file import open_plain, private
-from gladius.store.blocks import Column, Floats, MetricBlock, decode_block, groups
+from gladius.store.blocks import LINES, Column, Floats, MetricBlock, decode_block, groups
 from gladius.store.stream import Piece, index_of
 
 _MAGIC = b"gladius columns 2\n"
@@ -39,7 +39,7 @@ _HEADER = struct.Struct("<III")
 """Bytes of the head, bytes of the body, checksum of the head."""
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 64
-_READ_BYTES = 8 << 20
+_READ_BYTES = 1 << 19
 _PLACE_BYTES = 5 * 8
 """Of each row: seq, time, step, epoch, log offset."""
 
@@ -132,8 +132,7 @@ class ColumnCopy:
             lock.release()
 
     def _copy(self, file: BinaryIO, offset: int, seq: int) -> None:
-        follower = LineFollower(self._events, offset)
-        while lines := follower.read_new(_READ_BYTES):
+        for lines in self._portions(offset):
             for first, end, regular in groups(lines):
                 part = lines[first:end]
                 block = decode_block(part, seq) if regular else None
@@ -141,6 +140,17 @@ class ColumnCopy:
                 _write(file, frame, b"" if block is None else _body(block))
                 seq = seq if block is None else block.seqs[-1]
                 offset = frame.end
+
+    def _portions(self, offset: int) -> Iterator[list[bytes]]:
+        """The lines from `offset` on, as many at a time as one block may have: what is read at once is memory beside the server's."""
+        follower, lines = LineFollower(self._events, offset), list[bytes]()
+        while read := follower.read_new(_READ_BYTES):
+            lines += read
+            whole = len(lines) // LINES * LINES
+            yield from (lines[begin : begin + LINES] for begin in range(0, whole, LINES))
+            del lines[:whole]
+        if lines:
+            yield lines
 
     def _origin(self) -> _Origin:
         with open_plain(self._events) as file:
