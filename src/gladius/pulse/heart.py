@@ -88,6 +88,7 @@ class Heart(threading.Thread):
         self.capabilities: Set[str] = set()
         self.listening = False
         self.arrived = threading.Event()
+        self.promising = False
         self._promise = threading.Lock()
         self.directory = directory
         self.attempt = attempt
@@ -151,10 +152,10 @@ class Heart(threading.Thread):
         for command in commands:
             if command.id in self._answered:
                 continue
-            self.loop.promising = True
+            self.promising = self.loop.asks = True
             with self._promise:
                 self._promise_or_refuse(command)
-            self.loop.promising = False
+            self.promising = False
 
     def _promise_or_refuse(self, command: Command) -> None:
         refusal = self._refusal(command)
@@ -164,7 +165,7 @@ class Heart(threading.Thread):
             return
         self._answered.add(command.id)
         if not refusal:
-            self.loop.accepted.append(command)
+            self.loop.ask(command)
 
     def await_promise(self) -> None:
         """Wait for a promise that is just being made durable: it is kept at this boundary, not at the one after."""

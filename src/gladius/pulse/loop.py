@@ -6,14 +6,12 @@ must be fetched from memory. So what every step tells, and looks at, is one obje
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Deque, Optional
 
 if TYPE_CHECKING:
     from gladius.pulse.control import Command
-NEVER = math.inf
 
 
 class Loop:
@@ -49,13 +47,13 @@ class Loop:
         """The metric that decides which checkpoint is the best."""
         self.accepted: Deque[Command] = deque()
         """Commands that were promised and are to be carried out."""
-        self.promising = False
-        """Whether such a promise is just being made."""
-        self.save_step: float = NEVER
-        self.save_time: float = NEVER
-        """When the next periodic save is due: behind which step, at what monotonic time."""
+        self.asks = False
+        """Whether there is something to do at the next boundary: a command, or one that is just being promised."""
         self.always_asks = False
-        """Whether there is something to do at every boundary: a probe, other ranks."""
+        """Whether there is at every boundary: a probe, other ranks."""
+        self.save_step: Optional[int] = None
+        self.save_time: Optional[float] = None
+        """When the next periodic save is due: behind which step, at what monotonic time."""
 
     def end(self, step: int, epoch: Optional[float]) -> bool:
         """Note the end of a step; return whether something is to be done at this boundary."""
@@ -67,9 +65,18 @@ class Loop:
         self.next_step = step + 1
         self.epoch = epoch
         self.ended += 1
-        return (
-            bool(self.accepted) or self.promising or self.always_asks or step >= self.save_step or now >= self.save_time
-        )
+        saves = self.save_step is not None or self.save_time is not None
+        return self.asks or (saves and self.is_save_due(step, now))
+
+    def is_save_due(self, step: int, now: float) -> bool:
+        """Whether the periodic save is due behind a step that ended at `now`."""
+        by_step, by_time = self.save_step, self.save_time
+        return (by_step is not None and step >= by_step) or (by_time is not None and now >= by_time)
+
+    def ask(self, command: Command) -> None:
+        """Have a command carried out at the next boundary; a signal's handler may call this, too."""
+        self.accepted.append(command)
+        self.asks = True
 
     def forget_interval(self) -> None:
         """Leave out the time since the last step: a hold or a validation is no step."""

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Deque, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.warn import warn
@@ -24,8 +24,8 @@ VARIABLE = "GLADIUS_PREEMPT_SIGNALS"
 class Preemption:
     """Turns signals into an order; a signal for which the script has a handler of its own stays the script's."""
 
-    def __init__(self, accepted: Deque[Command], attempt: int) -> None:
-        self._accepted = accepted
+    def __init__(self, ask: Callable[[Command], None], attempt: int) -> None:
+        self._ask = ask
         self._attempt = attempt
         self._taken: List[int] = []
 
@@ -58,7 +58,7 @@ class Preemption:
     def _notice(self, number: int, _frame: Any) -> None:
         # Only what is safe between any two instructions happens here.
         name = signal.Signals(number).name
-        self._accepted.append(Command("", PREEMPT, self._attempt, issued_by=name))
+        self._ask(Command("", PREEMPT, self._attempt, issued_by=name))
 
 
 _listening: "weakref.WeakSet[Preemption]" = weakref.WeakSet()

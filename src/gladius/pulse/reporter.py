@@ -95,14 +95,14 @@ class Run:
         self._events = self._voice.events
         self._heart = self._voice.heart
         self._probe = Probe.of_environment(self._loop)
-        self._loop.always_asks = self._probe is not None
+        self._loop.asks = self._loop.always_asks = self._probe is not None
         identity = {"run_id": directory.run_id, "attempt": attempt}
         self._saver = Saver(self._voice, self._adjustables, directory.checkpoints, identity)
         self._saver.saves = self._probe is None
         self._steering = Steering(self._voice, self._adjustables, self._saver)
         self._led = self._steering
         self._steering.log = lambda values: self.log(values, step=self._loop.begun or 0)
-        self._preemption = Preemption(self._loop.accepted, attempt)
+        self._preemption = Preemption(self._loop.ask, attempt)
         self._heart.look = self._look
         self._heart.each_second = self._ask_whether_resumed
         self._heart.start()
@@ -175,13 +175,13 @@ class Run:
             return
         if ranks.rank == 0:
             self._crew = Conductor(ranks)
-            self._loop.always_asks = True
+            self._loop.asks = self._loop.always_asks = True
             self._steering.conduct(self._crew)
         else:
             self.resume_from, self.overrides = told["checkpoint"], told["overrides"]
             self._adjustables.take_overrides(self.overrides)
             self._led = self._follower = Follower(ranks, self._handlers, self._adjustables)
-            self._preemption = Preemption(self._follower.accepted, self.attempt)
+            self._preemption = Preemption(self._follower.accepted.append, self.attempt)
         if "checkpoint" in self._handlers and self._preemption is not None:
             self._preemption.listen()
         self._say_hello_again()

@@ -14,7 +14,6 @@ from gladius.pulse import checkpoints
 from gladius.pulse.adjust import Adjustable, Adjustables
 from gladius.pulse.crew import alone
 from gladius.pulse.encode import encode
-from gladius.pulse.loop import NEVER
 from gladius.pulse.randomness import preserved
 from gladius.pulse.voice import Voice
 from gladius.pulse.warn import warn
@@ -88,11 +87,11 @@ class Saver:
 
     def plan_next(self, step: Optional[int]) -> None:
         """Work out when the next periodic save is due; by steps it lies on multiples, whatever was saved between."""
-        self._loop.save_step = NEVER
+        self._loop.save_step = None
         if self._every_steps:
             done = 0 if step is None else step + 1 - self.first_step
             self._loop.save_step = (done // self._every_steps + 1) * self._every_steps + self.first_step - 1
-        self._loop.save_time = time.monotonic() + 60 * self._every_minutes if self._every_minutes else NEVER
+        self._loop.save_time = time.monotonic() + 60 * self._every_minutes if self._every_minutes else None
 
     def _set_every_steps(self, value: int) -> None:
         self._every_steps = value

@@ -94,13 +94,14 @@ class Steering:
 
     def boundary(self, step: int) -> None:
         """Carry out what was accepted, and the periodic save when it was due as the step ended."""
-        now = self._loop.ended_at
-        if self._loop.promising:
+        loop, now = self._loop, self._loop.ended_at
+        loop.asks = loop.always_asks  # before anything is looked for: what comes meanwhile asks again
+        if self._heart.promising:
             self._heart.await_promise()
-        while self._loop.accepted and not self.should_stop:
-            self._obey(self._loop.accepted.popleft())
-        if not self.should_stop and (step >= self._loop.save_step or now >= self._loop.save_time):
-            if self._loop.suspect:
+        while loop.accepted and not self.should_stop:
+            self._obey(loop.accepted.popleft())
+        if not self.should_stop and loop.is_save_due(step, now):
+            if loop.suspect:
                 # The last good checkpoint must not make way for weights that are no numbers.
                 self._saver.plan_next(step)
             else:
@@ -314,7 +315,7 @@ class Steering:
         self._loop.suspect = f"loss is {'NaN' if loss != loss else 'infinite'} since step {step}"
         self._voice.alert("critical", NON_FINITE_LOSS, self._loop.suspect, value=loss)
         if self.policy != "warn":
-            self._loop.accepted.append(Command("", BAD_LOSS, self._heart.attempt, issued_by="the loss policy"))
+            self._loop.ask(Command("", BAD_LOSS, self._heart.attempt, issued_by="the loss policy"))
 
     def logged_loss(self, loss: float, step: int) -> None:
         """Note a loss as it was logged. One that is finite clears the suspicion, unless a bad one was told since the last
