@@ -6,8 +6,8 @@ must be fetched from memory. So what every step tells, and looks at, is one obje
 
 from __future__ import annotations
 
-import time
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, Deque, Optional
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Loop:
 
     def end(self, step: int, epoch: Optional[float]) -> bool:
         """Note the end of a step; return whether something is to be done at this boundary."""
-        now = time.monotonic()
+        now = monotonic()
         if self.ended:
             self.took = now - self.ended_at
         self.ended_at = now
@@ -81,4 +81,4 @@ class Loop:
     def forget_interval(self) -> None:
         """Leave out the time since the last step: a hold or a validation is no step."""
         if self.ended:
-            self.ended_at = time.monotonic()
+            self.ended_at = monotonic()

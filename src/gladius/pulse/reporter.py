@@ -517,7 +517,7 @@ class Run:
         self._events.metrics(values, step, at, loop.log_offset, finite)
         if "train/loss" in values:
             loss = values["train/loss"]
-            if loss.__class__ is float and loss - loss == 0.0 and not loop.suspect:
+            if finite and loss.__class__ is float and not loop.suspect:
                 loop.loss, loop.loss_step = loss, step
             else:
                 self._steering.logged_loss(loss, step)
