@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 from array import array
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gladius.store.blocks import Floats
-from gladius.store.peaks import Peaks
+from gladius.store.peaks import Bounds, Peaks, bounds_of
 
 _AT_EACH_END = 2
 
@@ -25,19 +26,31 @@ def course(seed: int, length: int, strange: int = 0) -> Floats:
     return values
 
 
+def kept_bounds(values: Floats, blocks: list[int], at: int) -> tuple[Bounds | None, ...]:
+    """What a copy may say of one of the blocks that a column is made of: the bounds of its stretches, or nothing."""
+    block = values[sum(blocks[:at]) : sum(blocks[: at + 1])]
+    return None, bounds_of(block, block)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_what_is_picked_is_what_a_look_at_every_point_finds(data: st.DataObject) -> None:
     values = course(
         data.draw(st.integers(0, 99)), data.draw(st.integers(1, 9000)), data.draw(st.sampled_from((0, 0, 3, 900)))
     )
+    blocks = data.draw(st.lists(st.integers(1, 3000), max_size=4)) if all(map(math.isfinite, values)) else []
+    blocks = [count for count, total in zip(blocks, accumulate(blocks), strict=True) if total <= len(values)]
+    if blocks and data.draw(st.booleans()):
+        values = values[: sum(blocks)]
     begin = data.draw(st.integers(0, len(values) - 1))
     end = data.draw(st.integers(begin + 1, len(values)))
-    most = data.draw(st.integers(6, 400))
-    grown = array("d")
-    peaks = Peaks(grown)
+    most = data.draw(st.integers(8, 400))
+    grown = values[: sum(blocks)]
+    peaks = Peaks(
+        grown, [(count, data.draw(st.sampled_from(kept_bounds(grown, blocks, at)))) for at, count in enumerate(blocks)]
+    )
     for upto in sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=3))):
-        grown.extend(values[len(grown) : upto])
+        grown.extend(values[len(grown) : max(upto, len(grown))])
         assert list(peaks.strange) == [place for place, value in enumerate(grown) if not math.isfinite(value)]
     grown.extend(values[len(grown) :])
 
@@ -58,12 +71,15 @@ def test_what_is_picked_is_what_a_look_at_every_point_finds(data: st.DataObject)
 
 
 @pytest.mark.parametrize("length", [3000, 40_000, 60_000, 200_000])
-def test_the_picture_is_as_fine_as_was_asked_for(length: int) -> None:
+@pytest.mark.parametrize("block", [None, 4096, 1001, 7])
+def test_the_picture_is_as_fine_as_was_asked_for(length: int, block: int | None) -> None:
     values = course(1, length)
-    picks = Peaks(values).picks(0, length, 2000)
+    parts = [values[begin : begin + block] for begin in range(0, length, block)] if block else []
+    picks = Peaks(values, [(len(part), bounds_of(part, part)) for part in parts]).picks(0, length, 2000)
     assert 1250 <= len(picks) <= 2000
-    buckets = [bounds for bounds, after in zip(picks.values(), [*picks.values()][1:], strict=False) if bounds != after]
+    buckets = [bounds for bounds, after in pairwise(picks.values()) if bounds != after]
     assert len(buckets) >= 600
+    assert {min(values), max(values)} <= {values[place] for place in picks}
 
 
 def test_a_course_that_grows_keeps_the_points_that_were_told_of_its_past() -> None:

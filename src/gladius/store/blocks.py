@@ -59,6 +59,8 @@ class Column:
     """A range where every row has it."""
     last: float
     values: Callable[[], Floats]
+    bounds: Callable[[], tuple[Floats, Floats] | None] | None = None
+    """The lowest and highest of each stretch of its values (`peaks`), where they are kept with them."""
 
 
 @dataclass(frozen=True)

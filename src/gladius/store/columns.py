@@ -32,9 +32,10 @@ from gladius.pulse.events import LineFollower
 from gladius.pulse.lock import FileLock
 from gladius.pulse.plain_file import open_plain, private
 from gladius.store.blocks import LINES, Column, Floats, MetricBlock, decode_block, groups
+from gladius.store.peaks import Bounds, bounds_of, stretches
 from gladius.store.stream import Piece, index_of
 
-_MAGIC = b"gladius columns 2\n"
+_MAGIC = b"gladius columns 3\n"
 _HEADER = struct.Struct("<III")
 """Bytes of the head, bytes of the body, checksum of the head."""
 _HEAD_BYTES = 4096
@@ -52,13 +53,17 @@ class _Origin(msgspec.Struct, tag="origin", array_like=True):
 
 
 class _Values(msgspec.Struct, array_like=True):
-    """One metric: the rows that have it (empty: all of them), and the checksum and the last of its values in the body."""
+    """One metric: the rows that have it (empty: all of them), and the checksum and the last of its values in the body.
+
+    After the values of a metric stand the bounds of each stretch of them (`peaks`), with a checksum of their own.
+    """
 
     name: str
     rows: bytes
     count: int
     checksum: int
     last: float
+    bounds: int
 
 
 class _Metrics(msgspec.Struct, tag="metrics", array_like=True):
@@ -225,6 +230,11 @@ class _Bodies:
         found = self._read(size, begin)
         return found if len(found) == size and zlib.crc32(found) == checksum else None
 
+    def bounds(self, begin: int, column: _Values) -> Bounds | None:
+        """The bounds of one metric's values; None where the copy does not hold what was written."""
+        raw = self.raw(begin, _bounds_bytes(column), column.bounds)
+        return None if raw is None else (array("d", raw[: len(raw) // 2]), array("d", raw[len(raw) // 2 :]))
+
     def values(self, frame: _Metrics, begin: int, column: _Values) -> Floats:
         """The values of one metric of a frame; `begin` is where they stand. Raises OSError when neither file has them."""
         raw = self.raw(begin, 8 * column.count, column.checksum)
@@ -243,8 +253,10 @@ class _Bodies:
 def _is_whole(frame: _Frame, body: bytes) -> bool:
     if not isinstance(frame, _Metrics):
         return not body
-    sizes = [_PLACE_BYTES * frame.rows, *(8 * column.count for column in frame.columns)]
-    checksums = [frame.checksum, *(column.checksum for column in frame.columns)]
+    sizes, checksums = [_PLACE_BYTES * frame.rows], [frame.checksum]
+    for column in frame.columns:
+        sizes += [8 * column.count, _bounds_bytes(column)]
+        checksums += [column.checksum, column.bounds]
     ends = list(accumulate(sizes))
     parts = (body[end - size : end] for size, end in zip(sizes, ends, strict=True))
     return ends[-1] == len(body) and all(map(int.__eq__, map(zlib.crc32, parts), checksums))
@@ -256,7 +268,16 @@ def _write(file: BinaryIO, frame: _Frame, body: bytes = b"") -> None:
 
 
 def _body(block: MetricBlock) -> bytes:
-    return _places(block) + b"".join(column.values().tobytes() for column in block.columns)
+    return _places(block) + b"".join(column.values().tobytes() + _bounds(column) for column in block.columns)
+
+
+def _bounds(column: Column) -> bytes:
+    values = column.values()
+    return b"".join(bounds.tobytes() for bounds in bounds_of(values, values))
+
+
+def _bounds_bytes(column: _Values) -> int:
+    return 16 * stretches(column.count)
 
 
 def _places(block: MetricBlock) -> bytes:
@@ -285,7 +306,8 @@ def _metrics_frame(block: MetricBlock, lines: Sequence[bytes], offset: int) -> _
 
 def _values(column: Column, rows: int) -> _Values:
     chosen = b"" if len(column.rows) == rows else array("I", column.rows).tobytes()
-    return _Values(column.name, chosen, len(column.rows), zlib.crc32(column.values().tobytes()), column.last)
+    checksums = zlib.crc32(column.values().tobytes()), zlib.crc32(_bounds(column))
+    return _Values(column.name, chosen, len(column.rows), checksums[0], column.last, checksums[1])
 
 
 def _piece(frame: _Metrics | _Lines, begin: int, bodies: _Bodies) -> Piece | None:
@@ -312,8 +334,10 @@ def _columns(frame: _Metrics, begin: int, bodies: _Bodies) -> list[Column]:
     found = []
     for one in frame.columns:
         rows = array("I", one.rows) if one.rows else range(frame.rows)
-        found.append(Column(one.name, rows, one.last, functools.partial(bodies.values, frame, begin, one)))
+        values = functools.partial(bodies.values, frame, begin, one)
         begin += 8 * one.count
+        found.append(Column(one.name, rows, one.last, values, functools.partial(bodies.bounds, begin, one)))
+        begin += _bounds_bytes(one)
     return found
 
 

@@ -14,7 +14,7 @@ from itertools import compress
 from typing import Any
 
 from gladius.store.blocks import Column, Floats, MetricBlock, taken
-from gladius.store.peaks import Peaks
+from gladius.store.peaks import Bounds, Peaks
 from gladius.store.points import Part, Points
 
 _NO_STEP = -1
@@ -30,6 +30,8 @@ class Series:
         self._rows: array[int] | None = None
         """None while rows follow each other from the first on, as they do where every row has the metric."""
         self._values = array("d")
+        self._blocks: list[tuple[int, Callable[[], Bounds | None] | None]] = []
+        """What a copy has of the bounds of its first values, until somebody asks for them."""
         self._peaks: Peaks | None = None
         self.risen = 0
         """Points whose steps were looked at: they never fall, or `falls` is set."""
@@ -62,7 +64,8 @@ class Series:
         """What is lowest and highest in it."""
         values = self.values
         if self._peaks is None:
-            self._peaks = Peaks(values)
+            self._peaks = Peaks(values, ((count, bounds and bounds()) for count, bounds in self._blocks))
+            self._blocks = []
         return self._peaks
 
     @property
@@ -101,6 +104,7 @@ class Series:
         whole = Series()
         for first_row, column in self._unread:
             whole._append(_moved(column.rows, first_row), column.values())
+        self._blocks = [(len(column.rows), column.bounds) for _, column in self._unread]
         self._unread.clear()
         if self._values:
             whole._append(self.rows, self._values)
