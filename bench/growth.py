@@ -1,13 +1,14 @@
 """What a run, a home and a crowd cost as they grow, over three orders of magnitude. Upstream: a real server. Downstream: rows, plots.
 
-What is new must cost what it is, however much is there already: a thousand rows that come to a long run, a list of a hundred runs
-out of many, a row that each of many clients hears. `slope` is the exponent of cost against size between the two largest sizes:
-0 is constant, 1 is in proportion.
+What is new must cost what it is, however much is there already: a log call, a thousand rows that come to a long run, a list of ten
+runs out of many, a row that each of many clients hears. `slope` is the exponent of cost against size between the two largest
+sizes: 0 is constant, 1 is in proportion.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import subprocess
@@ -18,9 +19,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import psutil
 
+import gladius
 from bench import crowd
 from bench.long_run import first_chart
 from bench.many_runs import make_runs
@@ -50,8 +53,30 @@ with gladius.start(total_epochs=1, steps_per_epoch=10**6) as run:
 
 
 def measure() -> list[Row]:
-    """Steps and metrics in this process, runs and clients against a server."""
-    return [*_of_steps(), *_of_names(), *_of_runs(), *_of_clients()]
+    """Calls, steps and metrics in this process, runs and clients against a server."""
+    return [*_of_calls(), *_of_steps(), *_of_names(), *_of_runs(), *_of_clients()]
+
+
+def _of_calls() -> list[Row]:
+    """What the training loop's own thread is held up by a call, however many went before it."""
+    found, made = [], 0
+    with (
+        _home() as home,
+        patch.dict(os.environ, {"GLADIUS_RUN_DIR": str(home.root / "run")}),
+        gladius.start(total_epochs=1, steps_per_epoch=STEPS[-1]) as run,
+    ):
+        for before in STEPS:
+            samples = []
+            for step in range(made, before + _TURNS * _NEW_ROWS):
+                if step >= before and (step - before) % _NEW_ROWS == 0:
+                    samples.append(time.thread_time())
+                run.log({"train/loss": 1.0 / (step + 1)}, step=step)
+            samples.append(time.thread_time())
+            made = before + _TURNS * _NEW_ROWS
+            found.append((before, [(end - begin) * 1e6 / _NEW_ROWS for begin, end in itertools.pairwise(samples)]))
+    return _rows(
+        "a log call, by calls before it", "us", found, 0.2, "processor time of the thread that calls, one scalar"
+    )
 
 
 def _of_steps() -> list[Row]:
