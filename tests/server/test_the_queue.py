@@ -138,7 +138,9 @@ def test_a_queue_outlives_its_server_and_a_death_between_taking_and_launching(li
     (line.home.queue / f"{first}.json").write_text(json.dumps({**began, "run_id": first}))
 
     line.server = line._serve(slots=1)
-    assert line.waiting() == ["c", "a", "b"] and line.state(waiting["c"]) == "queued"
+    assert line.waiting() == ["c", "a", "b"]
+    # The store may have looked at its files just before its launch was taken back.
+    line.until(lambda: line.state(waiting["c"]) == "queued")
     assert line.state(damaged) == "error", "nobody knows what was asked for: it does not wait for ever"
     assert ".json.damaged" in line.server.get(f"/runs/{damaged}")["attempts"][0]["evidence"]
     line.until(lambda: line.running() == ["first"])
@@ -148,7 +150,7 @@ def test_a_queue_outlives_its_server_and_a_death_between_taking_and_launching(li
         assert len(line.processes(run_id, "started")) == 1, name
     line.until(lambda: len(line.history()) == 5)
     assert [one["status"] for one in line.history()] == ["error", *["done"] * 4]
-    assert [path.name for path in line.home.queue.iterdir()] == [f"{damaged}.json.damaged"]
+    line.until(lambda: [path.name for path in line.home.queue.iterdir()] == [f"{damaged}.json.damaged"])
 
 
 def test_one_that_cannot_start_ends_with_the_cause_and_the_next_has_its_turn(line: Line) -> None:
