@@ -20,7 +20,7 @@ def main(order: dict[str, Any]) -> None:
 
     os.environ.update(client.QUIET, OMP_NUM_THREADS=str(THREADS))
     os.chdir(order["folder"])
-    log, finish = client.CLIENTS[order["peer"]](order["folder"])
+    log, finish, _run = client.CLIENTS[order["peer"]](order["folder"])
     sys.path += order["path"]
     step = _training()
     for _ in range(order["warm_up"]):
