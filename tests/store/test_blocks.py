@@ -162,6 +162,23 @@ class TestTheCopy:
         after = facts_of(RunView(written.directory).load(copy.pieces()))
         assert before == after == one_by_one(written.directory)
 
+    def test_is_gone_on_from_by_rows_that_leave_metrics_out(
+        self, written: Written, copy: ColumnCopy, one_by_one: Any
+    ) -> None:
+        seq = len(stream(6000, attempts=2))
+        with written.directory.events.open("a") as file:
+            for step, name in enumerate(("eval/loss", "train/loss", "train/loss", "a"), start=6000):
+                event = {
+                    "seq": seq + step,
+                    "time": 2e9,
+                    "attempt": 2,
+                    "type": "metrics",
+                    "step": step,
+                    "values": {name: 0.5},
+                }
+                file.write(json.dumps(event, separators=(",", ":")) + "\n")
+        assert facts_of(RunView(written.directory).load(copy.pieces())) == one_by_one(written.directory)
+
     def test_that_is_cut_or_damaged_is_used_up_to_there(self, written: Written, copy: ColumnCopy) -> None:
         expected = facts_of(RunView(written.directory).load())
         whole = copy.path.read_bytes()

@@ -17,20 +17,23 @@ from gladius.store.blocks import Column, Floats, MetricBlock, taken
 from gladius.store.peaks import Bounds, Peaks
 from gladius.store.points import Part, Points
 
-_NO_STEP = -1
+_NO_STEP = _NEVER = -1
 _AT_ONCE = 4096
 
 
 class Series:
     """The points of one metric. What a columnar copy holds of them is read when somebody looks at them."""
 
+    __slots__ = ("_blocks", "_next", "_peaks", "_rows", "_unread", "_values", "falls", "risen")
+
     def __init__(self) -> None:
         self._unread: list[tuple[int, Column]] = []
-        self._first = 0
+        self._next = 0
+        """The row after the last, as long as rows follow each other; they do where every row has the metric."""
         self._rows: array[int] | None = None
-        """None while rows follow each other from the first on, as they do where every row has the metric."""
+        """The row of each point, where they do not."""
         self._values = array("d")
-        self._blocks: list[tuple[int, Callable[[], Bounds | None] | None]] = []
+        self._blocks: Sequence[tuple[int, Callable[[], Bounds | None] | None]] = ()
         """What a copy has of the bounds of its first values, until somebody asks for them."""
         self._peaks: Peaks | None = None
         self.risen = 0
@@ -44,7 +47,7 @@ class Series:
     def rows(self) -> Sequence[int]:
         """The row in the table of each point, rising: a range where no row is left out."""
         self._read()
-        return range(self._first, self._next) if self._rows is None else self._rows
+        return range(self._next - len(self._values), self._next) if self._rows is None else self._rows
 
     def rows_of(self, places: Iterable[int]) -> Sequence[int]:
         """The rows of some of its points."""
@@ -65,7 +68,7 @@ class Series:
         values = self.values
         if self._peaks is None:
             self._peaks = Peaks(values, ((count, bounds and bounds()) for count, bounds in self._blocks))
-            self._blocks = []
+            self._blocks = ()
         return self._peaks
 
     @property
@@ -77,12 +80,10 @@ class Series:
 
     def add(self, row: int, value: float) -> None:
         """Append one point."""
-        if self._rows is not None:
-            self._rows.append(row)
-        elif not self._values:
-            self._first = row
-        elif row != self._next:
-            self._rows = array("I", [*range(self._first, self._next), row])
+        if row == self._next or not self._values:
+            self._next = row + 1
+        else:
+            self._spelled_out().append(row)
         self._values.append(value)
 
     def add_column(self, first_row: int, column: Column) -> None:
@@ -108,21 +109,22 @@ class Series:
         self._unread.clear()
         if self._values:
             whole._append(self.rows, self._values)
-        self._first, self._rows, self._values = whole._first, whole._rows, whole._values[:]
+        self._next, self._rows, self._values = whole._next, whole._rows, whole._values[:]
 
     def _append(self, rows: Sequence[int], values: Floats) -> None:
         if not self._values:
-            self._first = rows[0]
-        if self._rows is None and (rows[0] != self._next or rows[-1] - rows[0] != len(rows) - 1):
-            self._rows = array("I", range(self._first, self._next))
-        if self._rows is not None:
-            self._rows.extend(rows)
+            self._next = rows[0]
+        if rows[0] == self._next and rows[-1] - rows[0] == len(rows) - 1:
+            self._next += len(rows)
+        else:
+            self._spelled_out().extend(rows)
         self._values.extend(values)
 
-    @property
-    def _next(self) -> int:
-        """The row that follows the last one, where they follow each other."""
-        return self._first + len(self._values)
+    def _spelled_out(self) -> array[int]:
+        """The rows of what was read, one by one from now on."""
+        if self._rows is None:
+            self._rows, self._next = array("I", range(self._next - len(self._values), self._next)), _NEVER
+        return self._rows
 
 
 def _moved(rows: Sequence[int], by: int) -> Sequence[int]:
