@@ -41,9 +41,10 @@ class LateRoute(APIRoute):
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: everything else, until it is worked out."""
-        options, endpoint = self.__dict__.pop("_options", None), self.endpoint
+        options = self.__dict__.pop("_options", None)
         if options is None:
             raise AttributeError(name)
+        endpoint = self.endpoint
         if options["methods"] != ["GET"]:
             _build_bodies_at_once(endpoint)
         options["description"] = options["description"] or cleandoc(endpoint.__doc__ or "")
