@@ -26,7 +26,7 @@ STATUS_MIN_INTERVAL_S = 1.0
 KEEP_FRESH_S = 10.0
 STALL_MIN_S = 60.0
 STALL_STEPS = 10
-_MEDIAN_STEPS = 200
+_MEDIAN_LOOKS = 200
 
 
 class Pace:
@@ -34,15 +34,22 @@ class Pace:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._durations: Deque[float] = deque(maxlen=_MEDIAN_STEPS)
+        self._durations: Deque[float] = deque(maxlen=_MEDIAN_LOOKS)
         self._seen = 0
+        self._seen_at = time.monotonic()
 
     def look(self) -> None:
-        """Take in the last step, if one ended since the last look: all of slow steps, a sample of fast ones."""
-        loop = self._loop
-        if loop.ended != self._seen and loop.took is not None:
-            self._durations.append(loop.took)
-        self._seen = loop.ended
+        """Take in how long steps took since one was last seen to end: no step reads a clock for this."""
+        ended, now = self._loop.ended, time.monotonic()
+        if ended == self._seen:
+            return
+        if self._seen:
+            self._durations.append((now - self._seen_at) / (ended - self._seen))
+        self._seen, self._seen_at = ended, now
+
+    def forget_interval(self) -> None:
+        """Leave out the time since the last step: a hold or a validation is no step."""
+        self._seen_at = time.monotonic()
 
     @property
     def stall_after(self) -> float:
@@ -57,9 +64,9 @@ class Pace:
         Until the second boundary the model loads and compiles; later a step longer than a minute is expected when the
         median says so.
         """
-        if self._loop.ended < 2:
+        if self._seen < 2:
             return True
-        return time.monotonic() - self._loop.ended_at < self.stall_after - STALL_MIN_S
+        return time.monotonic() - self._seen_at < self.stall_after - STALL_MIN_S
 
 
 class StatusFields:

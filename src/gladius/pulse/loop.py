@@ -31,10 +31,6 @@ class Loop:
         """As the script told it with that step."""
         self.ended = 0
         """How many steps ended here."""
-        self.ended_at = 0.0
-        """When the last one did, or what is no step after it; monotonic seconds."""
-        self.took: Optional[float] = None
-        """Seconds of the last step; None until there were two."""
         self.loss = 0.0
         self.loss_step: Optional[int] = None
         """The last loss that was finite, and its step."""
@@ -57,16 +53,12 @@ class Loop:
 
     def end(self, step: int, epoch: Optional[float]) -> bool:
         """Note the end of a step; return whether something is to be done at this boundary."""
-        now = monotonic()
-        if self.ended:
-            self.took = now - self.ended_at
-        self.ended_at = now
         self.step = self.begun = step
         self.next_step = step + 1
         self.epoch = epoch
         self.ended += 1
         saves = self.save_step is not None or self.save_time is not None
-        return self.asks or (saves and self.is_save_due(step, now))
+        return self.asks or (saves and self.is_save_due(step, monotonic()))
 
     def is_save_due(self, step: int, now: float) -> bool:
         """Whether the periodic save is due behind a step that ended at `now`."""
@@ -77,8 +69,3 @@ class Loop:
         """Have a command carried out at the next boundary; a signal's handler may call this, too."""
         self.accepted.append(command)
         self.asks = True
-
-    def forget_interval(self) -> None:
-        """Leave out the time since the last step: a hold or a validation is no step."""
-        if self.ended:
-            self.ended_at = monotonic()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Dict, Optional
 
-from gladius.pulse.loop import Loop
+from gladius.pulse.values import Rate
 
 VARIABLE = "GLADIUS_PROBE_STEPS"
 """How many steps a trainer takes before it is held and ended."""
@@ -26,23 +26,24 @@ _HELD_S = 60.0
 class Probe:
     """Counts the steps of a trainer that was started for a probe."""
 
-    def __init__(self, loop: Loop, steps: int) -> None:
-        self._loop = loop
+    def __init__(self, steps: int) -> None:
+        self.rate = Rate()
         self._steps = steps
         self._taken = 0
 
     @classmethod
-    def of_environment(cls, loop: Loop) -> Optional["Probe"]:
+    def of_environment(cls) -> Optional["Probe"]:
         """None in a training that is no probe."""
         wanted = os.environ.get(VARIABLE, "")
-        return cls(loop, int(wanted)) if wanted.isdecimal() and int(wanted) > 0 else None
+        return cls(int(wanted)) if wanted.isdecimal() and int(wanted) > 0 else None
 
     def end_of_step(self) -> Dict[str, float]:
         """What was measured of the step that has just ended; seconds from the second on, bytes where the system tells."""
         self._taken += 1
         told = {STEPS: float(self._taken)}
-        if self._taken > 1 and self._loop.took is not None:
-            told[SECONDS] = self._loop.took
+        rate = self.rate.add(1)
+        if rate is not None:
+            told[SECONDS] = 1 / rate
         peak = peak_bytes()
         return told if peak is None else {**told, PEAK: float(peak)}
 

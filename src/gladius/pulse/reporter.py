@@ -94,7 +94,9 @@ class Run:
         self._voice.clocks += self._rates.values()
         self._events = self._voice.events
         self._heart = self._voice.heart
-        self._probe = Probe.of_environment(self._loop)
+        self._probe = Probe.of_environment()
+        if self._probe is not None:
+            self._voice.clocks.append(self._probe.rate)
         self._loop.asks = self._loop.always_asks = self._probe is not None
         identity = {"run_id": directory.run_id, "attempt": attempt}
         self._saver = Saver(self._voice, self._adjustables, directory.checkpoints, identity)

@@ -7,6 +7,7 @@ training goes on.
 from __future__ import annotations
 
 import math
+import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from gladius.errors import CommandInvalid, RankLost
@@ -94,7 +95,7 @@ class Steering:
 
     def boundary(self, step: int) -> None:
         """Carry out what was accepted, and the periodic save when it was due as the step ended."""
-        loop, now = self._loop, self._loop.ended_at
+        loop, now = self._loop, time.monotonic()
         loop.asks = loop.always_asks  # before anything is looked for: what comes meanwhile asks again
         if self._heart.promising:
             self._heart.await_promise()

@@ -75,7 +75,7 @@ class Voice:
             yield
         finally:
             self.heart.long_operations -= 1
-            self.loop.forget_interval()
+            self.heart.pace.forget_interval()
             if not self.heart.long_operations:
                 for clock in self.clocks:
                     clock.skip(time.perf_counter() - began)
