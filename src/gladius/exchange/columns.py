@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import struct
 import tempfile
+from array import array
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -14,8 +14,9 @@ from gladius.store.points import spelled
 
 _CHUNK_POINTS = 512
 _NONE = -1
-COLUMNS = ("step", "epoch", "time", "value", "attempt", "superseded_by")
-_POINT = struct.Struct("<qdddii")
+_BYTES = 8
+_CODES = {"step": "q", "epoch": "d", "time": "d", "value": "d", "attempt": "q", "superseded_by": "q"}
+COLUMNS = tuple(_CODES)
 _Point = tuple[int, float, float, float, int, int]
 
 
@@ -56,9 +57,7 @@ class Columns:
 
     def column(self, name: str, key: str) -> Iterator[list[Any]]:
         """Yield one column of a metric, some hundred values at a time; what is unknown is None."""
-        place = COLUMNS.index(key)
-        for chunk in self._read(name):
-            values = [point[place] for point in chunk]
+        for values in self._read(name, key):
             if key == "value":
                 yield spelled(values)
             elif key == "epoch":
@@ -69,19 +68,20 @@ class Columns:
                 yield values
 
     def _put(self, name: str, waiting: list[_Point]) -> None:
-        data = b"".join(_POINT.pack(*point) for point in waiting)
-        waiting.clear()
+        columns = zip(_CODES.values(), zip(*waiting, strict=True), strict=True)
         self._file.seek(self._end)
-        self._file.write(data)
-        self._chunks.setdefault(name, []).append((self._end, len(data)))
-        self._end += len(data)
+        self._file.write(b"".join(array(code, column).tobytes() for code, column in columns))
+        self._chunks.setdefault(name, []).append((self._end, len(waiting)))
+        self._end += _BYTES * len(COLUMNS) * len(waiting)
+        waiting.clear()
 
-    def _read(self, name: str) -> Iterator[Iterable[_Point]]:
-        for offset, size in self._chunks.get(name, ()):
-            self._file.seek(offset)
-            yield _POINT.iter_unpack(self._file.read(size))
+    def _read(self, name: str, key: str) -> Iterator[list[Any]]:
+        place = COLUMNS.index(key)
+        for offset, count in self._chunks.get(name, ()):
+            self._file.seek(offset + _BYTES * count * place)
+            yield array(_CODES[key], self._file.read(_BYTES * count)).tolist()
         if self._waiting[name]:
-            yield self._waiting[name]
+            yield [point[place] for point in self._waiting[name]]
 
 
 def _as_float(value: float | int | str) -> float:
