@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from statistics import median
 
 import pytest
@@ -36,10 +37,21 @@ def test_nothing_is_lowest_where_no_point_is_finite() -> None:
     assert (found.lowest, found.highest, found.not_finite) == (None, None, 40)
 
 
-def test_the_rate_is_the_median_of_every_finite_point() -> None:
+@pytest.mark.parametrize("length", [1001, 60_000, 60_001])
+@pytest.mark.parametrize("digits", [0, 1, 16])
+def test_the_rate_is_the_median_of_every_finite_point(length: int, digits: int) -> None:
     dice, made = random.Random(3), MetricTable()
-    values = [dice.random() for _ in range(1001)]
+    values = [round(dice.random(), digits) for _ in range(length)]
     for step, value in enumerate([math.nan, *values]):
         made.add(1, 1.0, step, None, None, [("train/tokens_per_second", value)])
     rate = _rate(made)
     assert rate is not None and (rate.unit, rate.per_second) == ("tokens", median(values))
+
+
+@pytest.mark.parametrize("of_step", [lambda step: step, lambda step: step % 14], ids=["rising", "repeating"])
+def test_the_rate_of_values_that_no_sample_stands_for(of_step: Callable[[int], int]) -> None:
+    made = MetricTable()
+    for step in range(60_000):
+        made.add(1, 1.0, step, None, None, [("train/samples_per_second", float(of_step(step)))])
+    rate = _rate(made)
+    assert rate is not None and rate.per_second == median(map(of_step, range(60_000)))
