@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from gladius.store.columns import ColumnCopy
 POINTS, STARTS, WARM = 100_000, 5, 5
 LIVE, GAP_S = 30, 0.4
 _SEEN_S = 60.0
+_TRIES = 5
 SEED_S = 200.0
 _COPYING = "server memory, while it has a run's columns written"
 LIMITS = {
@@ -77,10 +79,12 @@ class Readers:
                 if peer == "gladius":
                     found["100,000 points in JSON, warm"] = _warm(lambda: gladius_json(server, run))
                     found["decimated to 2,000"] = _warm(lambda: gladius_decimated(server, run))
-                    found[_COPYING] = _copied(folder, server)
+                    for _ in _until_copied(folder, server):
+                        pass
                 found["server memory"] = server.pss_mb()
             if peer == "gladius":
                 found |= _ended(folder, run)
+                found[_COPYING] = _most_while_copying(folder, run)
             for figure, sample in found.items():
                 took.setdefault(figure, []).append(sample)
         told = f"{points:,} points came; {min(idles):.0f} to {max(idles):.0f} % idle before"
@@ -157,17 +161,32 @@ def _forget_copies(folder: Path) -> None:
         copy.unlink()
 
 
-def _copied(folder: Path, server: Answering) -> float:
-    """Wait until the run's columns are written beside its lines, by a process of their own; the most memory of both meanwhile."""
+def _most_while_copying(folder: Path, run: str) -> float:
+    """The most memory of a server that tells all points and of the process that writes the run's columns meanwhile."""
+    for _ in range(_TRIES):
+        _forget_copies(folder)
+        most, writers = 0.0, 0
+        with serving("gladius", None, str(folder)) as server, ThreadPoolExecutor(1) as beside:
+            asked = beside.submit(SERVERS["gladius"].points, server, run)
+            for _ in _until_copied(folder, server):
+                writers += bool(server.process_tree().children())
+                most = max(most, server.pss_mb())
+            asked.result()
+        if writers:
+            return most
+    raise RuntimeError("the columns were always written before anybody looked")
+
+
+def _until_copied(folder: Path, server: Answering) -> Iterator[None]:
+    """Look again and again, until the run's columns are written beside its lines, by a process of their own."""
     (lines,) = folder.rglob("events.jsonl")
     copy = ColumnCopy(lines, folder / "state" / "columns" / f"{lines.parent.name}.columns")
-    most, deadline = server.pss_mb(), time.monotonic() + _SEEN_S
+    deadline = time.monotonic() + _SEEN_S
     while copy.covered() < lines.stat().st_size or server.process_tree().children():
         if time.monotonic() > deadline:
             raise RuntimeError(f"the columns were not written within {_SEEN_S:g} s")
-        most = max(most, server.pss_mb())
+        yield
         time.sleep(0.02)
-    return most
 
 
 def _first(ask: Callable[[], bytes], count: Callable[[bytes], int], whole: bool) -> tuple[float, int]:
