@@ -37,19 +37,25 @@ class Pace:
         self._durations: Deque[float] = deque(maxlen=_MEDIAN_LOOKS)
         self._seen = 0
         self._seen_at = time.monotonic()
+        self._looking = threading.Lock()
 
     def look(self) -> None:
-        """Take in how long steps took since one was last seen to end: no step reads a clock for this."""
-        ended, now = self._loop.ended, time.monotonic()
-        if ended == self._seen:
-            return
-        if self._seen:
-            self._durations.append((now - self._seen_at) / (ended - self._seen))
-        self._seen, self._seen_at = ended, now
+        """Take in how long steps took since one was last seen to end: no step reads a clock for this.
+
+        The heart looks at every beat, the training's thread before what is no step.
+        """
+        with self._looking:
+            ended, now = self._loop.ended, time.monotonic()
+            if ended == self._seen:
+                return
+            if self._seen:
+                self._durations.append((now - self._seen_at) / (ended - self._seen))
+            self._seen, self._seen_at = ended, now
 
     def forget_interval(self) -> None:
-        """Leave out the time since the last step: a hold or a validation is no step."""
-        self._seen_at = time.monotonic()
+        """Leave out the time since the last look: a hold or a validation is no step."""
+        with self._looking:
+            self._seen, self._seen_at = self._loop.ended, time.monotonic()
 
     @property
     def stall_after(self) -> float:

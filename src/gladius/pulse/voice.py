@@ -70,6 +70,7 @@ class Voice:
     def no_steps(self) -> Iterator[None]:
         """While this lasts no step is due, and the time counts neither as a step's nor in a rate."""
         began = time.perf_counter()
+        self.heart.pace.look()
         self.heart.long_operations += 1
         try:
             yield
