@@ -12,6 +12,7 @@ import pytest
 
 import gladius
 from gladius.pulse import heart
+from gladius.pulse.control import Command
 from gladius.pulse.events import EventReader
 from gladius.pulse.rundir import Home, RunDir
 
@@ -48,4 +49,83 @@ def test_a_step_that_a_long_operation_follows_at_once_keeps_its_length(
         run.boundary(step)
         with run.long("sampling"):
             pass
-    assert 10 * 0.05 <= run._heart.pace.stall_after
+    assert run._heart.pace.stall_after >= 10 * 0.05
+
+
+def test_threads_that_log_at_once_have_steps_of_their_own(folder: RunDir) -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    class Slow:
+        def item(self) -> float:
+            meeting.wait()
+            return 1.0
+
+    with gladius.start() as run:
+        run.log({"a": 1.0})
+        at_once(*[lambda: run.log({"a": Slow()})] * 2)
+        run.log({"a": 1.0})
+    assert sorted(row["step"] for row in rows(folder)) == [0, 1, 2, 3]
+
+
+def test_a_periodic_save_that_logs_is_one_save_and_its_numbers_belong_to_its_step(folder: RunDir) -> None:
+    saves = 0
+
+    def save(target: Path) -> None:
+        nonlocal saves
+        saves += 1
+        assert saves < 10
+        (target / "weights").write_text("w")
+        run.log({"checkpoint/seconds": 0.5})
+        run.log({"checkpoint/files": 1.0})
+
+    run = gladius.start()
+    run.on("checkpoint", save, every_steps=3)
+    for _ in range(7):
+        run.log({"train/loss": 1.0})
+    run.finish()
+    assert saves == 2
+    assert [row["step"] for row in rows(folder) if "train/loss" in row["values"]] == list(range(7))
+    assert [row["step"] for row in rows(folder) if "checkpoint/files" in row["values"]] == [2, 5]
+
+
+def test_another_thread_goes_on_while_a_boundary_is_attended(folder: RunDir) -> None:
+    saving, saved = threading.Event(), threading.Event()
+    steps: list[int] = []
+
+    def save(target: Path) -> None:
+        (target / "weights").write_text("w")
+        saving.set()
+        assert saved.wait(10)
+
+    def other() -> None:
+        assert saving.wait(10)
+        for _ in range(3):
+            run.log({"b": 1.0})
+        steps.extend(row["step"] for row in rows(folder) if "b" in row["values"])
+        saved.set()
+
+    run = gladius.start()
+    run.on("checkpoint", save, every_steps=1)
+    at_once(lambda: run.log({"a": 1.0}), other)
+    run.finish()
+    assert steps == [1, 2, 3]
+
+
+def test_a_validation_that_logs_without_steps_is_over_before_the_next_begins(folder: RunDir) -> None:
+    order: list[str] = []
+
+    def validate(split: str) -> dict[str, float]:
+        order.append("begins")
+        run.log({"eval/rows": 8.0})
+        order.append("ends")
+        return {"loss": 1.0}
+
+    run = gladius.start()
+    run.on("validate", validate)
+    run.log({"a": 1.0})
+    for number in range(3):
+        run._loop.ask(Command(f"c{number}", "validate", 1))
+    run.log({"a": 1.0})
+    run.finish()
+    assert order == ["begins", "ends"] * 3
+    assert [row["step"] for row in rows(folder)] == [0] + [1] * 7

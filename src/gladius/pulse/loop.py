@@ -23,6 +23,7 @@ class Loop:
         self.begun: Optional[int] = None
         """The last step that was ended or begun."""
         self.next_step = 0
+        """Counted on as soon as a step is chosen, before its numbers are looked at: another thread takes the one after."""
         self.passes = 0
         """How often `steps` has come to its loader's end."""
         self.step: Optional[int] = None
@@ -45,6 +46,8 @@ class Loop:
         """Commands that were promised and are to be carried out."""
         self.asks = False
         """Whether there is something to do at the next boundary: a command, or one that is just being promised."""
+        self.attended_by = 0
+        """The thread that is doing at a boundary what was asked for; 0 for none."""
         self.always_asks = False
         """Whether there is at every boundary: a probe, other ranks."""
         self.save_step: Optional[int] = None
@@ -54,7 +57,6 @@ class Loop:
     def end(self, step: int, epoch: Optional[float]) -> bool:
         """Note the end of a step; return whether something is to be done at this boundary."""
         self.step = self.begun = step
-        self.next_step = step + 1
         self.epoch = epoch
         self.ended += 1
         saves = self.save_step is not None or self.save_time is not None

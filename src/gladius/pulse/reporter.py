@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import weakref
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +77,7 @@ class Run:
         self._adjustables = Adjustables(self.overrides)
         self._hello: Optional[Dict[str, Any]] = None
         self._loop = Loop()
+        self._attending = threading.Lock()
         self._steps_per_epoch = plan.steps_per_epoch
         self._finished = directory is None
         self._rates = {"tokens": Rate(), "samples": Rate()}
@@ -435,19 +437,31 @@ class Run:
             step = self._loop.next_step if clean is None else clean
         if epoch is not None and epoch.__class__ is not float:
             epoch = self._clean.number("epoch", epoch)
+        self._loop.next_step = step + 1
         if self._loop.end(step, epoch):
             self._attend(step, epoch)
 
     def _attend(self, step: int, epoch: Optional[float]) -> None:
-        """Do at a boundary what the loop asks for. What people see of a step the heart's thread puts together, in `_look`."""
-        if self._probe is not None:
-            self._events.metrics(self._probe.end_of_step(), step, epoch, self._loop.log_offset)
-            self._probe.hold()
-        if self._crew is not None:
-            self._crew.step = step
-        self._steering.boundary(step)
-        if self._crew is not None:
-            self._crew.close(self._steering.last_word)
+        """Do at a boundary what the loop asks for. What people see of a step the heart's thread puts together, in `_look`.
+
+        One at a time: a function of the script that ends a step itself, or another thread, finds it under way and goes
+        on. What is asked for meanwhile is done at the next boundary.
+        """
+        if not self._attending.acquire(blocking=False):
+            return
+        self._loop.attended_by = threading.get_ident()
+        try:
+            if self._probe is not None:
+                self._events.metrics(self._probe.end_of_step(), step, epoch, self._loop.log_offset)
+                self._probe.hold()
+            if self._crew is not None:
+                self._crew.step = step
+            self._steering.boundary(step)
+            if self._crew is not None:
+                self._crew.close(self._steering.last_word)
+        finally:
+            self._loop.attended_by = 0
+            self._attending.release()
 
     def _look(self) -> str:
         """Bring the status's epoch up to date, and return where the loop is, for people; a step counts when it ended."""
@@ -505,8 +519,13 @@ class Run:
             epoch = self._clean.number("epoch", epoch)
         loop = self._loop
         own_step = not loop.is_stepped and (step is None or step != loop.step)
+        if own_step and loop.attended_by and loop.attended_by == threading.get_ident():
+            # What a function of the script logs at a boundary belongs to the step that has just ended.
+            own_step, step = False, loop.step if step is None else step
         if step is None:
             step = loop.next_step
+        if own_step:
+            loop.next_step = step + 1
         finite = values.__class__ is dict
         for value in values.values() if finite else ():
             if (value.__class__ is not float and value.__class__ is not int) or value - value != 0.0:

@@ -94,7 +94,7 @@ class Steering:
     # At a boundary
 
     def boundary(self, step: int) -> None:
-        """Carry out what was accepted, and the periodic save when it was due as the step ended."""
+        """Carry out what was accepted, and then the periodic save if it was due when this began; one thread at a time."""
         loop, now = self._loop, time.monotonic()
         loop.asks = loop.always_asks  # before anything is looked for: what comes meanwhile asks again
         if self._heart.promising:
@@ -212,7 +212,7 @@ class Steering:
         if self._ending is not None:
             ended = state in ("cancelled", "released")
             self._answer(self._ending, "applied" if ended else "rejected", self._ending_detail if ended else state)
-        for command in self._loop.accepted:
+        for command in list(self._loop.accepted):
             met = command.command == "stop" and state == "cancelled"
             self._answer(command, "applied" if met else "rejected", "the training ended first")
 
