@@ -32,20 +32,22 @@ class TooMuch(YAMLError):
         return _TOO_MUCH
 
 
-def load(text: str, kind: Literal["safe", "rt"] = "safe") -> Any:
+def load(text: str, kind: Literal["safe", "rt"] = "safe", of_any_size: bool = False) -> Any:
     """Return what the text says, YAML 1.2; raises YAMLError.
 
     A kilobyte of aliases may stand for a billion values. So the text is composed first, which costs no more than it has
-    characters, weighed, and only then made into objects.
+    characters, weighed, and only then made into objects. `of_any_size`: Gladius wrote it; it may hold as many values as
+    it has characters.
     """
-    if len(text) > LARGEST or text.count("\n") + text.count(",") + text.count("- ") > 2 * MOST_VALUES or _is_deep(text):
+    most = max(2 * MOST_VALUES, len(text)) if of_any_size else 2 * MOST_VALUES
+    if _is_deep(text) or (not of_any_size and _is_large(text)):
         raise TooMuch
     constructor, parser = YAML(typ=kind, pure=True).get_constructor_parser(text)
     try:
         node = constructor.composer.get_single_node()
         if node is None:
             return None
-        _weigh(node)
+        _weigh(node, most)
         return constructor.construct_document(node)
     except RecursionError as error:
         raise TooMuch from error
@@ -61,6 +63,10 @@ def dump(data: Any) -> str:
     text = io.StringIO()
     YAML().dump(data, text)
     return text.getvalue()
+
+
+def _is_large(text: str) -> bool:
+    return len(text) > LARGEST or text.count("\n") + text.count(",") + text.count("- ") > 2 * MOST_VALUES
 
 
 def _is_deep(text: str) -> bool:
@@ -81,7 +87,7 @@ def _is_deep(text: str) -> bool:
     return False
 
 
-def _weigh(root: Node) -> None:
+def _weigh(root: Node, most: int) -> None:
     """Count what the aliases stand for, each node once; raises TooMuch, also for a value that holds itself."""
     weights: dict[int, tuple[int, int]] = {}
     """Values and depth by node; of one whose inner nodes are still weighed, (0, 0)."""
@@ -92,7 +98,7 @@ def _weigh(root: Node) -> None:
         if known:
             of = [weights[id(one)] for one in inner]
             count, depth = 1 + sum(one for one, _ in of), 1 + max((one for _, one in of), default=0)
-            if count > MOST_VALUES * 2 or depth > DEEPEST + 1:
+            if count > most or depth > DEEPEST + 1:
                 raise TooMuch
             weights[id(node)] = count, depth
         elif id(node) not in weights:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from console_server import ConsoleServer
 from scripted_run import ScriptedRun
+from starlette.exceptions import HTTPException
 
 from gladius.pulse.rundir import Home
 from gladius.server.answers import answer_in_pieces
+from gladius.server.limits import Limits
 from pulse_wrapper import FIELDS
 
 Serve = Callable[..., ConsoleServer]
@@ -91,6 +93,19 @@ def test_an_answer_is_made_no_further_when_nobody_listens() -> None:
 
     sent = asyncio.run(answer())
     assert [len(one.get("body", b"")) for one in sent[1:4]] == [1 << 18] * 3 and len(sent) < 8 and len(asked) < 10
+
+
+def test_a_body_too_large_is_no_client_that_left() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": bytes(1 << 20), "more_body": True}
+
+    async def send(_: Any) -> None:
+        pass
+
+    answer = answer_in_pieces(bytes(1 << 18) for _ in range(99))
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(Limits(answer)({"type": "http", "path": "/", "headers": []}, receive, send))
+    assert refused.value.status_code == 413
 
 
 def test_numbers_that_json_cannot_say_arrive_by_name(serve: Serve, train: Train) -> None:

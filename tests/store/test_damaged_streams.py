@@ -101,19 +101,22 @@ def test_random_bytes_in_a_file_leave_the_other_lines_and_are_an_alert_with_thei
     for place in (100, 300, 301):
         lines[place] = bytes(rng.choices(range(11, 256), k=60))
     lines[400] = lines[400].replace(b'"values"', b'"valuez"')
+    lines[350] = lines[500].replace(b'"time":', b'"time":1' + b"0" * 400)
     run.events.write_bytes(b"".join(line + b"\n" for line in lines))
     view = RunView(run).load()
-    assert len(view.table.series["train/loss"]) == 596
+    assert len(view.table.series["train/loss"]) == 595
     book = Book(tmp_path / "alerts.jsonl")
     tracker = Tracker(view, book)
     (told,) = [one for one in tracker.read(view, Thresholds()) if one.code == "damaged_lines"]
-    assert told.data == {"file": "events.jsonl", "count": 4, "lines": "101, 301, 302, 401"}
-    assert told.message == "Damaged lines of events.jsonl are left out, the rest is used: 4 (line 101, 301, 302, 401)"
+    assert told.data == {"file": "events.jsonl", "count": 5, "lines": "101, 301, 302, 351, 401"}
+    assert (
+        told.message == "Damaged lines of events.jsonl are left out, the rest is used: 5 (line 101, 301, 302, 351, 401)"
+    )
     with run.events.open("ab") as file:
         file.write(b"\xff\n")
     view.refresh()
     (more,) = [one for one in tracker.read(view, Thresholds()) if one.code == "damaged_lines"]
-    assert (more.id, more.value, more.data["lines"]) == (told.id, 5, "101, 301, 302, 401, 603")
+    assert (more.id, more.value, more.data["lines"]) == (told.id, 6, "101, 301, 302, 351, 401, 603")
 
 
 def history(path: Path) -> bytes:

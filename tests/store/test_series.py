@@ -125,6 +125,20 @@ def test_superseded_points_are_left_out() -> None:
     assert "only/once" not in made.series
 
 
+def test_what_two_resumes_set_aside_is_told_in_the_order_it_was_logged_in() -> None:
+    made = table([float(step) for step in range(11)])
+    for attempt, after, last in ((2, 5, 9), (3, 2, 4)):
+        made.drop(lambda _, step, after=after: step > after, keep_aside=True)  # type: ignore[misc]
+        for step in range(after + 1, last):
+            made.add(attempt, 0.0, step, None, None, [("train/loss", 100.0 * attempt + step)])
+    aside = made.superseded_columns("train/loss", 100)
+    assert {attempt: (points["step"], points["value"]) for attempt, points in aside.items()} == {
+        1: ([*range(3, 11)], [float(step) for step in range(3, 11)]),
+        2: ([6, 7, 8], [206.0, 207.0, 208.0]),
+    }
+    assert made.superseded_columns("train/loss", 100, from_step=4, to_step=7)[1]["step"] == [4, 5, 6, 7]
+
+
 def test_a_spark_ends_with_the_newest_value() -> None:
     spark = table([float(i) for i in range(1000)]).spark("train/loss", 60)
     assert len(spark) == 60 and spark[0] == 0.0 and spark[-1] == 999.0 and spark == sorted(spark)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from gladius.launch.attempt import write_config
 from gladius.pulse.events import EventWriter
 from gladius.pulse.identity import this_host
 from gladius.pulse.rundir import Home, RunDir
@@ -73,6 +74,13 @@ def test_what_an_earlier_attempt_had_is_not_what_this_one_was_told(run: RunDir) 
 def test_the_command_gets_the_new_configuration_wherever_it_names_the_old(run: RunDir) -> None:
     new = str(run.attempt_config(2))
     assert roll_back(run, checkpoint(run))["argv"] == ["python", "train.py", f"--config={new}", new]
+
+
+def test_a_configuration_of_any_size_is_gone_on_with(run: RunDir) -> None:
+    many = {"train": {"learning_rate": 0.1, "prompt": "word " * 60_000, "weights": [0.5] * 21_000}}
+    write_config(run.attempt_config(1), many)
+    roll_back(run, checkpoint(run))
+    assert yaml(run.attempt_config(2)) == {**many["train"], "learning_rate": 0.05}
 
 
 def test_a_command_that_nobody_knows_how_to_start_is_not_started_again(run: RunDir) -> None:

@@ -334,7 +334,7 @@ class LineFollower:
             block = os.read(fd, min(limit, info.st_size - self.offset))
             end = block.rfind(b"\n")
             while end < 0 and len(block) < info.st_size - self.offset:
-                more = os.read(fd, limit)
+                more = os.read(fd, max(limit, len(block)))
                 if not more:
                     break
                 end = more.rfind(b"\n")

@@ -66,7 +66,7 @@ class _InPieces(Response):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await asyncio.sleep(0)
                 if left.done():
-                    return
+                    return left.result()  # None, or it raises what hearing of it did: a body too large
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             left.cancel()

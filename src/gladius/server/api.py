@@ -41,17 +41,32 @@ class LateRoute(APIRoute):
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there: everything else, until it is worked out."""
-        options = self.__dict__.pop("_options", None)
-        if options is None:
+        if "_options" not in vars(self):
             raise AttributeError(name)
-        endpoint = self.endpoint
-        if options["methods"] != ["GET"]:
-            _build_bodies_at_once(endpoint)
-        options["description"] = options["description"] or cleandoc(endpoint.__doc__ or "")
-        # Of a plain function FastAPI reads the source at its first request, to name the line where an answer fits no model.
-        super().__init__(self.path, partial(endpoint), **options)
-        self.endpoint = endpoint
+        self._make()
         return getattr(self, name)
+
+    def _make(self) -> None:
+        """Work it out; where that fails it stays as it was, so that whoever asks next is told the same."""
+        before, endpoint = dict(vars(self)), self.endpoint
+        options = vars(self).pop("_options")
+        try:
+            if options["methods"] != ["GET"]:
+                _build_bodies_at_once(endpoint)
+            description = options["description"] or cleandoc(endpoint.__doc__ or "")
+            super().__init__(self.path, _late(endpoint), **{**options, "description": description})
+            self.endpoint = endpoint
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+
+def _late(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The endpoint, but no plain function: of one FastAPI reads the source at its first request, to name a line in an error."""
+    late = partial(endpoint)
+    # FastAPI before 0.125 looks up there what annotations that are text mean, and takes an unknown one for a query parameter.
+    vars(late)["__globals__"] = getattr(endpoint, "__globals__", {})
+    return late
 
 
 def _build_bodies_at_once(endpoint: Callable[..., Any]) -> None:

@@ -243,7 +243,10 @@ class MetricTable:
         found, attempts = {}, taken(self.attempts, series.rows)
         for attempt in sorted(set(attempts)):
             part = Series()
-            part.take(series, [one == attempt for one in attempts])
+            # What a later resume set aside stands after what an earlier one did, though it may have been logged before it.
+            of = zip(series.rows, series.values, attempts, strict=True)
+            for row, value in sorted((row, value) for row, value, one in of if one == attempt):
+                part.add(row, value)
             found[attempt] = self._column(part, max_points, from_step, to_step)
         return found
 

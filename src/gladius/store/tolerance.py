@@ -15,10 +15,7 @@ _MAX_WHOLE = 1 << 62
 
 def is_event(event: dict[str, Any]) -> bool:
     """Whether an event has what every event has: a finite time and an attempt from 1 on."""
-    time, attempt = event.get("time"), event.get("attempt")
-    if not isinstance(time, (int, float)) or isinstance(time, bool) or not math.isfinite(time):
-        return False
-    return whole(attempt) is not None and attempt != 0
+    return finite(event.get("time")) is not None and bool(whole(event.get("attempt")))
 
 
 def well_typed(model: type[Wire], event: dict[str, Any]) -> dict[str, Any]:

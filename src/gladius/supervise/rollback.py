@@ -103,9 +103,10 @@ def _others(earlier: Mapping[str, Any], later: Mapping[str, Any], names: Mapping
 
 
 def _load(path: Path) -> Any:
+    """However large: Gladius wrote it, from values that it took."""
     from gladius import yaml_text
 
-    return yaml_text.load(read_bytes(path).decode("utf-8"), "rt")
+    return yaml_text.load(read_bytes(path).decode("utf-8"), "rt", of_any_size=True)
 
 
 def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
