@@ -162,6 +162,14 @@ def test_a_reader_takes_a_long_line_and_small_blocks(path: Path, writer: EventWr
     assert [json.loads(line)["seq"] for line in lines] == list(range(50))
 
 
+def test_a_long_line_is_gathered_in_few_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(b"x" * (1 << 20) + b"\n")
+    asked, read = [], os.read
+    monkeypatch.setattr(os, "read", lambda fd, size: asked.append(size) or read(fd, size))
+    assert [len(line) for line in LineFollower(path).read_new(limit=256)] == [1 << 20]
+    assert len(asked) < 20, "each piece copies all before it"
+
+
 def test_a_file_that_was_replaced_or_cut_is_read_again(path: Path, writer: EventWriter) -> None:
     for _ in range(3):
         writer.write("log", {})

@@ -9,8 +9,9 @@ from array import array
 
 import pytest
 
+from gladius.store.blocks import Column
 from gladius.store.points import spell
-from gladius.store.series import MetricTable, number
+from gladius.store.series import MetricTable, Series, number
 
 
 def table(values: list[float], attempt: int = 1, first: int = 0) -> MetricTable:
@@ -137,6 +138,14 @@ def test_what_two_resumes_set_aside_is_told_in_the_order_it_was_logged_in() -> N
         2: ([6, 7, 8], [206.0, 207.0, 208.0]),
     }
     assert made.superseded_columns("train/loss", 100, from_step=4, to_step=7)[1]["step"] == [4, 5, 6, 7]
+
+
+def test_what_was_asked_of_an_empty_series_does_not_hold_when_a_copy_is_read_into_it() -> None:
+    values = array("d", range(1000))
+    series = Series()
+    assert series.peaks.strange == []
+    series.add_column(0, Column("a", range(1000), 999.0, lambda: values))
+    assert max(high for _, high in series.peaks.picks(0, 1000, 50).values()) == 999.0
 
 
 def test_a_spark_ends_with_the_newest_value() -> None:

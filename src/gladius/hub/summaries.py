@@ -33,7 +33,7 @@ class Made:
 
 
 class Summaries:
-    """A summary is a view from afar, and dearer than an event: each run's is made once in half a second at most, whoever listens."""
+    """A summary is a view from afar, and dearer than an event: each run's is made at most once in an interval, whoever listens."""
 
     def __init__(self) -> None:
         self._made: WeakKeyDictionary[RunView, Made] = WeakKeyDictionary()

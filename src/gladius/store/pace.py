@@ -132,11 +132,11 @@ class Pace:
             # Every step was logged, which is the usual case and looked at for each summary.
             usual: float = sorted(map(_SECONDS, newest))[(len(newest) - 1) // 2]
             return usual
-        taken, weights = 0, []
+        counted, weights = 0, []
         for steps, seconds, _ in reversed(self._intervals):
             weights.append((seconds, steps))
-            taken += steps
-            if taken >= MEDIAN_STEPS:
+            counted += steps
+            if counted >= MEDIAN_STEPS:
                 break
         weights.sort()
         half, passed = sum(steps for _, steps in weights) / 2, 0

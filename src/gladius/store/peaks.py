@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import TypeAlias
 
+from gladius.store.blocks import Floats
+
 _WIDTH = 16
 """Values of a stretch; those that came as one block end with it, so that its last may be shorter."""
 _LEVELS = 8
@@ -23,7 +25,6 @@ _KEPT_STRANGE = 200
 _ABOVE_ALL, _BELOW_ALL = math.inf, -math.inf
 """The lowest and the highest of a stretch that has no finite value."""
 
-Floats: TypeAlias = "array[float]"
 Bounds: TypeAlias = "tuple[array[float], array[float]]"
 """The lowest and the highest of each stretch."""
 Picks = dict[int, tuple[float, float]]
@@ -102,7 +103,7 @@ class Peaks:
         return found
 
     def _bounds(self, level: int, begin: int, end: int) -> tuple[Floats, Floats]:
-        """The lowest and highest of each stretch; both the same array where each is one finite value."""
+        """The lowest and highest of each stretch. Of level 0 both are the value itself, or nothing of one that is not finite."""
         lows, highs = self._lows[level][begin:end], self._highs[level][begin:end]
         for place in self._strange_within(begin, end) if level == 0 else ():
             lows[place - begin], highs[place - begin] = _ABOVE_ALL, _BELOW_ALL

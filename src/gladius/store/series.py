@@ -1,7 +1,7 @@
 """Metrics as growing columns, and pictures of them in few points. Upstream: metrics events. Downstream: view, server.
 
 The place of a point (step, epoch, time, log offset) is stored once per event, a point itself is a row number and a
-value: 12 bytes.
+value: 12 bytes, or 8 where rows follow each other.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ class Series:
         if self._values:
             whole._append(self.rows, self._values)
         self._next, self._rows, self._values = whole._next, whole._rows, whole._values[:]
+        self._peaks = None  # of an empty column, if any
 
     def _append(self, rows: Sequence[int], values: Floats) -> None:
         if not self._values:
