@@ -15,6 +15,7 @@ from gladius.pulse import heart
 from gladius.pulse.control import Command
 from gladius.pulse.events import EventReader
 from gladius.pulse.rundir import Home, RunDir
+from pulse_wrapper import read_training_status
 
 Until = Callable[..., Any]
 
@@ -129,3 +130,77 @@ def test_a_validation_that_logs_without_steps_is_over_before_the_next_begins(fol
     run.finish()
     assert order == ["begins", "ends"] * 3
     assert [row["step"] for row in rows(folder)] == [0] + [1] * 7
+
+
+BEYOND = 10**400
+
+
+class Raises:
+    """An object of which nothing can be had: neither its text nor its number."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+    def __float__(self) -> float:
+        raise KeyError("no number")
+
+    @property
+    def item(self) -> Any:
+        raise LookupError("no item")
+
+    def __int__(self) -> int:
+        raise LookupError("no step")
+
+
+UNUSUAL: list[Callable[[gladius.Run], Any]] = [
+    lambda run: run.log({"a": Raises()}),
+    lambda run: run.log({Raises(): 1.0}),
+    lambda run: run.log({Raises(): float("nan")}),
+    lambda run: run.log({"a": 1.0}, step=Raises()),  # type: ignore[arg-type]
+    lambda run: run.log({"a": 1.0}, step=BEYOND),
+    lambda run: run.log({"a": 1.0}, epoch=BEYOND),
+    lambda run: run.log({"a": 1.0}, tokens=BEYOND, samples=BEYOND),
+    lambda run: run.log({"a": 1.0}, tokens=BEYOND, samples=BEYOND),
+    lambda run: run.log({"eval/loss": BEYOND}),
+    lambda run: run.sample(1, [{"prompt": Raises()}]),
+    lambda run: run.alert("info", "x", "y", value=Raises()),
+    lambda run: run.boundary(BEYOND, BEYOND),
+    lambda run: run.boundary(50, Raises()),  # type: ignore[arg-type]
+]
+
+
+def test_numbers_beyond_all_floats_and_objects_that_raise_never_reach_the_loop(folder: RunDir, until: Until) -> None:
+    run = gladius.start(total_epochs=1, steps_per_epoch=100)
+    run.on("checkpoint", lambda target: (target / "a").write_text("x"), keep_best="eval/loss")
+    for call in UNUSUAL:
+        call(run)
+        assert run._heart.is_alive()
+    run.on("validate", lambda split: {"loss": BEYOND})
+    run._loop.ask(Command("c", "validate", 1))
+    run.boundary(9)
+    until(lambda: run._heart.fields.epoch == 0.1)
+    run.finish()
+    kept = [row for row in rows(folder) if row["values"] == {"a": 1.0}]
+    assert len(kept) == 5
+    assert all(row["step"] < 100 and row["epoch"] < 1 for row in kept)
+
+
+def test_one_beat_that_fails_is_told_once_and_is_not_the_last(
+    folder: RunDir, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = 0
+
+    def fail() -> None:
+        nonlocal seconds
+        seconds += 1
+        raise KeyError("a bug of ours")
+
+    run = gladius.start()
+    run._heart.each_second = fail
+    until(lambda: seconds >= 2)
+    run._heart.each_second = lambda: None
+    run.log({"a": 1.0})
+    until(lambda: read_training_status(folder.status)["message"] == "step 0")
+    assert len([record for record in caplog.records if "background thread" in record.message]) == 1

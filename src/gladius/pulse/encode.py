@@ -18,13 +18,14 @@ def encode(value: Mapping[str, Any]) -> str:
     """
     try:
         return _encode_plain(value)
-    except (TypeError, ValueError):
-        pass
     except RecursionError:
         raise ValueError("a value holds itself, or is nested too deeply") from None
+    except Exception:  # noqa: BLE001
+        pass  # no JSON as it stands, or a value's own method raised: spelled out it may be said
     try:
         return _encode_plain(_spelled(value))
-    except (TypeError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001
+        # The methods of a script's own objects are called here, and may raise anything.
         raise ValueError(f"a value cannot be written as JSON: {error}") from None
 
 
@@ -36,7 +37,7 @@ def encode_into(event: Mapping[str, Any], line: bytearray) -> None:
 def quick_encoder() -> Speller:
     """Return what does as `encode_into` for finite numbers: where msgspec is installed, it spells a float in a fifth of the time.
 
-    It makes null of NaN and infinity, and raises for integers beyond 64 bits.
+    msgspec's makes null of NaN and infinity, and raises for integers beyond 64 bits.
     """
     try:
         import msgspec
@@ -61,7 +62,7 @@ def _plain(value: Any) -> Any:
     for method in ("item", "tolist"):
         convert = getattr(value, method, None)
         if convert is not None:
-            with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            with contextlib.suppress(Exception):  # a foreign object's method: what it raises tells nothing here
                 return _spelled(convert())
     if isinstance(value, (set, frozenset)):
         return sorted(map(str, value))

@@ -117,28 +117,38 @@ class Heart(threading.Thread):
         self._written_at = 0.0
         self._written_of = 0
         self._warned = False
+        self._stumbled = False
+        self._rewrite_at = 0.0
+        self._next_second = 0.0
 
     def run(self) -> None:
         """Beat. Once a second after the lock was taken, the status is written again over a supervisor's late word."""
-        rewrite_at = time.monotonic() + 1.0
-        next_second = 0.0
+        self._rewrite_at = time.monotonic() + 1.0
         while not self._stopping.wait(TICK_S):
-            now = time.monotonic()
-            self._look_at_log()
-            self.pace.look()
-            self._read_mailbox()
-            if rewrite_at and now >= rewrite_at:
-                self.dirty, rewrite_at = True, 0.0
-            if now >= next_second:
-                next_second = now + 1.0
-                self._waiting, self._refused_by_disk = self._refused_by_disk + self._waiting, []
-                self._events.check_file()
-                self._events.sync()
-                self.each_second()
-                self._write_status_if_due(now)
-            if self.loop.accepted:
-                # Also for what did not come through the mailbox: a signal's handler may not set an event.
-                self.arrived.set()
+            try:
+                self._beat(time.monotonic())
+            except Exception:  # noqa: BLE001
+                # The edge of this thread: whatever one beat meets, the next is not to be missed.
+                if not self._stumbled:
+                    self._stumbled = True
+                    warn("the run's background thread met what it does not know; it goes on", exc_info=True)
+
+    def _beat(self, now: float) -> None:
+        self._look_at_log()
+        self.pace.look()
+        self._read_mailbox()
+        if self._rewrite_at and now >= self._rewrite_at:
+            self.dirty, self._rewrite_at = True, 0.0
+        if now >= self._next_second:
+            self._next_second = now + 1.0
+            self._waiting, self._refused_by_disk = self._refused_by_disk + self._waiting, []
+            self._events.check_file()
+            self._events.sync()
+            self.each_second()
+            self._write_status_if_due(now)
+        if self.loop.accepted:
+            # Also for what did not come through the mailbox: a signal's handler may not set an event.
+            self.arrived.set()
 
     def touch(self) -> None:
         """Say that something changed: the status is written within two seconds."""

@@ -41,7 +41,7 @@ from gladius.pulse.probe import Probe
 from gladius.pulse.rundir import RunDir
 from gladius.pulse.saving import Policy, Saver
 from gladius.pulse.steering import POLICIES, Steering
-from gladius.pulse.values import Cleaner, Rate
+from gladius.pulse.values import STEPS_END, Cleaner, Rate
 from gladius.pulse.voice import Voice
 
 Batch = TypeVar("Batch")
@@ -432,7 +432,7 @@ class Run:
         if not self._loop.is_stepped:
             self._loop.is_stepped = True
             self.ready()
-        if step.__class__ is not int or step < 0:
+        if step.__class__ is not int or not 0 <= step < STEPS_END:
             clean = self._clean.step(step)
             step = self._loop.next_step if clean is None else clean
         if epoch is not None and epoch.__class__ is not float:
@@ -513,7 +513,7 @@ class Run:
             return
         if self._hello is None:
             self.ready()
-        if step is not None and (step.__class__ is not int or step < 0):
+        if step is not None and (step.__class__ is not int or not 0 <= step < STEPS_END):
             step = self._clean.step(step)
         if epoch is not None:
             epoch = self._clean.number("epoch", epoch)
@@ -552,8 +552,9 @@ class Run:
         if "loss" in values:
             values.setdefault("train/loss", values.pop("loss"))
         counts = {"tokens": tokens, "samples": samples}
-        for name, count in self._clean.numbers({k: v for k, v in counts.items() if v is not None}).items():
-            rate = self._rates[name].add(count)
+        for name, told in counts.items():
+            count = self._clean.number(name, told) if told is not None else None
+            rate = self._rates[name].add(count) if count is not None else None
             if rate is not None:
                 values.setdefault(f"train/{name}_per_second", rate)
         return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -103,8 +104,9 @@ class Saver:
 
     def note(self, value: float, step: int) -> None:
         """Remember the watched metric at a step: it belongs to the checkpoint of that very step."""
-        if math.isfinite(value):
-            self._measured[step] = value
+        with contextlib.suppress(OverflowError):  # of an integer beyond all floats, which is no best of anything
+            if math.isfinite(value):
+                self._measured[step] = value
 
     # Saving
 

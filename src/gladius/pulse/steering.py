@@ -19,7 +19,7 @@ from gladius.pulse.failures import NON_FINITE_LOSS
 from gladius.pulse.preempt import PREEMPT, person_behind
 from gladius.pulse.randomness import preserved
 from gladius.pulse.saving import Saver
-from gladius.pulse.values import Cleaner
+from gladius.pulse.values import Cleaner, in_short
 from gladius.pulse.voice import Voice
 from gladius.pulse.warn import warn
 from pulse_wrapper import safe_read_json
@@ -249,7 +249,9 @@ class Steering:
             named = {name if "/" in name else f"{split}/{name}": value for name, value in values.items()}
             if named:
                 self.log(named)
-        self._answer(command, "applied", ", ".join(f"{name} {value:.4g}" for name, value in named.items()) or None)
+        self._answer(
+            command, "applied", ", ".join(f"{name} {in_short(value)}" for name, value in named.items()) or None
+        )
 
     def _set(self, command: Command) -> None:
         try:

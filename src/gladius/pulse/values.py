@@ -8,6 +8,8 @@ from typing import Any, Dict, Mapping, Optional
 from gladius.pulse.warn import warn
 
 PLAIN = frozenset({float, int})
+STEPS_END = 1 << 62
+"""No step is as great as this: readers count in 64 bits."""
 
 
 class Cleaner:
@@ -25,22 +27,28 @@ class Cleaner:
         for name, value in values.items():
             try:
                 numbers[str(name)] = value if type(value) in PLAIN else as_number(value)
-            except (TypeError, ValueError, RuntimeError, OverflowError):
-                self._warn("run.log takes numbers; %r is %r and was left out", name, type(value).__name__)
+            except Exception:  # noqa: BLE001
+                # The methods of a script's own objects may raise anything.
+                self._warn("run.log takes numbers; %s is %r and was left out", _shown(name), type(value).__name__)
         return numbers
 
     def number(self, name: str, value: Any) -> Optional[float]:
-        """Return one value as a number, or None."""
-        return self.numbers({name: value}).get(name)
+        """Return one value as a float, or None: what is computed with must not be an integer beyond all floats."""
+        number = self.numbers({name: value}).get(name)
+        try:
+            return None if number is None else float(number)
+        except OverflowError:
+            self._warn("%s is beyond every float and was left out", name)
+            return None
 
     def step(self, step: Any) -> Optional[int]:
         """Return a step as an int; None for what cannot be one."""
         try:
             number = int(step)
-        except (TypeError, ValueError, RuntimeError, OverflowError):
+        except Exception:  # noqa: BLE001
             number = -1
-        if number < 0:
-            self._warn("%r is no step: steps are counted from 0", step)
+        if not 0 <= number < STEPS_END:
+            self._warn("%s is no step: steps are counted from 0", _shown(step))
             return None
         return number
 
@@ -68,6 +76,14 @@ class Rate:
             self._last += seconds
 
 
+def _shown(value: Any) -> str:
+    """A script's own object in a warning, in a few letters and whatever its methods raise."""
+    try:
+        return repr(value)[:80]
+    except Exception:  # noqa: BLE001
+        return f"a {type(value).__name__}"
+
+
 def as_number(value: Any) -> float:
     """Return a number, or a scalar of any array library, as int or float; raises TypeError or ValueError."""
     if isinstance(value, (str, bytes)):
@@ -75,3 +91,11 @@ def as_number(value: Any) -> float:
     item = getattr(value, "item", None)
     plain = item() if item is not None else value
     return int(plain) if isinstance(plain, int) else float(plain)
+
+
+def in_short(number: float) -> str:
+    """A number for people, in four digits; an integer beyond all floats is as good as infinite."""
+    try:
+        return f"{number:.4g}"
+    except OverflowError:
+        return "inf" if number > 0 else "-inf"
