@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -204,3 +205,23 @@ def test_one_beat_that_fails_is_told_once_and_is_not_the_last(
     run.log({"a": 1.0})
     until(lambda: read_training_status(folder.status)["message"] == "step 0")
     assert len([record for record in caplog.records if "background thread" in record.message]) == 1
+
+
+def test_a_slow_disk_does_not_cost_the_status_its_two_seconds(
+    folder: RunDir, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written() -> int:
+        return os.stat(folder.status).st_mtime_ns
+
+    sync = os.fsync
+    run = gladius.start(total_epochs=1, total_steps=1000)
+    run.boundary(0)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (time.sleep(0.1), sync(descriptor)))
+    waits = []
+    for step in (1, 2):
+        before, began = written(), time.monotonic()
+        run.log({"a": 1.0}, step=step)
+        run.boundary(step)
+        until(lambda before=before: written() != before)
+        waits.append(time.monotonic() - began)
+    assert max(waits) < 1.7, waits
