@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from alert_story import LOST, Told, Watched, gpu
 
+from gladius.alerts.book import Book
 from gladius.alerts.watch import Watch
 from gladius.pulse.rundir import Home
 from gladius.store.store import Store
@@ -96,3 +97,15 @@ def test_rows_may_wait_to_be_judged_but_a_loss_that_is_no_number_does_not(home: 
 
     asyncio.run(ask())
     assert found == ["", "", "non_finite_loss", ""]
+
+
+def test_what_waits_to_be_judged_when_the_watch_closes_is_in_the_book(
+    home: Home, run: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gladius.alerts.tracker.EXPERTS_S", 0.0)
+    uneven = (0.4, 0.3, 0.2, 0.1)
+    run.experts(0, uneven)
+    verdict_after(home, run, lambda: run.wait(70).experts(1, uneven))
+    book = Book(home.state / "alerts.jsonl")
+    book.open()
+    assert [one.code for one in book.all()] == ["expert_imbalance"]

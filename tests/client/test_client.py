@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -130,3 +132,26 @@ def test_the_stream_goes_on_at_cursors(serve: Serve, train: Train, home: Home) -
                 break
         assert seqs == list(range(5, 12))
         stream.close()  # type: ignore[attr-defined]
+
+
+def test_points_of_an_older_server_are_refused_with_what_to_do() -> None:
+    class Older(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = b'{"series":{}}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Older) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with Client(f"http://127.0.0.1:{server.server_port}") as client, pytest.raises(RequestRejected) as told:
+                client.run("20261123-any").metrics("train/loss", frame=False)
+        finally:
+            server.shutdown()
+    assert told.value.code == "server_older" and "Update" in told.value.hint

@@ -63,8 +63,9 @@ class Watch:
         self.book.open()
 
     def close(self) -> None:
-        """Write nothing any more."""
-        self._waiting.clear()
+        """Judge what still waits for that, and write nothing any more."""
+        for run_id in [*self._waiting]:
+            self._rested(run_id)
         self.book.touch()
         self.book.close()
 

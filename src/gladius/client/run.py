@@ -13,7 +13,7 @@ from gladius.client.columns import as_frame, as_lists, series_of
 from gladius.client.download import save
 from gladius.client.steering import Steering
 from gladius.client.transport import Transport
-from gladius.errors import RunNotFound
+from gladius.errors import RequestRejected, RunNotFound
 from gladius.wire.exports import ExportFormat
 from gladius.wire.runs import (
     ConfigAnswer,
@@ -26,6 +26,7 @@ from gladius.wire.runs import (
     SystemSample,
     TrashedRun,
 )
+from gladius.wire.tensors import MEDIA_TYPE
 
 _LATEST_POLL_S = 1.0
 _CHUNK = 1 << 20
@@ -105,6 +106,11 @@ class RunHandle(Steering):
         """
         params = {"name": list(names) or None, "max_points": max_points, "from_step": from_step, "to_step": to_step}
         answer = self._transport.get_bytes(f"{self._path}/metrics", {**params, "format": "safetensors"})
+        if answer.headers.get("content-type") != MEDIA_TYPE:
+            raise RequestRejected(
+                answer.status_code, "server_older", "The server is older than this client: it tells points in another form.",
+                "Update Gladius where the server runs and restart it, or use a client of its version.",
+            )  # fmt: skip
         series = series_of(answer.content)
         if frame is not False:
             try:
