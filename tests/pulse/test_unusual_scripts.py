@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import json
 import os
 import threading
 import time
@@ -9,11 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 import gladius
 from gladius.pulse import heart
 from gladius.pulse.control import Command
+from gladius.pulse.encode import encode
 from gladius.pulse.events import EventReader
 from gladius.pulse.rundir import Home, RunDir
 from pulse_wrapper import read_training_status
@@ -225,3 +229,17 @@ def test_a_slow_disk_does_not_cost_the_status_its_two_seconds(
         until(lambda before=before: written() != before)
         waits.append(time.monotonic() - began)
     assert max(waits) < 1.7, waits
+
+
+class Metric(str, enum.Enum):  # noqa: UP042 - as scripts for older Pythons write it
+    LOSS = "train/loss"
+
+
+@pytest.mark.parametrize("name", [Metric.LOSS, None, True, 7, 1.5, ("a", 1)], ids=repr)
+@pytest.mark.parametrize("number", [0.5, float("nan"), numpy.float32(0.5)], ids=repr)
+def test_one_name_is_spelled_alike_whatever_its_number_is(folder: RunDir, name: Any, number: float) -> None:
+    with gladius.start() as run:
+        run.log({name: number})
+    spelled = {Metric.LOSS: "train/loss", None: "null", True: "true", ("a", 1): "('a', 1)"}.get(name, str(name))
+    assert [list(row["values"]) for row in rows(folder)] == [[spelled]]
+    assert list(json.loads(encode({name: float(number)}))) == [spelled]

@@ -7,6 +7,8 @@ import json
 import math
 from typing import Any, Callable, Mapping
 
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+
 Speller = Callable[[Mapping[str, Any], bytearray], None]
 """Makes a line the JSON of an event."""
 
@@ -69,11 +71,18 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def spelled_name(name: Any) -> str:
+    """Return a mapping's key as JSON spells it: a member of an enumeration of texts is its text, None is null."""
+    if isinstance(name, str):
+        return str.__str__(name)
+    return _CONSTANTS[name] if name is None or name is True or name is False else str(name)
+
+
 def _spelled(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
-        return {str(key): _spelled(item) for key, item in value.items()}
+        return {spelled_name(key): _spelled(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_spelled(item) for item in value]
     return value

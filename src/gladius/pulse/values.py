@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, Mapping, Optional
 
+from gladius.pulse.encode import spelled_name
 from gladius.pulse.warn import warn
 
 PLAIN = frozenset({float, int})
@@ -26,7 +27,7 @@ class Cleaner:
         numbers = {}
         for name, value in values.items():
             try:
-                numbers[str(name)] = value if type(value) in PLAIN else as_number(value)
+                numbers[spelled_name(name)] = value if type(value) in PLAIN else as_number(value)
             except Exception:  # noqa: BLE001
                 # The methods of a script's own objects may raise anything.
                 self._warn("run.log takes numbers; %s is %r and was left out", _shown(name), type(value).__name__)
