@@ -449,8 +449,8 @@ class Run:
         """
         if not self._attending.acquire(blocking=False):
             return
-        self._loop.attended_by = threading.get_ident()
         try:
+            self._loop.attended_by = threading.get_ident()
             if self._probe is not None:
                 self._events.metrics(self._probe.end_of_step(), step, epoch, self._loop.log_offset)
                 self._probe.hold()
