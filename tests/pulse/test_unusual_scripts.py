@@ -16,7 +16,7 @@ import pytest
 
 import gladius
 from gladius.pulse import heart
-from gladius.pulse.control import Command
+from gladius.pulse.control import Command, Mailbox
 from gladius.pulse.encode import encode
 from gladius.pulse.events import EventReader
 from gladius.pulse.rundir import Home, RunDir
@@ -229,6 +229,26 @@ def test_a_slow_disk_does_not_cost_the_status_its_two_seconds(
         until(lambda before=before: written() != before)
         waits.append(time.monotonic() - began)
     assert max(waits) < 1.7, waits
+
+
+def test_a_command_that_a_beat_fails_at_leaves_the_others_to_the_next(
+    folder: RunDir, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = gladius.start()
+    mailbox = Mailbox(run.dir.control)
+    for id_ in ("a", "b"):
+        mailbox.post(Command(id_, "resume", 1, {}, time.time(), "ada"))
+    answer = run._heart.answer
+
+    def fail_at_a(command: Command, *args: Any, **more: Any) -> bool:
+        if command.id == "a":
+            raise KeyError("a bug of ours")
+        return answer(command, *args, **more)
+
+    monkeypatch.setattr(run._heart, "answer", fail_at_a)
+    run.ready()
+    until(lambda: [event["command_id"] for event in EventReader(folder.events) if event["type"] == "ack"] == ["b"])
+    assert not run._heart.promising
 
 
 class Metric(str, enum.Enum):  # noqa: UP042 - as scripts for older Pythons write it

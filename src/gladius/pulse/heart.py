@@ -170,14 +170,16 @@ class Heart(threading.Thread):
         self._waiting += self._mailbox.scan()
         if not self.listening:
             return
-        commands, self._waiting = self._waiting, []
-        for command in commands:
+        while self._waiting:
+            command = self._waiting.pop(0)  # one by one: a beat that fails at this one leaves the others to the next
             if command.id in self._answered:
                 continue
             self.promising = self.loop.asks = True
-            with self._promise:
-                self._promise_or_refuse(command)
-            self.promising = False
+            try:
+                with self._promise:
+                    self._promise_or_refuse(command)
+            finally:
+                self.promising = False
 
     def _promise_or_refuse(self, command: Command) -> None:
         refusal = self._refusal(command)
