@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -11,7 +12,8 @@ from fastapi.exceptions import FastAPIError
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from gladius.server.api import PREFIX, LateRoute, api_router
+from gladius.server.api import _FIRST_ASKED, PREFIX, LateRoute, api_router, work_out_the_first
+from gladius.server.app import ROUTERS
 from gladius.wire.base import Body, Wire
 
 
@@ -101,3 +103,25 @@ def test_what_no_route_has_is_missing_as_anywhere() -> None:
 def test_annotations_that_are_text_are_looked_up_where_they_were_written() -> None:
     (route, _) = (one for one in app_of(api_router("late")).routes if isinstance(one, LateRoute))
     assert route.dependant.call.__globals__ is look.__globals__, "FastAPI before 0.125 resolves them there"  # type: ignore[union-attr]
+
+
+def test_what_a_page_shows_first_is_worked_out_before_it_is_asked_for() -> None:
+    async def runs() -> Told:
+        return Told(text="all")
+
+    router = api_router("late")
+    router.get("/runs")(runs)
+    app = app_of(router)
+    asyncio.run(work_out_the_first(app.routes))
+    assert worked_out(app) == [runs]
+    assert TestClient(app).get(f"{PREFIX}/runs").json() == {"text": "all"}
+
+
+def test_what_is_shown_first_is_there() -> None:
+    paths = {
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, LateRoute) and route.methods == {"GET"}
+    }
+    assert paths.issuperset(_FIRST_ASKED)

@@ -6,18 +6,21 @@ comes by it: a tenth of a second of a browser's first look.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import cleandoc
 from typing import Any, get_type_hints
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from starlette.routing import compile_path
+from starlette.routing import BaseRoute, compile_path
 
 from gladius.wire.base import Body
 
 PREFIX = "/api/v1"
+_FIRST_ASKED = tuple(PREFIX + path for path in ("/runs/{run_id}/metrics", "/runs/{run_id}", "/runs"))
+"""Of what every page shows: these are worked out before somebody waits for them."""
 
 
 def api_router(tag: str, below: str = "") -> APIRouter:
@@ -43,8 +46,13 @@ class LateRoute(APIRoute):
         """Called for what is not there: everything else, until it is worked out."""
         if "_options" not in vars(self):
             raise AttributeError(name)
-        self._make()
-        return getattr(self, name)
+        return getattr(self.worked_out(), name)
+
+    def worked_out(self) -> LateRoute:
+        """Itself, with all that a request needs."""
+        if "_options" in vars(self):
+            self._make()
+        return self
 
     def _make(self) -> None:
         """Work it out; where that fails it stays as it was, so that whoever asks next is told the same."""
@@ -59,6 +67,14 @@ class LateRoute(APIRoute):
         except BaseException:
             self.__dict__ = before
             raise
+
+
+async def work_out_the_first(routes: Iterable[BaseRoute]) -> None:
+    """Work out what is asked for first, with a turn for everybody else between two routes."""
+    for route in routes:
+        if isinstance(route, LateRoute) and route.path in _FIRST_ASKED and route.methods == {"GET"}:
+            route.worked_out()
+            await asyncio.sleep(0)
 
 
 def _late(endpoint: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from gladius import __version__
 from gladius.server import description, login, problems, socket, tensorboard
 from gladius.server.access import Access, every_route
-from gladius.server.api import PREFIX
+from gladius.server.api import PREFIX, work_out_the_first
 from gladius.server.credentials import Credentials
 from gladius.server.guard import Guard
 from gladius.server.limits import Limits
@@ -54,12 +54,12 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     """Build the routes alone, without the guard before them."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         rooms.alerts.open()
         await rooms.store.open()
         await rooms.queue.open()
         await rooms.flows.open()
-        tasks = [asyncio.create_task(work) for work in _beside(rooms, credentials)]
+        tasks = [asyncio.create_task(work) for work in _beside(app, rooms, credentials)]
         try:
             yield
         finally:
@@ -89,12 +89,13 @@ def build_api(rooms: Rooms, credentials: Credentials) -> FastAPI:
     return app
 
 
-def _beside(rooms: Rooms, credentials: Credentials) -> list[Coroutine[Any, Any, None]]:
+def _beside(app: FastAPI, rooms: Rooms, credentials: Credentials) -> list[Coroutine[Any, Any, None]]:
     """What goes on beside the answers."""
     machine = rooms.machine.tell_for_ever(
         lambda: rooms.hub.hears("machine"), lambda sample: rooms.hub.news("machine", MachineMessage(sample=sample))
     )
     return [
+        work_out_the_first(app.routes),
         rooms.alerts.catch_up(),
         rooms.activities.catch_up(),
         rooms.attachments.catch_up(),
