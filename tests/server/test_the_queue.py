@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from typing import Any
 import pytest
 from console_server import ConsoleServer
 
+from gladius.compose import build
 from gladius.pulse.events import EventReader
 from gladius.pulse.rundir import Home
+from gladius.store.record import Steering, record
 
 Serve = Callable[..., ConsoleServer]
 Until = Callable[..., Any]
@@ -151,6 +155,32 @@ def test_a_queue_outlives_its_server_and_a_death_between_taking_and_launching(li
     line.until(lambda: len(line.history()) == 5)
     assert [one["status"] for one in line.history()] == ["error", *["done"] * 4]
     line.until(lambda: [path.name for path in line.home.queue.iterdir()] == [f"{damaged}.json.damaged"])
+
+
+def test_a_launch_that_is_taken_back_holds_no_place_though_the_store_had_seen_it(line: Line) -> None:
+    first, waiting = line.start("first"), line.start("waits")
+    line.server.kill()
+    line.home.run(waiting).write_attempt(1, {"argv": ["true"]})
+
+    async def next_server() -> list[str]:
+        rooms = build(line.home, slots=1)
+        await rooms.store.open()
+        await rooms.store.settled()
+        view = await rooms.store.view(waiting)
+        assert {one.name for one in rooms.queue.answer().running} == {"first", "waits"}
+        assert len(record(view, Steering()).attempts) == 1, "somebody looks at its page"
+        await rooms.queue.open()
+        deadline = time.monotonic() + 20
+        while len(rooms.queue.answer().running) > 1 and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        await rooms.queue.close()
+        await rooms.store.close()
+        assert view.state == "queued"
+        return [one.name for one in rooms.queue.answer().running]
+
+    assert asyncio.run(next_server()) == ["first"]
+    (line.home.run(first).root / "go").touch()
+    line.until(line.home.run(first).report_json.exists)
 
 
 def test_one_that_cannot_start_ends_with_the_cause_and_the_next_has_its_turn(line: Line) -> None:

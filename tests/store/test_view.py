@@ -28,6 +28,15 @@ def test_a_run_without_an_attempt_is_queued(written: Written) -> None:
     assert summary.elapsed is None and summary.step is None and summary.total_epochs is None
 
 
+def test_a_launch_that_is_taken_back_leaves_no_attempt_though_somebody_looked(written: Written) -> None:
+    written.directory.write_attempt(1, {"argv": ["true"]})
+    view = written.view()
+    assert view.state == "preparing" and [one.attempt for one in record(view, Steering()).attempts] == [1]
+    written.directory.attempt_json(1).unlink()
+    view.refresh()
+    assert (view.state, view.attempt, record(view, Steering()).attempts) == ("queued", 0, [])
+
+
 def test_the_trainers_word_counts_while_it_lives(written: Written) -> None:
     written.begin(1, total_steps=100).started()
     assert written.view().state == "preparing"

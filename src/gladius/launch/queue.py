@@ -256,15 +256,17 @@ class Queue:
         if changed.isdisjoint(_ENDS):
             return
         view = None if "gone" in changed else self._store.loaded(run_id)
-        if view is not None and view.attempt == 0:
-            return
-        occupies = view is not None and _occupies(view)
+        occupies = view is not None and view.attempt > 0 and _occupies(view)
         with self._guard:
-            if "gone" in changed and run_id in self._entries and run_id not in self._leaving:
+            if run_id in self._leaving:
+                return
+            if view is not None and view.attempt == 0 and run_id not in self._entries:
+                return  # just started: the view has yet to hear of it
+            if "gone" in changed and run_id in self._entries:
                 # Somebody deleted the directory of a run that waits.
                 del self._entries[run_id]
                 self._book.remove(run_id)
-            if occupies == (run_id in self._claims) or run_id in self._leaving:
+            if occupies == (run_id in self._claims):
                 return
             if occupies and view is not None:
                 self._claims[run_id] = self._claim_of(view)

@@ -43,7 +43,10 @@ class RunFacts:
         """Counts what came beside rows of plain numbers: who judges rows at leisure looks at once when it rises."""
 
     def attempt_facts(self, attempt: int) -> AttemptFacts:
-        """The facts of an attempt, made when first heard of."""
+        """What events told of an attempt. To ask is not to tell: one that no event is of is not known of afterwards either."""
+        return self.attempts.get(attempt) or AttemptFacts(attempt)
+
+    def _heard_of(self, attempt: int) -> AttemptFacts:
         facts = self.attempts.get(attempt)
         if facts is None:
             facts = self.attempts[attempt] = AttemptFacts(attempt)
@@ -52,7 +55,7 @@ class RunFacts:
 
     def take_trainer(self, event: dict[str, Any]) -> None:
         """Take one of the trainer's events in; an error of lookup, type or value when it lacks what its type needs."""
-        facts = self.attempt_facts(event["attempt"])
+        facts = self._heard_of(event["attempt"])
         facts.heard(event["time"])
         type_ = event["type"]
         if type_ == "metrics":
@@ -75,7 +78,7 @@ class RunFacts:
 
     def take_supervisor(self, event: dict[str, Any]) -> None:
         """Take one of the supervisor's events in; what it parsed counts only while the trainer said no hello."""
-        facts = self.attempt_facts(event["attempt"])
+        facts = self._heard_of(event["attempt"])
         type_ = event["type"]
         if type_ == "system":
             self.system.append(event)
@@ -145,7 +148,7 @@ class RunFacts:
     def take_block(self, block: MetricBlock) -> None:
         """Take many of the trainer's `metrics` events in at once: what `take_trainer` makes of each."""
         self.moments += 1
-        facts = self.attempt_facts(block.attempt)
+        facts = self._heard_of(block.attempt)
         facts.heard(block.times[0])
         facts.heard(block.times[-1])
         if not facts.metrics_seen:
@@ -169,7 +172,7 @@ class RunFacts:
 
     def take_parsed_block(self, block: MetricBlock) -> None:
         """Take many metrics in that the supervisor parsed; they count only while the trainer said no hello."""
-        facts = self.attempt_facts(block.attempt)
+        facts = self._heard_of(block.attempt)
         if not facts.instrumented:
             facts.pace.resolution = _PARSED_RESOLUTION_S
             self.take_block(block)

@@ -212,7 +212,7 @@ class RunView(RunFacts):
     @property
     def current(self) -> AttemptFacts:
         """The facts of the newest attempt."""
-        return self.attempts.get(self.attempt) or AttemptFacts(self.attempt)
+        return self.attempt_facts(self.attempt)
 
     @property
     def attached(self) -> bool:
