@@ -17,10 +17,14 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, compile_path
 
 from gladius.wire.base import Body
+from gladius.wire.events import Hello
+from gladius.wire.runs import RunSummary
 
 PREFIX = "/api/v1"
 _FIRST_ASKED = tuple(PREFIX + path for path in ("/runs/{run_id}/metrics", "/runs/{run_id}", "/runs"))
 """Of what every page shows: these are worked out before somebody waits for them."""
+_FIRST_READ = (Hello, RunSummary)
+"""Of what the first run that is opened is read and told with."""
 
 
 def api_router(tag: str, below: str = "") -> APIRouter:
@@ -70,7 +74,10 @@ class LateRoute(APIRoute):
 
 
 async def work_out_the_first(routes: Iterable[BaseRoute]) -> None:
-    """Work out what is asked for first, with a turn for everybody else between two routes."""
+    """Work out what is asked for first, with a turn for everybody else between two parts of it."""
+    for model in _FIRST_READ:
+        model.model_rebuild()
+        await asyncio.sleep(0)
     for route in routes:
         if isinstance(route, LateRoute) and route.path in _FIRST_ASKED and route.methods == {"GET"}:
             route.worked_out()

@@ -77,6 +77,8 @@ class MetricBlock:
     epochs: Floats
     log_offsets: Wholes
     columns: list[Column]
+    rises: bool
+    """Whether each step is above the one before."""
 
     def __len__(self) -> int:
         return len(self.seqs)
@@ -118,9 +120,10 @@ def decode_block(lines: Sequence[bytes], after_seq: int) -> MetricBlock | None:
         block = _block(events, _table(events, names) if alike else _by_name([event.values for event in events]))
     except (ValueError, OverflowError, RecursionError):
         return None
-    rising = after_seq < block.seqs[0] and all(map(lt, block.seqs, islice(block.seqs, 1, None)))
-    known = all(max(column) < _MAX_WHOLE for column in (block.steps, block.log_offsets))
-    return block if rising and known and block.attempt >= 1 else None
+    in_order = after_seq < block.seqs[0] and _rises(block.seqs)
+    highest = block.steps[-1] if block.rises else max(block.steps)
+    known = highest < _MAX_WHOLE and max(block.log_offsets) < _MAX_WHOLE
+    return block if in_order and known and block.attempt >= 1 else None
 
 
 def _decode_alike(text: bytes, names: tuple[str, ...]) -> list[_Line] | None:
@@ -148,15 +151,21 @@ def _block(events: list[_Line], columns: list[Column]) -> MetricBlock:
     attempts = {event.attempt for event in events}
     if len(attempts) > 1:
         raise ValueError("lines of several attempts")
+    steps = _wholes([event.step for event in events])
     return MetricBlock(
         attempt=attempts.pop(),
         seqs=array("q", [event.seq for event in events]),
         times=array("d", [event.time for event in events]),
-        steps=_wholes([event.step for event in events]),
+        steps=steps,
         epochs=array("d", [_UNKNOWN if event.epoch is None else event.epoch for event in events]),
         log_offsets=_wholes([event.log_offset for event in events]),
         columns=columns,
+        rises=_rises(steps),
     )
+
+
+def _rises(numbers: Wholes) -> bool:
+    return all(map(lt, numbers, islice(numbers, 1, None)))
 
 
 def _wholes(numbers: list[int | None]) -> Wholes:

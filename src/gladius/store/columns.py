@@ -35,7 +35,7 @@ from gladius.store.blocks import LINES, Column, Floats, MetricBlock, decode_bloc
 from gladius.store.peaks import Bounds, bounds_of, stretches
 from gladius.store.stream import Piece, index_of
 
-_MAGIC = b"gladius columns 3\n"
+_MAGIC = b"gladius columns 4\n"
 _HEADER = struct.Struct("<III")
 """Bytes of the head, bytes of the body, checksum of the head."""
 _HEAD_BYTES = 4096
@@ -76,6 +76,7 @@ class _Metrics(msgspec.Struct, tag="metrics", array_like=True):
     rows: int
     checksum: int
     columns: list[_Values]
+    rises: bool
 
 
 class _Lines(msgspec.Struct, tag="lines", array_like=True):
@@ -301,6 +302,7 @@ def _metrics_frame(block: MetricBlock, lines: Sequence[bytes], offset: int) -> _
         rows=len(block),
         checksum=zlib.crc32(_places(block)),
         columns=[_values(column, len(block)) for column in block.columns],
+        rises=block.rises,
     )
 
 
@@ -326,6 +328,7 @@ def _piece(frame: _Metrics | _Lines, begin: int, bodies: _Bodies) -> Piece | Non
         epochs=array("d", parts[3]),
         log_offsets=array("q", parts[4]),
         columns=_columns(frame, begin + size, bodies),
+        rises=frame.rises,
     )
     return Piece(frame.begin, frame.end, block, frame.places)
 

@@ -85,7 +85,7 @@ class Pace:
         """Note many events, those of `rows` being training steps. Only the last few hundred can still count in a median."""
         newest = rows[-MEDIAN_STEPS - 1 :]
         steps, times, epochs = (taken(column, newest) for column in (block.steps, block.times, block.epochs))
-        if not self._follow(block.steps, rows, steps, times):
+        if not self._follow(block, rows, steps, times):
             for row in rows:
                 self.metrics(block.steps[row], _known(block.epochs[row]), block.times[row])
             return
@@ -98,12 +98,15 @@ class Pace:
         self.step, self._epoch = steps[-1], _known(epochs[-1])
         self._mark = (self.step, times[-1], self._epoch)
 
-    def _follow(self, every: Wholes, rows: Sequence[int], steps: Wholes, times: Floats) -> bool:
+    def _follow(self, block: MetricBlock, rows: Sequence[int], steps: Wholes, times: Floats) -> bool:
         """Whether a median is of the newest of these rows alone, whatever was before them."""
-        if self.resolution or len(steps) <= MEDIAN_STEPS or every[rows[0]] <= self.step:
+        if self.resolution or len(steps) <= MEDIAN_STEPS or block.steps[rows[0]] <= self.step:
             return False
-        rising = all(map(lt, steps, steps[1:])) and all(map(lt, times, times[1:]))
-        return rising and max(taken(every, rows[: -len(steps)]), default=-1) < steps[0]
+        if not all(map(lt, times, times[1:])):
+            return False
+        if block.rises:
+            return True
+        return all(map(lt, steps, steps[1:])) and max(taken(block.steps, rows[: -len(steps)]), default=-1) < steps[0]
 
     def state(self, state: str, time: float) -> None:
         """Note that the trainer moved: what happens between two states is no step."""

@@ -1,6 +1,7 @@
 """The base of every wire model and the number type of PULSE. Upstream: pulse. Downstream: the other wire modules.
 
-In this room annotations are values, not texts (no `annotations` of the future): pydantic would compile each text again.
+In this room annotations are values, not texts (no `annotations` of the future): pydantic would compile each text again. An
+empty list is a default as it is, which pydantic copies: of the factory `list` it reads the signature with Python's tokenizer.
 """
 
 from typing import Literal

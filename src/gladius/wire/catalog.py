@@ -54,12 +54,12 @@ class ProfileInfo(Wire):
     epochs: EpochBounds = EpochBounds()
     needs_dataset: bool = True
     default_dataset: str | None = None
-    tags: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default=[])
     builtin: bool = False
     config: dict[str, Any] = Field(default_factory=dict)
     extends: str | None = None
     python: str | None = None
-    argv: list[str] = Field(default_factory=list)
+    argv: list[str] = Field(default=[])
     adjustable: dict[str, Bounds] = Field(default_factory=dict)
     resources: Resources = Resources()
     launcher: str = "local"
@@ -67,7 +67,7 @@ class ProfileInfo(Wire):
     file: str | None = None
     version: str | None = None
     problem: str | None = None
-    problems: list[ProfileProblem] = Field(default_factory=list)
+    problems: list[ProfileProblem] = Field(default=[])
 
 
 class ProfileFile(Wire):
@@ -144,7 +144,7 @@ class StartRequest(Body):
     preset_id: str | None = Field(default=None, description="Its settings are taken where `overrides` name none")
     overrides: dict[str, Any] = Field(default_factory=dict)
     name: str | None = Field(default=None, max_length=200)
-    tags: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default=[])
     launcher: str | None = None
     queue: bool | None = Field(
         default=None,

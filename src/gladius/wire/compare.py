@@ -62,7 +62,7 @@ class ComparedRun(Wire):
     rate: Rate | None = None
     changes: int = Field(default=0, description="Settings that were changed while it trained")
     parent: ParentLink | None = None
-    children: list[str] = Field(default_factory=list, description="Runs that were forked from this one")
+    children: list[str] = Field(default=[], description="Runs that were forked from this one")
     metrics: dict[str, MetricResult] = Field(default_factory=dict)
     config_problem: str | None = Field(default=None, description="Why its configuration cannot be read")
 
@@ -95,6 +95,6 @@ class Comparison(Wire):
     """Runs beside each other, in the order in which they were asked for."""
 
     runs: list[ComparedRun]
-    missing: list[MissingRun] = Field(default_factory=list)
-    metrics: list[ComparedMetric] = Field(default_factory=list)
-    settings: list[ComparedSetting] = Field(default_factory=list)
+    missing: list[MissingRun] = Field(default=[])
+    metrics: list[ComparedMetric] = Field(default=[])
+    settings: list[ComparedSetting] = Field(default=[])

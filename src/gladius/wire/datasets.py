@@ -32,7 +32,7 @@ class DatasetReport(Wire):
     format: str
     records: int
     problem: str | None = None
-    findings: list[Finding] = Field(default_factory=list)
+    findings: list[Finding] = Field(default=[])
     counts: dict[str, int] = Field(default_factory=dict)
     total: int = 0
     errors: int = 0

@@ -77,7 +77,6 @@ class Hello(EventBase):
     steps_per_epoch: int | None = None
     samples: int | None = None
     model: ModelInfo | None = None
-    # No factory: pydantic reads a factory's signature, and that of `list` with Python's tokenizer, before the first run is there.
     capabilities: list[Command] = Field(default=[])
     pause_modes: list[PauseMode] | None = Field(default=None, description="None: not announced, both are asked for")
     splits: list[Split] | None = Field(default=None, description="None: not announced")
@@ -267,7 +266,7 @@ class System(EventBase):
     swap: MemoryUse
     disk: MemoryUse
     console_bytes: int
-    gpus: list[GpuSample] = Field(default_factory=list)
+    gpus: list[GpuSample] = Field(default=[])
     group: ProcessGroupUse | None = None
 
 

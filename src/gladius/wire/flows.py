@@ -58,12 +58,12 @@ class FlowInfo(Wire):
     id: str
     name: str
     description: str = ""
-    args: list[FlowArg] = Field(default_factory=list)
-    steps: list[FlowStep] = Field(default_factory=list)
+    args: list[FlowArg] = Field(default=[])
+    steps: list[FlowStep] = Field(default=[])
     builtin: bool = False
     file: str | None = None
     problem: str | None = None
-    problems: list[FlowProblem] = Field(default_factory=list)
+    problems: list[FlowProblem] = Field(default=[])
 
 
 class FlowStepRun(Wire):
@@ -94,7 +94,7 @@ class FlowRun(Wire):
     asked_by: str | None = None
     started_at: float
     finished_at: float | None = None
-    steps: list[FlowStepRun] = Field(default_factory=list)
+    steps: list[FlowStepRun] = Field(default=[])
     log: str
     trouble: str | None = None
 

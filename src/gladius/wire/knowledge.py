@@ -120,7 +120,7 @@ class SkippedFile(Wire):
 class IndexDetail(IndexInfo):
     """One index with a page of the files that gave nothing, by their paths; `reasons` counts all of them."""
 
-    skipped: list[SkippedFile] = Field(default_factory=list)
+    skipped: list[SkippedFile] = Field(default=[])
     skipped_total: int = 0
     reasons: dict[str, int] = Field(default_factory=dict)
 

@@ -19,7 +19,7 @@ class Subscribe(Wire):
     runs: list[str] = Field(default_factory=lambda: ["*"])
     topics: list[Topic]
     everywhere: list[Literal["alerts"]] = Field(
-        default_factory=list, description="Topics to hear of every run, whichever `runs` names"
+        default=[], description="Topics to hear of every run, whichever `runs` names"
     )
     cursors: dict[str, Cursors] = Field(default_factory=dict)
 

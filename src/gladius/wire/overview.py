@@ -43,7 +43,7 @@ class GpuHolder(Wire):
 class MachineGpu(GpuSample):
     """A GPU of the server's machine; `memory_run` is that of all runs together."""
 
-    runs: list[GpuHolder] = Field(default_factory=list)
+    runs: list[GpuHolder] = Field(default=[])
 
 
 class MachineSample(Wire):
@@ -56,7 +56,7 @@ class MachineSample(Wire):
     ram: MemoryUse
     swap: MemoryUse
     disk: MemoryUse = Field(description="Of the file system that the home lies on")
-    gpus: list[MachineGpu] = Field(default_factory=list)
+    gpus: list[MachineGpu] = Field(default=[])
 
 
 class AttachRequest(Body):

@@ -39,7 +39,7 @@ class ProbeAnswer(Wire):
         default=None, description="Bytes of the machine's memory that all its processes held together at most"
     )
     free_memory: int | None = Field(default=None, description="Bytes that were free before it began")
-    gpus: list[ProbeGpu] = Field(default_factory=list, description="The GPUs that it held something of")
+    gpus: list[ProbeGpu] = Field(default=[], description="The GPUs that it held something of")
     fits: bool | None = Field(
         default=None, description="Whether its peaks were within what was free; false too when memory ran out"
     )

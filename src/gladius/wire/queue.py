@@ -21,7 +21,7 @@ class Slots(Wire):
 
     cpu: int
     cpu_used: int = 0
-    gpus: list[GpuSlot] = Field(default_factory=list)
+    gpus: list[GpuSlot] = Field(default=[])
 
 
 class Occupant(Wire):
@@ -60,8 +60,8 @@ class QueueAnswer(Wire):
     """The answer of `GET /queue`: who runs, who waits, the next one first."""
 
     slots: Slots
-    running: list[Occupant] = Field(default_factory=list)
-    waiting: list[Waiting] = Field(default_factory=list)
+    running: list[Occupant] = Field(default=[])
+    waiting: list[Waiting] = Field(default=[])
 
 
 class QueueChange(Body):

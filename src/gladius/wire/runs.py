@@ -89,9 +89,9 @@ class RunSummary(Wire):
         default=None, description="Unix seconds of the last change of the config file"
     )
     host: str | None = None
-    tags: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default=[])
     note: str | None = Field(default=None, description="The beginning of its notes; all of them are in the record")
-    spark: list[float] = Field(default_factory=list, description="At most 60 training losses, oldest first")
+    spark: list[float] = Field(default=[], description="At most 60 training losses, oldest first")
 
 
 class Cursors(Wire):
@@ -106,7 +106,7 @@ class Attempt(Wire):
     """One start of a run's trainer: from which checkpoint, with which changes, and who asked for it."""
 
     attempt: int
-    argv: list[str] = Field(default_factory=list)
+    argv: list[str] = Field(default=[])
     asked_by: str | None = None
     checkpoint: str | None = None
     overrides: dict[str, Any] = Field(default_factory=dict)
@@ -132,7 +132,7 @@ class CommandRecord(Wire):
     state: CommandState
     step: int | None = None
     detail: str | None = None
-    acks: list[Ack] = Field(default_factory=list)
+    acks: list[Ack] = Field(default=[])
 
 
 class Checkpoint(CheckpointEvent):
@@ -152,12 +152,12 @@ class RunRecord(Wire):
     mode: str | None = None
     samples: int | None = None
     model: ModelInfo | None = None
-    capabilities: list[Command] = Field(default_factory=list)
+    capabilities: list[Command] = Field(default=[])
     disabled: dict[str, str] = Field(default_factory=dict, description=(
         "Command -> why it cannot be sent now; `pause:release`, `pause:hold`, `validate:test`, ... for one way of it"
     ))  # fmt: skip
-    pause_modes: list[PauseMode] = Field(default_factory=list, description="Ways of `pause` that this run has now")
-    splits: list[Split] = Field(default_factory=list, description="What `validate` can evaluate")
+    pause_modes: list[PauseMode] = Field(default=[], description="Ways of `pause` that this run has now")
+    splits: list[Split] = Field(default=[], description="What `validate` can evaluate")
     adjustable: dict[str, Adjustable] = Field(default_factory=dict)
     attributions: dict[str, str] = Field(
         default_factory=dict, description="Beginnings of names of shared-out values -> how"
@@ -165,10 +165,10 @@ class RunRecord(Wire):
     config: dict[str, Any] = Field(default_factory=dict)
     config_source: str | None = None
     run: dict[str, Any] = Field(default_factory=dict, description="run.json as written")
-    attempts: list[Attempt] = Field(default_factory=list)
-    checkpoints: list[Checkpoint] = Field(default_factory=list)
-    commands: list[CommandRecord] = Field(default_factory=list)
-    hyperparameters: list[HyperparameterChange] = Field(default_factory=list)
+    attempts: list[Attempt] = Field(default=[])
+    checkpoints: list[Checkpoint] = Field(default=[])
+    commands: list[CommandRecord] = Field(default=[])
+    hyperparameters: list[HyperparameterChange] = Field(default=[])
     error: str | None = None
     error_code: str | None = None
     retryable: bool | None = Field(default=None, description="Whether the trainer thinks that another try may work")
@@ -176,11 +176,11 @@ class RunRecord(Wire):
     last_words: str | None = Field(
         default=None, description="The last lines that it printed, of a run that failed without a traceback of its own"
     )
-    suggestions: list[Suggestion] = Field(default_factory=list)
+    suggestions: list[Suggestion] = Field(default=[])
     resumable: Resumable
     parent: ParentLink | None = None
-    children: list[str] = Field(default_factory=list, description="Runs that were forked from this one")
-    children_in_trash: list[str] = Field(default_factory=list, description="Those of them that were deleted")
+    children: list[str] = Field(default=[], description="Runs that were forked from this one")
+    children_in_trash: list[str] = Field(default=[], description="Those of them that were deleted")
     notes: str = Field(default="", description="What people wrote about it: plain text")
 
 
@@ -209,8 +209,8 @@ class RunPatch(Body):
 
     name: str | None = Field(default=None, max_length=200, description="Empty: the name it was started with")
     tags: list[str] | None = Field(default=None, description="In place of those that it has")
-    add_tags: list[str] = Field(default_factory=list)
-    remove_tags: list[str] = Field(default_factory=list)
+    add_tags: list[str] = Field(default=[])
+    remove_tags: list[str] = Field(default=[])
     notes: str | None = Field(default=None, max_length=1 << 16)
     notes_before: str | None = Field(default=None, description="The notes that were edited; 409 when others are there")
 
@@ -284,7 +284,7 @@ class SystemSample(Wire):
     swap: MemoryUse
     disk: MemoryUse
     console_bytes: int
-    gpus: list[GpuSample] = Field(default_factory=list)
+    gpus: list[GpuSample] = Field(default=[])
     group: ProcessGroupUse | None = None
 
 

@@ -108,8 +108,8 @@ class ScheduleCourse(Wire):
     name: str | None = None
     peak: float | None = Field(default=None, description="The peak rate in force")
     step: int | None = Field(default=None, description="The last step made")
-    steps: list[int] = Field(default_factory=list)
-    now: list[float] = Field(default_factory=list)
+    steps: list[int] = Field(default=[])
+    now: list[float] = Field(default=[])
     then: list[float | None] | None = None
 
 
@@ -122,13 +122,13 @@ class ResumePreview(Wire):
     step: int | None = None
     epoch: float | None = None
     attempt: int | None = Field(default=None, description="The number the new attempt would have")
-    restored: list[str] = Field(default_factory=list)
-    not_restored: list[str] = Field(default_factory=list)
-    changed: list[Change] = Field(default_factory=list)
+    restored: list[str] = Field(default=[])
+    not_restored: list[str] = Field(default=[])
+    changed: list[Change] = Field(default=[])
     in_file: list[Change] = Field(
-        default_factory=list, description="What the config file says otherwise and is not taken over: see `from_file`"
+        default=[], description="What the config file says otherwise and is not taken over: see `from_file`"
     )
-    warnings: list[str] = Field(default_factory=list)
+    warnings: list[str] = Field(default=[])
     learning_rate: RateContinuity | None = None
 
 
@@ -157,4 +157,4 @@ class ConfigDiff(Wire):
     version: str | None = Field(default=None, description="Names this text of the file")
     modified: float | None = Field(default=None, description="Unix seconds")
     problem: str | None = None
-    rows: list[ConfigRow] = Field(default_factory=list)
+    rows: list[ConfigRow] = Field(default=[])
