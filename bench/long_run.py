@@ -47,10 +47,13 @@ def _long_run() -> list[Row]:
         home = Home(folder)
         home.create()
         run_id = write_run(home, STEPS, METRICS)
-        with running_server(home.root) as server, connected(server) as http:
-            uncopied = first_chart(http, run_id)
+        uncopied, opened, zoomed, memory = [], [], [], []
+        for _ in range(_STARTS):
+            copy_of(home, run_id).unlink(missing_ok=True)
+            with running_server(home.root) as server, connected(server) as http:
+                uncopied.append(first_chart(http, run_id))
+        with running_server(home.root):
             wait_for_copy(home, run_id)
-        opened, zoomed, memory = [], [], []
         for _ in range(_STARTS):
             with running_server(home.root) as server, connected(server) as http:
                 opened.append(first_chart(http, run_id))
@@ -59,7 +62,13 @@ def _long_run() -> list[Row]:
                 memory.append(pss_mb(server.pid))
     how = f"{STEPS:,} steps of {METRICS} metrics, over HTTP in 2,000 points"
     return [
-        Row("first chart of a million steps, from its lines", "ms", [uncopied], 4000, how=how),
+        Row(
+            "first chart of a million steps, from its lines",
+            "ms",
+            uncopied,
+            4000,
+            how=f"{how}; {_STARTS} starts of the server",
+        ),
         Row("first chart of a million steps, cold", "ms", opened, 500, how=f"{how}; {_STARTS} starts of the server"),
         Row("zoom in a million steps", "ms", zoomed, 30, how=f"{how}; windows of 2 to 90 % of the run"),
         Row("server memory, all of a million steps looked at", "MB", memory, 400, how=f"{how}; proportional set size"),

@@ -11,7 +11,7 @@ import struct
 from array import array
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby, islice, pairwise, repeat, starmap
+from itertools import chain, islice, pairwise, repeat, starmap
 from operator import attrgetter, contains, itemgetter, lt
 from typing import Any, Literal, TypeAlias, cast
 
@@ -45,8 +45,7 @@ class _Line(msgspec.Struct, gc=False):
     log_offset: int | None = _NONE
 
 
-_decode = msgspec.json.Decoder(list[_Line]).decode
-_decode_one = msgspec.json.Decoder(_Line).decode
+_decoder_of_any = msgspec.json.Decoder(_Line)
 _values = attrgetter("values")
 
 
@@ -95,9 +94,11 @@ def taken(column: array[Any], rows: Collection[int]) -> array[Any]:
 def groups(lines: Sequence[bytes]) -> list[tuple[int, int, bool]]:
     """Cut `lines` into (first, end, whether it may be a block)."""
     found: list[tuple[int, int, bool]] = []
-    begin = 0
-    for metrics, alike in groupby(map(contains, lines, repeat(MARK))):
-        end = begin + len([*alike])
+    marks, begin = bytes(map(contains, lines, repeat(MARK))), 0
+    while begin < len(lines):
+        metrics = bool(marks[begin])
+        other = marks.find(not metrics, begin)
+        end = len(lines) if other < 0 else other
         # Even parts, lest a few lines are left that are not worth a block.
         parts = -(-(end - begin) // LINES) if metrics else 1
         cuts = [begin + (end - begin) * part // parts for part in range(parts + 1)]
@@ -108,13 +109,13 @@ def groups(lines: Sequence[bytes]) -> list[tuple[int, int, bool]]:
 
 def decode_block(lines: Sequence[bytes], after_seq: int) -> MetricBlock | None:
     """Return the lines as a block; None when any of them needs a closer look."""
-    text = b"[" + b",".join(lines) + b"]"
+    text = b"\n".join(lines)
     try:
         if not text.isascii():
             text.decode()  # msgspec does not look at the letters of a field that it skips
-        names = tuple(_decode_one(lines[0]).values)
+        names = tuple(_decoder_of_any.decode(lines[0]).values)
         alike = _decode_alike(text, names)
-        events = alike or _decode(text)
+        events = alike or _decoder_of_any.decode_lines(text)
         if len(events) != len(lines):
             return None
         block = _block(events, _table(events, names) if alike else _by_name([event.values for event in events]))
@@ -144,7 +145,7 @@ def _decoder(names: tuple[str, ...]) -> Callable[[bytes], list[_Line]] | None:
     except ValueError:
         return None
     line = msgspec.defstruct("Line", [("values", values)], bases=(_Line,), kw_only=True)
-    return cast("Callable[[bytes], list[_Line]]", msgspec.json.Decoder(list[line]).decode)  # type: ignore[valid-type]
+    return cast("Callable[[bytes], list[_Line]]", msgspec.json.Decoder(line).decode_lines)
 
 
 def _block(events: list[_Line], columns: list[Column]) -> MetricBlock:
