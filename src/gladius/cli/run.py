@@ -141,7 +141,9 @@ def run(
     command: Annotated[
         list[str], typer.Argument(help="The command and its arguments, after --", metavar="-- COMMAND...")
     ],
-    name: Annotated[str | None, typer.Option(help="The run's name; else the program's.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The run's name; else that of the script, or of the program.")
+    ] = None,
     epochs: Annotated[
         float | None, typer.Option(min=0.0, help="Planned epochs, for a command that does not say.")
     ] = None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from gladius.pulse.rundir import Home, RunDir
 from gladius.store.record import load_yaml
 from gladius.wire.catalog import StartRequest
 
+_SCRIPTS = frozenset({".py", ".sh"})
 _RECIPES = {"transformers": "gladius.recipes.finetune", "llama_factory": "gladius.integrations.llama_factory"}
 
 
@@ -147,7 +149,7 @@ def without(preset: Mapping[str, Any], request: StartRequest) -> dict[str, Any]:
 def start_command(home: Home, launcher: Launcher, argv: list[str], name: str | None, epochs: float | None) -> RunDir:
     """Start any command as a run of its own, in the current folder; raises LaunchError."""
     run = home.new_run(
-        name or Path(argv[0]).name,
+        name or _name_of(argv),
         {
             "source": "cli", "profile": None, "dataset": None, "engine": "command", "config_source": None,
             "launcher": launcher.name, "resources": {}, "parent": None, "tags": [], "total_epochs": epochs,
@@ -156,6 +158,18 @@ def start_command(home: Home, launcher: Launcher, argv: list[str], name: str | N
     with reserved(run):
         launch(home, launcher, run, 1, Attempt(argv, str(Path.cwd()), epochs, asked_by="cli"))
     return run
+
+
+def _name_of(argv: Sequence[str]) -> str:
+    """What is run, not what runs it: the first script or module among the words, else the program."""
+    for before, word in pairwise(["", *argv]):
+        if before == "-c":
+            break  # what follows is code, and its own arguments
+        if Path(word).suffix in _SCRIPTS:
+            return Path(word).stem
+        if before == "-m":
+            return word
+    return Path(argv[0]).name
 
 
 def _command(profile: Profile) -> dict[str, Any]:
