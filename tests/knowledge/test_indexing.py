@@ -17,6 +17,7 @@ from gladius.errors import ConfigError, DatasetExists, IndexBusy, IndexExists, I
 from gladius.integrations.records import read_conversations
 from gladius.knowledge.folder import IndexFolder, index_id_of
 from gladius.knowledge.indexer import Indexer
+from gladius.knowledge.shelf import skipped_files
 from gladius.pulse import safe_read_json
 from gladius.pulse.lock import read_holder
 from gladius.pulse.rundir import Home
@@ -195,3 +196,8 @@ def test_an_id_can_stand_in_a_url_and_tells_names_apart() -> None:
     assert len({index_id_of(name) for name in ("Отчёт 2024", "Счёт 2024", "2024", "документы", "文档")}) == 5
     for name in ("..", "/", ".hidden", "-", "a/../b", "ы" * 200, "x" * 200):
         assert "/" not in index_id_of(name) and index_id_of(name)[0].isalnum() and len(index_id_of(name)) < 80
+
+
+def test_nothing_is_skipped_yet_where_a_job_has_only_laid_its_file_down(tmp_path: Path) -> None:
+    (tmp_path / "texts.sqlite").touch()
+    assert skipped_files(tmp_path / "texts.sqlite", 0, 10) == ([], {})

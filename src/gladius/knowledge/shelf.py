@@ -187,6 +187,8 @@ def skipped_files(
     if not path.exists():
         return [], {}
     with contextlib.closing(sqlite3.connect(path, timeout=5.0)) as db:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'files'").fetchone() is None:
+            return [], {}  # a job is just beginning
         counted = db.execute(
             "SELECT coalesce(reason, unused) AS why, count(*) FROM files WHERE why IS NOT NULL GROUP BY why"
         )
