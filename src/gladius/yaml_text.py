@@ -37,10 +37,10 @@ def load(text: str, kind: Literal["safe", "rt"] = "safe", of_any_size: bool = Fa
 
     A kilobyte of aliases may stand for a billion values. So the text is composed first, which costs no more than it has
     characters, weighed, and only then made into objects. `of_any_size`: Gladius wrote it; it may hold as many values as
-    it has characters.
+    it has characters, and brackets in its texts.
     """
     most = max(2 * MOST_VALUES, len(text)) if of_any_size else 2 * MOST_VALUES
-    if _is_deep(text) or (not of_any_size and _is_large(text)):
+    if not of_any_size and (_is_deep(text) or _is_large(text)):
         raise TooMuch
     constructor, parser = YAML(typ=kind, pure=True).get_constructor_parser(text)
     try:

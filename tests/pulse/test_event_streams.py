@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from gladius.pulse import events as events_module
-from gladius.pulse.events import EventReader, EventWriter, LineFollower, events_of_type
+from gladius.pulse.events import EventReader, EventWriter, events_of_type
+from gladius.pulse.lines import LineFollower
 
 
 @pytest.fixture
@@ -162,12 +163,14 @@ def test_a_reader_takes_a_long_line_and_small_blocks(path: Path, writer: EventWr
     assert [json.loads(line)["seq"] for line in lines] == list(range(50))
 
 
-def test_a_long_line_is_gathered_in_few_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path.write_bytes(b"x" * (1 << 20) + b"\n")
+def test_a_long_line_is_gathered_in_few_pieces_and_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(b"x" * (5 << 20) + b"\n" + b"short\n" * 100)
     asked, read = [], os.read
     monkeypatch.setattr(os, "read", lambda fd, size: asked.append(size) or read(fd, size))
-    assert [len(line) for line in LineFollower(path).read_new(limit=256)] == [1 << 20]
-    assert len(asked) < 20, "each piece copies all before it"
+    follower = LineFollower(path)
+    assert [len(line) for line in follower.read_new(limit=256)] == [5 << 20]
+    assert len(asked) < 20
+    assert follower.read_new(limit=12) == [b"short"] * 2, "what follows a long line comes as its reader wants it"
 
 
 def test_a_file_that_was_replaced_or_cut_is_read_again(path: Path, writer: EventWriter) -> None:

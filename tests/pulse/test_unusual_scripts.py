@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import json
 import os
@@ -44,6 +45,11 @@ def at_once(*calls: Callable[[], Any]) -> None:
         thread.join()
 
 
+def train(run: gladius.Run, stepped: bool, steps: int) -> None:
+    for _ in run.steps(range(steps)) if stepped else range(steps):
+        run.log({"train/loss": 1.0})
+
+
 def test_a_step_that_a_long_operation_follows_at_once_keeps_its_length(
     folder: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +79,10 @@ def test_threads_that_log_at_once_have_steps_of_their_own(folder: RunDir) -> Non
     assert sorted(row["step"] for row in rows(folder)) == [0, 1, 2, 3]
 
 
-def test_a_periodic_save_that_logs_is_one_save_and_its_numbers_belong_to_its_step(folder: RunDir) -> None:
+@pytest.mark.parametrize("stepped", [False, True])
+def test_a_periodic_save_that_logs_is_one_save_and_its_numbers_belong_to_its_step(
+    folder: RunDir, stepped: bool
+) -> None:
     saves = 0
 
     def save(target: Path) -> None:
@@ -86,12 +95,48 @@ def test_a_periodic_save_that_logs_is_one_save_and_its_numbers_belong_to_its_ste
 
     run = gladius.start()
     run.on("checkpoint", save, every_steps=3)
-    for _ in range(7):
-        run.log({"train/loss": 1.0})
+    train(run, stepped, 7)
     run.finish()
     assert saves == 2
     assert [row["step"] for row in rows(folder) if "train/loss" in row["values"]] == list(range(7))
     assert [row["step"] for row in rows(folder) if "checkpoint/files" in row["values"]] == [2, 5]
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+def test_the_best_checkpoint_is_kept_where_its_own_function_measures_it(folder: RunDir, stepped: bool) -> None:
+    losses = iter([1.0, 5.0, 0.1, 7.0, 8.0, 9.0])
+
+    def save(target: Path) -> None:
+        (target / "weights").write_text("w")
+        run.log({"eval/loss": next(losses)})
+
+    run = gladius.start()
+    run.on("checkpoint", save, every_steps=1, keep_last=1, keep_best="eval/loss")
+    train(run, stepped, 6)
+    run.finish()
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["step-2", "step-5"]
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+def test_a_save_that_the_script_asks_for_itself_ends_no_step_and_saves_nothing_within(
+    folder: RunDir, stepped: bool
+) -> None:
+    saved: list[int | None] = []
+
+    def save(target: Path) -> None:
+        saved.append(run._loop.step)
+        (target / "weights").write_text("w")
+        run.log({"checkpoint/seconds": 0.5})
+
+    run = gladius.start()
+    run.on("checkpoint", save, every_steps=3)
+    train(run, stepped, 2)
+    run.save()
+    train(run, stepped, 3)
+    run.finish()
+    assert saved == [1, 2]
+    assert [row["step"] for row in rows(folder) if "train/loss" in row["values"]] == list(range(5))
+    assert [row["step"] for row in rows(folder) if "checkpoint/seconds" in row["values"]] == [1, 2]
 
 
 def test_another_thread_goes_on_while_a_boundary_is_attended(folder: RunDir) -> None:
@@ -102,6 +147,7 @@ def test_another_thread_goes_on_while_a_boundary_is_attended(folder: RunDir) -> 
         (target / "weights").write_text("w")
         saving.set()
         assert saved.wait(10)
+        run.log({"checkpoint/seconds": 0.5})
 
     def other() -> None:
         assert saving.wait(10)
@@ -115,6 +161,7 @@ def test_another_thread_goes_on_while_a_boundary_is_attended(folder: RunDir) -> 
     at_once(lambda: run.log({"a": 1.0}), other)
     run.finish()
     assert steps == [1, 2, 3]
+    assert [row["step"] for row in rows(folder) if "checkpoint/seconds" in row["values"]][0] == 0
 
 
 def test_a_validation_that_logs_without_steps_is_over_before_the_next_begins(folder: RunDir) -> None:
@@ -255,11 +302,53 @@ class Metric(str, enum.Enum):  # noqa: UP042 - as scripts for older Pythons writ
     LOSS = "train/loss"
 
 
-@pytest.mark.parametrize("name", [Metric.LOSS, None, True, 7, 1.5, ("a", 1)], ids=repr)
+class Plain(enum.Enum):
+    LOSS = "train/loss"
+    SEVENTH = 7
+
+
+NAMES = [Metric.LOSS, Plain.LOSS, Plain.SEVENTH, None, True, 7, 1.5, 1e22, ("a", 1), b"abc", datetime.date(2020, 1, 1)]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=repr)
 @pytest.mark.parametrize("number", [0.5, float("nan"), numpy.float32(0.5)], ids=repr)
 def test_one_name_is_spelled_alike_whatever_its_number_is(folder: RunDir, name: Any, number: float) -> None:
     with gladius.start() as run:
         run.log({name: number})
-    spelled = {Metric.LOSS: "train/loss", None: "null", True: "true", ("a", 1): "('a', 1)"}.get(name, str(name))
+    own = name.value if isinstance(name, enum.Enum) else name
+    spelled = {None: "null", True: "true"}.get(own, str(own))
     assert [list(row["values"]) for row in rows(folder)] == [[spelled]]
     assert list(json.loads(encode({name: float(number)}))) == [spelled]
+
+
+def test_a_loss_that_a_plain_enumeration_names_is_looked_at(folder: RunDir) -> None:
+    run = gladius.start()
+    run.log({Plain.LOSS: 0.5})
+    assert run._loop.loss == 0.5
+    run.log({Plain.LOSS: float("nan")})
+    assert run._loop.suspect == "loss is NaN since step 1"
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_stream_that_the_script_closed_with_all_its_files_is_opened_again(
+    folder: RunDir, until: Until, tmp_path: Path, taken: bool
+) -> None:
+    run = gladius.start()
+    run.log({"train/loss": 1.0})
+    with (tmp_path / "theirs").open("w+") as theirs:
+        stale = run._events._fd = theirs.fileno() if taken else 1_000_000
+        until(lambda: run._events._fd != stale)
+        theirs.write("still theirs")
+    run.log({"train/loss": 2.0})
+    until(lambda: read_training_status(folder.status)["loss"] == 2.0)
+    assert [row["values"]["train/loss"] for row in rows(folder)] == [1.0, 2.0]
+
+
+def test_a_beat_whose_housekeeping_fails_each_time_writes_the_status(folder: RunDir, until: Until) -> None:
+    def fail() -> None:
+        raise OSError("a disk of theirs")
+
+    run = gladius.start()
+    run._heart.each_second = fail
+    run.log({"train/loss": 0.25})
+    until(lambda: read_training_status(folder.status)["loss"] == 0.25)

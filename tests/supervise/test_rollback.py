@@ -77,7 +77,8 @@ def test_the_command_gets_the_new_configuration_wherever_it_names_the_old(run: R
 
 
 def test_a_configuration_of_any_size_is_gone_on_with(run: RunDir) -> None:
-    many = {"train": {"learning_rate": 0.1, "prompt": "word " * 60_000, "weights": [0.5] * 21_000}}
+    prompts = ["see :[ "] * 300
+    many = {"train": {"learning_rate": 0.1, "prompt": "word " * 60_000, "weights": [0.5] * 21_000, "prompts": prompts}}
     write_config(run.attempt_config(1), many)
     roll_back(run, checkpoint(run))
     assert yaml(run.attempt_config(2)) == {**many["train"], "learning_rate": 0.05}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import json
 import math
 from typing import Any, Callable, Mapping
@@ -72,9 +73,11 @@ def _plain(value: Any) -> Any:
 
 
 def spelled_name(name: Any) -> str:
-    """Return a mapping's key as JSON spells it: a member of an enumeration of texts is its text, None is null."""
+    """Return a mapping's key as JSON spells it: a member of an enumeration is its value, None is null."""
     if isinstance(name, str):
         return str.__str__(name)
+    if isinstance(name, enum.Enum):
+        return spelled_name(name.value)
     return _CONSTANTS[name] if name is None or name is True or name is False else str(name)
 
 

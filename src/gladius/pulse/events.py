@@ -15,12 +15,11 @@ import weakref
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from gladius.pulse.encode import Speller, encode, encode_into
+from gladius.pulse.lines import READ_BYTES, LineFollower
 from gladius.pulse.plain_file import StrPath, plain
 from gladius.pulse.warn import warn
 
-_TAIL_BYTES, _READ_BYTES = 1 << 16, 1 << 22
-_LONGEST_LINE = 64 << 20
-"""No event is that long: what has no line break for so many bytes is passed over, or it would fill the memory."""
+_TAIL_BYTES = 1 << 16
 _NEWLINE = ord("\n")
 _SEQ = re.compile(rb'"seq"\s*:\s*(\d+)')
 
@@ -38,6 +37,7 @@ class EventWriter:
         self._spell = spell
         self._lock = threading.Lock()
         self._fd = -1
+        self._opened = (0, 0)
         self._torn = False
         self._warned = False
         self._syncing = threading.Lock()
@@ -129,7 +129,12 @@ class EventWriter:
         """Find out whether the path still leads to the open file; writing to a deleted one would succeed silently."""
         with self._syncing:
             how = self._astray()
-            if how:
+            if how == "closed":
+                with self._lock:
+                    # By the script: what becomes a daemon closes all that it knows nothing of. The number may be another file's by now.
+                    self._fd = -1
+                    self._open()
+            elif how:
                 with self._lock:
                     self._move(how)
             elif self._fd < 0 and not self._closed:
@@ -140,7 +145,12 @@ class EventWriter:
         """What became of the file that is open; "" for nothing. Outside the lock: a disk may take its time to tell."""
         if self._fd < 0:
             return ""
-        mine = os.fstat(self._fd)
+        try:
+            mine = os.fstat(self._fd)
+        except OSError:
+            return "closed"
+        if (mine.st_ino, mine.st_dev) != self._opened:
+            return "closed"
         try:
             now = os.stat(self.path)
         except FileNotFoundError:
@@ -221,19 +231,21 @@ class EventWriter:
         except OSError as error:
             self._warn(error)
             return
+        info = os.fstat(fd)
+        self._opened = info.st_ino, info.st_dev
         last_seq, self._torn = _inspect_tail(fd)
         self._next_seq = max(self._next_seq, last_seq + 1)
         self._fd = fd
 
     def _move(self, how: str) -> None:
         """Leave a file that the path no longer leads to; a deleted one is laid down again from its descriptor."""
-        old, torn = self._fd, self._torn
+        old, opened, torn = self._fd, self._opened, self._torn
         if not self._warned:
             warn("%s was %s while in use", self.path, how)
         self._fd = -1
         self._open()
         if self._fd < 0:
-            self._fd = old
+            self._fd, self._opened = old, opened
             return
         if how == "deleted" and os.fstat(self._fd).st_size == 0:
             try:
@@ -243,7 +255,7 @@ class EventWriter:
                 self._warn(error)
                 os.unlink(self.path)
                 os.close(self._fd)
-                self._fd, self._torn = old, torn
+                self._fd, self._opened, self._torn = old, opened, torn
                 return
             self._torn = torn
             self._appended += 1
@@ -280,7 +292,7 @@ def _copy(source: int, target: int) -> None:
     offset = 0
     while True:
         os.lseek(source, offset, os.SEEK_SET)
-        block = os.read(source, _READ_BYTES)
+        block = os.read(source, READ_BYTES)
         if not block:
             return
         offset += len(block)
@@ -303,54 +315,6 @@ def _inspect_tail(fd: int) -> Tuple[int, bool]:
         window *= 16
 
 
-class LineFollower:
-    """Reads the whole new lines of a growing file; a torn last line waits until a newline ends it."""
-
-    def __init__(self, path: StrPath, offset: int = 0) -> None:
-        self.path = os.fspath(path)
-        self.offset = offset
-        self.restarted = 0
-        self._inode: Optional[int] = None
-
-    def read_new(self, limit: int = _READ_BYTES) -> List[bytes]:
-        """Return new whole lines without their newlines, about `limit` bytes of them at most; [] when there are none.
-
-        A file that was replaced or cut is read again from its start, and `restarted` counts that.
-        """
-        # Looked at a thousand times a second where many trainings run: no file object, which asks the kernel four times more.
-        try:
-            fd = plain(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except OSError:
-            return []
-        try:
-            info = os.fstat(fd)
-            if (self._inode is not None and info.st_ino != self._inode) or info.st_size < self.offset:
-                self.offset = 0
-                self.restarted += 1
-            self._inode = info.st_ino
-            if info.st_size == self.offset:
-                return []
-            os.lseek(fd, self.offset, os.SEEK_SET)
-            block = os.read(fd, min(limit, info.st_size - self.offset))
-            end = block.rfind(b"\n")
-            while end < 0 and len(block) < info.st_size - self.offset:
-                more = os.read(fd, max(limit, len(block)))
-                if not more:
-                    break
-                end = more.rfind(b"\n")
-                end += len(block) if end >= 0 else 0
-                block += more
-                if end < 0 and len(block) > _LONGEST_LINE:
-                    self.offset = info.st_size
-                    return []
-        finally:
-            os.close(fd)
-        if end < 0:
-            return []
-        self.offset += end + 1
-        return block[:end].split(b"\n")
-
-
 class EventReader:
     """Reads the events of one stream; lines that are no events are skipped and counted."""
 
@@ -359,7 +323,7 @@ class EventReader:
         self.damaged = 0
         self._decode = decode
 
-    def read_new(self, limit: int = _READ_BYTES) -> List[Dict[str, Any]]:
+    def read_new(self, limit: int = READ_BYTES) -> List[Dict[str, Any]]:
         """Return the events that came since the last call, in file order."""
         events = []
         for line in self.lines.read_new(limit):

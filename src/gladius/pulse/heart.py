@@ -141,10 +141,12 @@ class Heart(threading.Thread):
         if now >= self._next_second:
             self._next_second = now + 1.0
             self._waiting, self._refused_by_disk = self._refused_by_disk + self._waiting, []
-            self._events.check_file()
-            self._events.sync()
-            self.each_second()
-            self._write_status_if_due(now)
+            try:
+                self._events.check_file()
+                self._events.sync()
+                self.each_second()
+            finally:
+                self._write_status_if_due(now)
         if self.loop.accepted:
             # Also for what did not come through the mailbox: a signal's handler may not set an event.
             self.arrived.set()

@@ -6,9 +6,11 @@ must be fetched from memory. So what every step tells, and looks at, is one obje
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Deque, Optional
+from typing import TYPE_CHECKING, Deque, Dict, Iterator, Optional
 
 if TYPE_CHECKING:
     from gladius.pulse.control import Command
@@ -46,8 +48,8 @@ class Loop:
         """Commands that were promised and are to be carried out."""
         self.asks = False
         """Whether there is something to do at the next boundary: a command, or one that is just being promised."""
-        self.attended_by = 0
-        """The thread that is doing at a boundary what was asked for; 0 for none."""
+        self.handled: Dict[int, Optional[int]] = {}
+        """The threads in which functions of the script are at work between two steps, and the step that had ended then."""
         self.always_asks = False
         """Whether there is at every boundary: a probe, other ranks."""
         self.save_step: Optional[int] = None
@@ -61,6 +63,18 @@ class Loop:
         self.ended += 1
         saves = self.save_step is not None or self.save_time is not None
         return self.asks or (saves and self.is_save_due(step, monotonic()))
+
+    @contextlib.contextmanager
+    def handling(self) -> Iterator[None]:
+        """Let functions of the script work: what they log from this thread belongs to the step that has just ended, and ends none."""
+        me = threading.get_ident()
+        outermost = me not in self.handled
+        self.handled.setdefault(me, self.step)
+        try:
+            yield
+        finally:
+            if outermost:
+                del self.handled[me]
 
     def is_save_due(self, step: int, now: float) -> bool:
         """Whether the periodic save is due behind a step that ended at `now`."""

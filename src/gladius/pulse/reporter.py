@@ -450,17 +450,16 @@ class Run:
         if not self._attending.acquire(blocking=False):
             return
         try:
-            self._loop.attended_by = threading.get_ident()
             if self._probe is not None:
                 self._events.metrics(self._probe.end_of_step(), step, epoch, self._loop.log_offset)
                 self._probe.hold()
             if self._crew is not None:
                 self._crew.step = step
-            self._steering.boundary(step)
+            with self._loop.handling():
+                self._steering.boundary(step)
             if self._crew is not None:
                 self._crew.close(self._steering.last_word)
         finally:
-            self._loop.attended_by = 0
             self._attending.release()
 
     def _look(self) -> str:
@@ -519,16 +518,16 @@ class Run:
             epoch = self._clean.number("epoch", epoch)
         loop = self._loop
         own_step = not loop.is_stepped and (step is None or step != loop.step)
-        if own_step and loop.attended_by and loop.attended_by == threading.get_ident():
-            # What a function of the script logs at a boundary belongs to the step that has just ended.
-            own_step, step = False, loop.step if step is None else step
+        if loop.handled and (me := threading.get_ident()) in loop.handled:
+            own_step, step = False, loop.handled[me] if step is None else step
         if step is None:
             step = loop.next_step
         if own_step:
             loop.next_step = step + 1
         finite = values.__class__ is dict
-        for value in values.values() if finite else ():
-            if (value.__class__ is not float and value.__class__ is not int) or value - value != 0.0:
+        for name, value in values.items() if finite else ():
+            known = name.__class__ is str and (value.__class__ is float or value.__class__ is int)
+            if not known or value - value != 0.0:
                 finite = False
                 break
         if not finite or tokens is not None or samples is not None or "loss" in values:
@@ -605,7 +604,8 @@ class Run:
             return None
         if self._crew is not None:
             self._crew.step = self._crew_step
-        sealed = self._saver.save(kind)
+        with self._loop.handling():
+            sealed = self._saver.save(kind)
         if self._crew is not None:
             self._crew.close(self._steering.last_word)
         return sealed

@@ -28,7 +28,7 @@ from typing import BinaryIO
 import msgspec
 
 from gladius.errors import LockHeld
-from gladius.pulse.events import LineFollower
+from gladius.pulse.lines import LineFollower
 from gladius.pulse.lock import FileLock
 from gladius.pulse.plain_file import open_plain, private
 from gladius.store.blocks import LINES, Column, Floats, MetricBlock, decode_block, groups

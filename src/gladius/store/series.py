@@ -10,7 +10,8 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import compress
+from itertools import compress, islice
+from operator import lt
 from typing import Any
 
 from gladius.store.blocks import Column, Floats, MetricBlock, taken
@@ -98,6 +99,16 @@ class Series:
         rows = array("I", compress(other.rows, chosen))
         if rows:
             self._append(rows, array("d", compress(other.values, chosen)))
+
+    def in_order(self) -> Series:
+        """Its points as they were logged: what a later resume set aside stands behind what an earlier one did."""
+        rows = self.rows
+        if isinstance(rows, range) or all(map(lt, rows, islice(rows, 1, None))):
+            return self
+        ordered = Series()
+        for row, value in sorted(zip(rows, self.values, strict=True)):
+            ordered.add(row, value)
+        return ordered
 
     def _read(self) -> None:
         if not self._unread:
@@ -242,13 +253,13 @@ class MetricTable:
         if series is None:
             return {}
         found, attempts = {}, taken(self.attempts, series.rows)
-        for attempt in sorted(set(attempts)):
-            part = Series()
-            # What a later resume set aside stands after what an earlier one did, though it may have been logged before it.
-            of = zip(series.rows, series.values, attempts, strict=True)
-            for row, value in sorted((row, value) for row, value, one in of if one == attempt):
-                part.add(row, value)
-            found[attempt] = self._column(part, max_points, from_step, to_step)
+        known = sorted(set(attempts))
+        for attempt in known:
+            part = series
+            if len(known) > 1:
+                part = Series()
+                part.take(series, [one == attempt for one in attempts])
+            found[attempt] = self._column(part.in_order(), max_points, from_step, to_step)
         return found
 
     def _column(self, series: Series | None, max_points: int, from_step: int | None, to_step: int | None) -> Points:

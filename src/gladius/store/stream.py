@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gladius.pulse.events import LineFollower
+from gladius.pulse.lines import LineFollower
 from gladius.store.blocks import MetricBlock, decode_block, groups
 
 _INDEX_EVERY = 256

@@ -15,6 +15,7 @@ from gladius.server.answers import LARGEST, answer, answer_in_pieces, answer_pla
 from gladius.server.api import api_router
 from gladius.server.rooms import TheRun
 from gladius.store.points import Part, Points, spell
+from gladius.store.view import RunView
 from gladius.wire.runs import LatestAnswer, MetricNames, MetricsAnswer
 from gladius.wire.tensors import MEDIA_TYPE, header_of
 
@@ -49,13 +50,14 @@ async def get_metrics(
     columns: dict[str, Points] = {}
     for one in names:
         columns[one] = run.table.column(one, max_points, from_step, to_step)
-        if len(run.table.steps) > _IN_LOOP_POINTS:
-            await asyncio.sleep(0)
-    aside: _Rewound | None = None
+        await _others(run)
+    aside: dict[str, dict[int, Points]] | None = None
     if superseded:
-        wanted = sorted(run.table.superseded) if name is None else list(dict.fromkeys(name))
-        found = {one: run.table.superseded_columns(one, max_points, from_step, to_step) for one in wanted}
-        aside = {one: attempts for one, attempts in found.items() if attempts}
+        aside = {}
+        for one in sorted(run.table.superseded) if name is None else list(dict.fromkeys(name)):
+            if attempts := run.table.superseded_columns(one, max_points, from_step, to_step):
+                aside[one] = attempts
+            await _others(run)
     if format == "safetensors":
         tensors = [*_tensors(columns, aside or {})]
         kinds = ((key, part.typecode, len(part)) for key, part in tensors)
@@ -63,6 +65,12 @@ async def get_metrics(
         numbers = (piece.tobytes() for _, part in tensors for piece in part.pieces())
         return answer_in_pieces(chain([header], numbers), MEDIA_TYPE, size)
     return answer_in_pieces(_told(columns, cursors, aside))
+
+
+async def _others(run: RunView) -> None:
+    """Let everybody else have a turn where a column is long."""
+    if len(run.table.steps) > _IN_LOOP_POINTS:
+        await asyncio.sleep(0)
 
 
 def _tensors(columns: Mapping[str, Points], aside: _Rewound) -> Iterator[tuple[str, Part]]:
