@@ -164,6 +164,31 @@ def test_another_thread_goes_on_while_a_boundary_is_attended(folder: RunDir) -> 
     assert [row["step"] for row in rows(folder) if "checkpoint/seconds" in row["values"]][0] == 0
 
 
+def test_a_pause_that_a_monitoring_thread_takes_holds_the_training_thread_too(folder: RunDir, until: Until) -> None:
+    run = gladius.start()
+    run.log({"a": 1.0})
+    run._loop.ask(Command("p", "pause", 1))
+    monitor = threading.Thread(target=run.log, args=({"monitor": 1.0},), daemon=True)
+    training = threading.Thread(target=train, args=(run, False, 50), daemon=True)
+    monitor.start()
+    until(lambda: run.state == "paused")
+    training.start()
+    training.join(timeout=0.3)
+    assert training.is_alive()
+    run._loop.ask(Command("r", "resume", 1))
+    run._heart.arrived.set()
+    training.join(timeout=10)
+    monitor.join(timeout=10)
+    run.finish()
+    told = [event for event in EventReader(folder.events) if event["type"] in ("metrics", "state")]
+    paused, resumed = (
+        next(place for place, event in enumerate(told) if event.get("state") == state and place > 2)
+        for state in ("paused", "running")
+    )
+    assert len(told[paused:resumed]) == 2, "the step that was under way"
+    assert len([row for row in rows(folder) if "train/loss" in row["values"]]) == 50
+
+
 def test_a_validation_that_logs_without_steps_is_over_before_the_next_begins(folder: RunDir) -> None:
     order: list[str] = []
 
@@ -295,7 +320,7 @@ def test_a_command_that_a_beat_fails_at_leaves_the_others_to_the_next(
     monkeypatch.setattr(run._heart, "answer", fail_at_a)
     run.ready()
     until(lambda: [event["command_id"] for event in EventReader(folder.events) if event["type"] == "ack"] == ["b"])
-    assert not run._heart.promising
+    until(lambda: not run._heart.promising)
 
 
 class Metric(str, enum.Enum):  # noqa: UP042 - as scripts for older Pythons write it

@@ -31,7 +31,10 @@ def facts_of(view: RunView) -> dict[str, Any]:
     columns = {name: view.table.column(name, 500) for name in view.table.series}
     aside = {name: view.table.superseded_columns(name, 500) for name in view.table.superseded}
     places = [line.seq for line in view.trainer.after(view.trainer.last_seq // 2, limit=50).lines]
+    pace = view.current.pace
     return {
+        "step_seconds": pace.step_seconds, "first_step": pace.first_step, "step": pace.step, "steps_seen": pace.steps_seen,
+        "eta": (pace.eta(10**6, None), pace.eta(None, 100.0)),
         "summary": summary, "columns": columns, "superseded": aside, "places": places, "damaged": view.trainer.damaged,
         "last": view.trainer.last_seq, "offset": view.trainer.offset,
     }  # fmt: skip
@@ -96,6 +99,44 @@ def test_rows_that_are_alike_tell_the_same(written: Written, one_by_one: Any, na
         lines.append(json.dumps(event, separators=(",", ":"), ensure_ascii=step % 2 == 0))
     write(written.directory, lines)
     assert facts_of(RunView(written.directory).load()) == one_by_one(written.directory)
+
+
+_STEPS = {
+    "rise": [*range(700)],
+    "stand still at each second row": [row // 2 for row in range(700)],
+    "stand still now and then": [row - row // 50 for row in range(700)],
+    "stood still long ago": [max(0, row - 60) for row in range(700)],
+    "fall long ago": [*range(400), *range(300)],
+    "fall where a block ends": [*range(350), *range(350)],
+    "fall near the end": [*range(600), *range(500, 600)],
+    "fall at the last row": [*range(699), 0],
+}
+
+
+@pytest.mark.parametrize("steps", _STEPS.values(), ids=_STEPS.keys())
+def test_steps_that_stand_still_or_fall_make_the_same_pace_however_they_are_read(
+    written: Written, one_by_one: Any, tmp_path: Path, steps: list[int]
+) -> None:
+    dice, now, lines = random.Random(5), 1e9, stream(1)[:1]
+    for row, step in enumerate(steps):
+        now += dice.uniform(0.1, 0.3)
+        values = {("train/loss", "train/grad_norm")[row % 2]: dice.random()}
+        events: list[dict[str, Any]] = [{"type": "metrics", "step": step, "epoch": step / 100, "values": values}]
+        if row == 350:
+            events.insert(0, {"type": "log", "level": "info", "message": "a block ends here"})
+        for event in events:
+            told = {"seq": len(lines), "time": now, "attempt": 1, **event}
+            lines.append(json.dumps(told, separators=(",", ":")))
+    write(written.directory, lines)
+    expected = one_by_one(written.directory)
+    assert (expected["step"], expected["steps_seen"]) == (max(steps), max(steps) + 1)
+    assert expected["step_seconds"] is not None and None not in expected["eta"]
+    assert facts_of(RunView(written.directory).load()) == expected
+    copy = ColumnCopy(written.directory.events, tmp_path / "run.columns")
+    copy.extend()
+    pieces = list(copy.pieces())
+    assert [len(piece.block or ()) for piece in pieces] == [0, 350, 0, 350]
+    assert facts_of(RunView(written.directory).load(pieces)) == expected
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e309", "1.7976931348623159e308", "9" * 400, "NaN", "Infinity", '"NaN"'])

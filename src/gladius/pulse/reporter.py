@@ -445,9 +445,10 @@ class Run:
         """Do at a boundary what the loop asks for. What people see of a step the heart's thread puts together, in `_look`.
 
         One at a time: a function of the script that ends a step itself, or another thread, finds it under way and goes
-        on. What is asked for meanwhile is done at the next boundary.
+        on. What is asked for meanwhile is done at the next boundary. Only a pause holds every thread that ends a step.
         """
-        if not self._attending.acquire(blocking=False):
+        held = self._voice.state == "paused" and threading.get_ident() not in self._loop.handled
+        if not self._attending.acquire(blocking=held):
             return
         try:
             if self._probe is not None:

@@ -135,6 +135,7 @@ class Steering:
     def _hold(self, command: Command, reason: str, detail: Optional[str] = None) -> None:
         """Stay here, memory kept, until `resume`, `stop` or a release."""
         self._voice.progress(f"Paused at step {self._loop.step}")
+        self._loop.asks = True  # who ends a step in another thread comes here, too
         self._voice.move("paused", reason)
         with self._voice.no_steps():
             self.together("hold", lambda: None)  # another rank may still be at work on this very step
