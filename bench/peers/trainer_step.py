@@ -25,7 +25,8 @@ def main(order: dict[str, Any]) -> None:
     step = _training()
     for _ in range(order["warm_up"]):
         log(_values(step(), 0), 0)
-    number, pairs = 0, []
+    number, pairs, in_calls, logged = 0, [], 0.0, 0
+    beside = time.process_time() - time.thread_time()
     for turn in range(order["pairs"]):
         took = {}
         for logging in (True, False) if turn % 2 else (False, True):
@@ -34,12 +35,16 @@ def main(order: dict[str, Any]) -> None:
                 number += 1
                 loss = step()
                 if logging:
-                    log(_values(loss, number), number)
+                    values, logged = _values(loss, number), logged + 1
+                    called = time.perf_counter()
+                    log(values, number)
+                    in_calls += time.perf_counter() - called
             took[logging] = time.perf_counter() - began
         pairs.append([took[True], took[False]])
+    beside = time.process_time() - time.thread_time() - beside
     finish()
     with open(order["out"], "w", encoding="utf-8") as file:
-        json.dump({"pairs": pairs}, file)
+        json.dump({"pairs": pairs, "in_calls": in_calls / logged, "beside": beside / logged}, file)
 
 
 def _values(loss: float, step: int) -> dict[str, float]:
