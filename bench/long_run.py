@@ -61,15 +61,10 @@ def _long_run() -> list[Row]:
                 http.get(f"/runs/{run_id}/metrics").raise_for_status()
                 memory.append(pss_mb(server.pid))
     how = f"{STEPS:,} steps of {METRICS} metrics, over HTTP in 2,000 points"
+    starts = f"{how}; {_STARTS} starts of the server"
     return [
-        Row(
-            "first chart of a million steps, from its lines",
-            "ms",
-            uncopied,
-            4000,
-            how=f"{how}; {_STARTS} starts of the server",
-        ),
-        Row("first chart of a million steps, cold", "ms", opened, 500, how=f"{how}; {_STARTS} starts of the server"),
+        Row("first chart of a million steps, from its lines", "ms", uncopied, 4000, how=starts),
+        Row("first chart of a million steps, cold", "ms", opened, 500, how=starts),
         Row("zoom in a million steps", "ms", zoomed, 30, how=f"{how}; windows of 2 to 90 % of the run"),
         Row("server memory, all of a million steps looked at", "MB", memory, 400, how=f"{how}; proportional set size"),
     ]

@@ -59,7 +59,7 @@ def _one(writers: Writers, name: str) -> list[Row]:
         f" logged at each step or none; {idle:.0f} % idle before"
     )
     limit = LIMIT if name == "gladius" else None
-    parts = 100_000 * (told["in_calls"] + told["beside"]) / step_ms
+    parts = 100 * 1000 * (told["in_calls"] + told["beside"]) / step_ms
     by_parts = (
         "time within the log calls and all that the process's other threads computed, in bare blocks too, of a bare step's"
         " time: an upper bound, for they may run on another core"

@@ -15,7 +15,11 @@ THREADS = 1
 
 
 def main(order: dict[str, Any]) -> None:
-    """Train in blocks of steps, every other block with a log call behind each step; which comes first is changed, too."""
+    """Train in blocks of steps, every other block with a log call behind each step; which comes first is changed, too.
+
+    Told are the seconds of each pair of blocks, and for each logged step those within its call (`in_calls`) and those that
+    the process's other threads computed meanwhile (`beside`), in bare blocks too: what they do is done whenever they come to it.
+    """
     import client  # beside this file
 
     os.environ.update(client.QUIET, OMP_NUM_THREADS=str(THREADS))

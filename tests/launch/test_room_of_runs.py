@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -52,14 +51,16 @@ class Room:
         return running == [run.run_id]
 
 
-@asynccontextmanager
-async def opened(home: Home) -> AsyncIterator[Room]:
-    room = Room(home)
-    await room.store.open()
-    try:
-        yield room
-    finally:
-        await room.store.close()
+def in_a_room(home: Home, work: Callable[[Room], Awaitable[None]]) -> None:
+    async def opened() -> None:
+        room = Room(home)
+        await room.store.open()
+        try:
+            await work(room)
+        finally:
+            await room.store.close()
+
+    asyncio.run(opened())
 
 
 def tell(run: RunDir, attempt: int, event: dict[str, Any]) -> None:
@@ -79,11 +80,7 @@ def started(spawn: Callable[..., Any]) -> dict[str, Any]:
 def test_a_run_keeps_its_room_while_it_is_resumed_and_only_its_last_attempt_is_known(
     home: Home, started: dict[str, Any]
 ) -> None:
-    asyncio.run(_resumed(home, started))
-
-
-async def _resumed(home: Home, started: dict[str, Any]) -> None:
-    async with opened(home) as room:
+    async def resumed(room: Room) -> None:
         run = home.new_run("resumed", {"source": "api"})
         tell(run, 1, EXITED)
         with room.queue.room_at_once(run.run_id, Resources()):
@@ -93,15 +90,13 @@ async def _resumed(home: Home, started: dict[str, Any]) -> None:
         tell(run, 2, EXITED)
         assert not await room.taken_by(run, attempt=2), "now its end counts"
 
+    in_a_room(home, resumed)
+
 
 def test_a_run_that_was_just_started_keeps_its_room_before_anything_is_known_of_an_attempt(
     home: Home, started: dict[str, Any]
 ) -> None:
-    asyncio.run(_just_started(home, started))
-
-
-async def _just_started(home: Home, started: dict[str, Any]) -> None:
-    async with opened(home) as room:
+    async def just_started(room: Room) -> None:
         run = home.new_run("started", {"source": "api"})
         with room.queue.room_at_once(run.run_id, Resources()):
             pass
@@ -110,3 +105,5 @@ async def _just_started(home: Home, started: dict[str, Any]) -> None:
         assert await room.taken_by(run, attempt=1)
         tell(run, 1, EXITED)
         assert not await room.taken_by(run, attempt=1)
+
+    in_a_room(home, just_started)

@@ -50,14 +50,14 @@ async def get_metrics(
     columns: dict[str, Points] = {}
     for one in names:
         columns[one] = run.table.column(one, max_points, from_step, to_step)
-        await _others(run)
+        await _turn_for_others(run)
     aside: dict[str, dict[int, Points]] | None = None
     if superseded:
         aside = {}
         for one in sorted(run.table.superseded) if name is None else list(dict.fromkeys(name)):
             if attempts := run.table.superseded_columns(one, max_points, from_step, to_step):
                 aside[one] = attempts
-            await _others(run)
+            await _turn_for_others(run)
     if format == "safetensors":
         tensors = [*_tensors(columns, aside or {})]
         kinds = ((key, part.typecode, len(part)) for key, part in tensors)
@@ -67,7 +67,7 @@ async def get_metrics(
     return answer_in_pieces(_told(columns, cursors, aside))
 
 
-async def _others(run: RunView) -> None:
+async def _turn_for_others(run: RunView) -> None:
     """Let everybody else have a turn where a column is long."""
     if len(run.table.steps) > _IN_LOOP_POINTS:
         await asyncio.sleep(0)
