@@ -33,6 +33,10 @@ def guest(browser: Any, steered_home: SteeredHome) -> Iterator[Guest]:
 
 @pytest.fixture(autouse=True)
 def on_the_console(guest: Guest, until: Callable[..., Any]) -> Iterator[None]:
+    record = guest.server.get(f"/runs/{guest.run_id}")
+    if record["summary"]["state"] == "paused" and record["commands"][-1]["command"] != "resume":
+        # A test that failed half-way fails alone.
+        guest.server.http.post(f"/runs/{guest.run_id}/commands", json={"command": "resume"})
     guest.console()
     until(lambda: guest.page.get_by_role("status").first.inner_text().strip() == "Training", timeout=40)
     yield
@@ -131,6 +135,7 @@ def test_every_key_of_a_set_reaches_its_action(guest: Guest, until: Callable[...
         ]
     clear(page, until)
     if page.get_by_role("status").first.inner_text().strip() == "Paused":
+        # And the page is left at once: what was asked for is asked for.
         press(page, table["toggle_pause"][number][0])
     assert unheard == []
 

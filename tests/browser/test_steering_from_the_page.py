@@ -145,6 +145,26 @@ def test_a_validation_shows_its_result_and_training_goes_on(steered: Steered, un
     assert steered.state == "Training"
 
 
+def test_a_command_given_on_the_way_out_is_given(steered: Steered, until: Callable[..., Any]) -> None:
+    """All of the browser's connections wait for the server, so the command does, too; then the page is left."""
+    server, page = steered.server.process, steered.page
+    dropped: set[str] = set()
+
+    def is_last(request: Any) -> bool:
+        dropped.add(request.url.partition("?")[2])
+        return {str(number) for number in range(8)} <= dropped
+
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        page.evaluate("() => { for (let i = 0; i < 8; i++) fetch('/api/v1/home?' + i).catch(() => {}) }")
+        page.keyboard.press("F2")
+        with page.expect_event("requestfailed", is_last):
+            page.goto("about:blank")
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    until(lambda: steered.record["summary"]["state"] == "paused")
+
+
 def test_only_the_ticked_keys_of_the_file_are_applied(steered: Steered, until: Callable[..., Any]) -> None:
     steered.button("Reload config").click()
     dialog = steered.dialog("Reload config")

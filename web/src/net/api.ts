@@ -38,6 +38,9 @@ export class NetworkError extends Error {
   override readonly name = 'NetworkError';
 }
 
+/** Characters of a body that is sent though the page is left: browsers bound all such bodies under way to 64 KiB of UTF-8. */
+const MOST_KEPT_ALIVE = 4096;
+
 const listeners = new Set<(serverTime: number) => void>();
 
 /** Hear the server's clock (Unix seconds, whole) with every answer. */
@@ -99,10 +102,13 @@ export async function get<T>(
 }
 
 async function write<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const text = JSON.stringify(body);
   const response = await send(apiUrl(path), {
     method,
     headers: { accept: 'application/json', 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    body: text,
+    // Whoever gives a command and leaves the page at once has given it.
+    keepalive: text.length <= MOST_KEPT_ALIVE,
     signal: signal ?? null,
   });
   return (response.status === 204 ? null : await response.json()) as T;
@@ -146,13 +152,13 @@ export function fetchAnswer(url: URL, init: RequestInit): Promise<Response> {
 }
 
 export async function remove(path: string): Promise<void> {
-  await send(apiUrl(path), { method: 'DELETE' });
+  await send(apiUrl(path), { method: 'DELETE', keepalive: true });
 }
 
 /** Take away what is still of that `version`, and tell what became of it. */
 export async function erase<T>(path: string, version?: string | null): Promise<T> {
   const headers = { accept: 'application/json', ...(version ? { 'if-match': `"${version}"` } : {}) };
-  const response = await send(apiUrl(path), { method: 'DELETE', headers });
+  const response = await send(apiUrl(path), { method: 'DELETE', headers, keepalive: true });
   return (await response.json()) as T;
 }
 
