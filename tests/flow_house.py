@@ -13,14 +13,16 @@ from console_server import ConsoleServer
 from gladius.pulse.rundir import Home
 
 SCRIPT = """
-import sys, time
+import os, sys, time
 import gladius
 
-steps, nap = int(float(sys.argv[1])), float(sys.argv[2])
+steps, nap, gate = int(float(sys.argv[1])), float(sys.argv[2]), sys.argv[3]
 with gladius.start(total_epochs=1, steps_per_epoch=steps) as run:
     run.on("checkpoint", lambda folder: (folder / "weights.txt").write_text("1.0"), every_steps=steps)
     for step, _ in run.steps(range(steps)):
         time.sleep(nap)
+        while os.path.exists(gate):
+            time.sleep(0.02)
         run.log({"train/loss": 2.0 / (step + 1)})
     run.log({"eval/loss": 0.5})
 """
@@ -33,10 +35,12 @@ class FlowHouse:
 
     def __init__(self, home: Home, spawn: Callable[..., Any], until: Callable[..., Any]) -> None:
         self.home, self._spawn, self.until = home, spawn, until
+        self.gate = home.root / "gate"
+        """While it exists, no training takes a step."""
         script = home.root / "trainer.py"
         script.write_text(SCRIPT)
-        for name, steps, nap in (("quick", 3, 0), ("slow", 60, 0.02), ("endless", 100_000, 0.02)):
-            argv = [sys.executable, str(script), "{train.steps}", "{train.nap}"]
+        for name, steps, nap in (("quick", 3, 0), ("endless", 100_000, 0.02)):
+            argv = [sys.executable, str(script), "{train.steps}", "{train.nap}", str(self.gate)]
             profile = {
                 "name": name, "engine": "script", "needs_dataset": False, "default_epochs": 1, "argv": argv,
                 "config": {"train": {"steps": steps, "nap": nap}},
