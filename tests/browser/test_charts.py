@@ -127,6 +127,7 @@ class Lab:
             self.moe.writer.write(fields[0], {"step": step, **fields[1]})
         self.moe.machine(5, gpus=1)
         self.dense.machine(5, gpus=0)
+        self.long.machine(1, gpus=0)
         self.server = ConsoleServer(forge.start, self.home)
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
         self.visit = Visit(self.context, self.server)
@@ -416,12 +417,20 @@ def test_zoomed_in_every_point_is_there_also_of_what_was_gone_back_behind(
         until(lambda name=name: whole(name), every=0.3)
 
 
-def test_two_fingers_stretch_the_chart_and_one_moves_it(lab: Lab, page: Any, until: Callable[..., Any]) -> None:
+@pytest.fixture
+def touch(page: Any) -> Iterator[Any]:
+    """What puts fingers on the page, for one test."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    yield session
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.detach()
+
+
+def test_two_fingers_stretch_the_chart_and_one_moves_it(lab: Lab, page: Any, touch: Any) -> None:
     over = lab.figure("Loss").locator(".u-over")
     over.scroll_into_view_if_needed()
     box = over.bounding_box()
-    touch = page.context.new_cdp_session(page)
-    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
 
     def fingers(kind: str, *places: float) -> None:
         points = [
@@ -448,8 +457,6 @@ def test_two_fingers_stretch_the_chart_and_one_moves_it(lab: Lab, page: Any, unt
     assert page.evaluate("scrollY") == before
     stream = page.get_by_role("region", name="Live training stream")
     assert stream.locator(".log-target").count() == 0, "no finger that stretched or moved was a click"
-    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
-    touch.detach()
 
 
 def test_an_expert_shows_its_shares_and_when_it_died(lab: Lab, page: Any) -> None:
