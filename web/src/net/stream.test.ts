@@ -83,9 +83,12 @@ describe('Stream', () => {
     stream.start();
     expect(sockets[0]!.sent).toEqual([]);
     sockets[0]!.accept();
-    expect(sockets[0]!.sent).toMatchObject([{ type: 'subscribe', runs: ['a'], topics: ['status'] }]);
+    expect(sockets[0]!.sent).toMatchObject([
+      { type: 'subscribe', runs: ['a'], topics: ['status'] },
+      { type: 'ping' },
+    ]);
     stream.subscribe({ runs: ['*'], topics: ['runs'], cursors: () => ({}) });
-    expect(sockets[0]!.sent[1]).toMatchObject({ runs: ['*'], topics: ['runs'] });
+    expect(sockets[0]!.sent[2]).toMatchObject({ runs: ['*'], topics: ['runs'] });
     expect(connections.at(-1)).toEqual({ state: 'open' });
   });
 

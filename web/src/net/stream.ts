@@ -106,6 +106,8 @@ export class Stream {
       if (socket !== this.#socket) return;
       open = true;
       this.#sendSubscription();
+      // Its answer says that the subscription holds: the server takes one message after another.
+      this.#send({ type: 'ping' });
       this.#ping();
     };
     socket.onmessage = ({ data }) => {

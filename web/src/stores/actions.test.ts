@@ -42,6 +42,19 @@ describe('a button', () => {
     expect(reasonAgainst('checkpoint', waiting)).toBe('');
   });
 
+  it('waits no longer for an answer once the state shows what was asked for', () => {
+    const held = situation({
+      summary: summary({ state: 'paused' }),
+      commands: [view('pause', 'accepted', { args: { mode: 'hold' } })],
+    });
+    expect(reasonAgainst('resume', held)).toBe('');
+    const releasing = [view('pause', 'accepted', { args: { mode: 'release' } })];
+    expect(reasonAgainst('resume', { ...held, commands: releasing })).not.toBe('');
+    const asked = [view('resume', 'accepted')];
+    expect(reasonAgainst('resume', { ...held, commands: asked })).not.toBe('');
+    expect(reasonAgainst('pause', situation({ commands: asked }))).toBe('');
+  });
+
   it('tells the reason of the trainer, also for one way of a command', () => {
     const limited = situation({
       record: record({ disabled: { validate: 'cannot', 'pause:release': 'no checkpoints' } }),

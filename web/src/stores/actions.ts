@@ -49,8 +49,15 @@ export function reasonAgainst(command: Steering, situation: Situation, way?: str
   if (unsupported) return told(unsupported);
   if (summary.state === 'stopping') return t('controls.stopping');
   if (!isLive(summary)) return t('controls.not_started');
-  if (isOpen(latest(commands, GROUP_OF[command]), now)) return t('controls.waiting');
+  const last = latest(commands, GROUP_OF[command]);
+  if (last && isOpen(last, now) && !isSeen(last, summary)) return t('controls.waiting');
   return '';
+}
+
+/** Whether the run's state shows what a command did, before its answer has come. */
+function isSeen({ command, args }: CommandView, summary: RunSummary): boolean {
+  if (command === 'pause' || command === 'suspend') return isPaused(summary) && args['mode'] !== 'release';
+  return (command === 'resume' || command === 'continue') && !isPaused(summary);
 }
 
 /** Whether only a new attempt leads on: its process is gone. */

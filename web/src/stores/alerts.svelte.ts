@@ -1,6 +1,7 @@
 /** Every alert of every run, on every page. Upstream: HTTP once, then the topic `alerts`. Downstream: bell, toasts, charts, ringer. */
 import { isUrgent } from '../alertwords';
 import { get, post } from '../net/api';
+import { Newest } from '../net/newest';
 import type { AlertRecord, AlertsAnswer, RunList, ServerMessage } from '../wire/generated';
 import { clock } from './clock.svelte';
 import { frames } from './frames';
@@ -27,7 +28,12 @@ export class AlertsStore {
   #known = new Map<string, AlertRecord>();
   /** Unix seconds when the page began to watch: what an answer brings from before is not news. */
   #since = Infinity;
-  #loading: Promise<void> | null = null;
+  #answers = new Newest();
+  /** What was heard of since the list was last asked for: newer than its answer. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  #heard = new Set<string>();
+  /** Greeted on a connection whose first pong is still to come. */
+  #greeted = false;
 
   /** The newest first. */
   get all(): readonly AlertRecord[] {
@@ -71,14 +77,25 @@ export class AlertsStore {
   }
 
   /** Read everything there is: at the start, after each reconnect, and when somebody asks again. */
-  load(): Promise<void> {
-    this.#loading ??= this.#fetch().finally(() => (this.#loading = null));
-    return this.#loading;
+  async load(): Promise<void> {
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity
+    const heard = (this.#heard = new Set());
+    const isNews = this.#answers.ask();
+    try {
+      const answer = await get<AlertsAnswer>('alerts', { limit: MOST });
+      if (isNews()) this.#read(answer, heard);
+      this.#problem = null;
+      this.#loaded = true;
+      if (this.#since === Infinity) this.#since = clock.exact();
+    } catch (error) {
+      this.#problem = error as Error;
+    }
+    await this.#loadNames();
   }
 
   /** It is true only when the server has it in its book; throws what it says instead. */
   async acknowledge(id: string): Promise<void> {
-    this.#hear(await post<AlertRecord>(`alerts/${encodeURIComponent(id)}/ack`, {}));
+    this.#told(await post<AlertRecord>(`alerts/${encodeURIComponent(id)}/ack`, {}));
   }
 
   /** One after another: each is a line in the server's book. */
@@ -89,36 +106,34 @@ export class AlertsStore {
   /** A run that ended before the server began is judged when it is looked at: its page asks for its alerts. */
   async loadRun(id: string): Promise<void> {
     try {
-      this.#read(await get<AlertsAnswer>('alerts', { run_id: id, limit: MOST }));
+      const heard = this.#heard;
+      this.#read(await get<AlertsAnswer>('alerts', { run_id: id, limit: MOST }), heard);
     } catch {
       // The list has what it has; a run that is not there is said by its page.
     }
   }
 
-  async #fetch(): Promise<void> {
-    try {
-      this.#read(await get<AlertsAnswer>('alerts', { limit: MOST }));
-      this.#problem = null;
-      this.#loaded = true;
-      if (this.#since === Infinity) this.#since = clock.exact();
-    } catch (error) {
-      this.#problem = error as Error;
-    }
-    await this.#loadNames();
-  }
-
-  #read({ alerts }: AlertsAnswer): void {
-    for (const alert of alerts.toReversed()) this.#hear(alert, alert.began_at >= this.#since);
+  #read({ alerts }: AlertsAnswer, heard: ReadonlySet<string>): void {
+    for (const alert of alerts.toReversed())
+      if (!heard.has(alert.id)) this.#hear(alert, alert.began_at >= this.#since);
   }
 
   #take(message: ServerMessage): void {
-    if (message.type === 'alert') this.#hear(message.alert);
-    // The topic has no cursor: what was missed is read again.
-    else if (message.type === 'hello') void this.load();
-    else if (message.type === 'gap' && 'alerts' in message.skipped) void this.load();
+    if (message.type === 'alert') this.#told(message.alert);
+    else if (message.type === 'hello') this.#greeted = true;
+    else if (message.type === 'pong' && this.#greeted) {
+      // The topic has no cursor: what was missed is read, once the server has heard that we listen.
+      this.#greeted = false;
+      void this.load();
+    } else if (message.type === 'gap' && 'alerts' in message.skipped) void this.load();
   }
 
-  #hear(alert: AlertRecord, isNews = true): void {
+  #told(alert: AlertRecord): void {
+    this.#heard.add(alert.id);
+    this.#hear(alert, true);
+  }
+
+  #hear(alert: AlertRecord, isNews: boolean): void {
     const isKnown = this.#known.has(alert.id);
     this.#known.set(alert.id, alert);
     frames.request(this.#paint);

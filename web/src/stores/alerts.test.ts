@@ -61,11 +61,38 @@ afterEach(() => vi.unstubAllGlobals());
 
 const greet = async (): Promise<void> => {
   hear({ type: 'hello', server_version: '1', protocol: 1 });
-  await store.load();
+  hear({ type: 'pong' });
+  await vi.waitFor(() => expect(store.loaded && book.every(one => store.get(one.id))).toBe(true));
   await frame();
 };
 
 describe('alerts', () => {
+  it('are not asked for before the server has heard that the page listens', async () => {
+    hear({ type: 'hello', server_version: '1', protocol: 1 });
+    expect(asked).toEqual([]);
+    hear({ type: 'pong' });
+    expect(asked).toEqual(['GET alerts?limit=500']);
+    hear({ type: 'pong' });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('keep what was heard of them while an older answer was on its way', async () => {
+    let arrive = (): void => {};
+    const way = new Promise<void>(resolve => (arrive = resolve));
+    vi.stubGlobal('fetch', async (input: URL, init: RequestInit) => {
+      const response = await answer(input, init);
+      await way;
+      return response;
+    });
+    book = [alert('a'), alert('b')];
+    hear({ type: 'hello', server_version: '1', protocol: 1 });
+    hear({ type: 'pong' });
+    hear({ type: 'alert', run_id: 'r1', alert: alert('a', { acknowledged_at: 5 }) });
+    arrive();
+    await vi.waitFor(() => expect(store.get('b')).toBeDefined());
+    expect(store.get('a')?.acknowledged_at).toBe(5);
+  });
+
   it('are read once the socket greets, the newest first, and none of the past is toasted', async () => {
     book = [alert('b', { began_at: 1001 }), alert('a')];
     await greet();

@@ -1,5 +1,6 @@
 /** Who waits for the machine. Upstream: GET /queue, asked again when a run's state changes. Downstream: the queue's panel. */
 import { get, patch, remove } from '../net/api';
+import { Newest } from '../net/newest';
 import type { QueueAnswer, Waiting } from '../wire/generated';
 
 const POLL_MS = 5000;
@@ -7,6 +8,7 @@ const POLL_MS = 5000;
 export class QueueStore {
   #answer = $state.raw<QueueAnswer | null>(null);
   #problem = $state.raw<Error | null>(null);
+  #answers = new Newest();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   get waiting(): readonly Waiting[] {
@@ -30,7 +32,9 @@ export class QueueStore {
 
   async look(): Promise<void> {
     try {
-      this.#answer = await get<QueueAnswer>('queue');
+      const isNews = this.#answers.ask();
+      const answer = await get<QueueAnswer>('queue');
+      if (isNews()) this.#answer = answer;
     } catch {
       // The banner tells of a lost connection; what was known stays.
     }

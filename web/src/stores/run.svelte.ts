@@ -1,6 +1,7 @@
 /** One run as its console page shows it. Upstream: HTTP once, then the socket by cursor. Downstream: panels. */
 import { ApiError, get } from '../net/api';
 import { CursorBook } from '../net/cursors';
+import { Newest } from '../net/newest';
 import { unreachable } from '../unreachable';
 import type { Event, Metrics, RunRecord, RunSummary, ServerMessage, Status } from '../wire/generated';
 import { ConsoleFeed } from './console';
@@ -34,6 +35,7 @@ export class RunStore {
   #consoleProblem = $state.raw<Error | null>(null);
 
   #cursors = new CursorBook();
+  #records = new Newest();
   #abort = new AbortController();
   #unlisten: (() => void) | null = null;
   #again: number | null = null;
@@ -107,6 +109,7 @@ export class RunStore {
       const look = firstLook(this.id, this.#abort.signal);
       const record = await look.record;
       this.#takeRecord(record);
+      this.#takeState(record);
       const [known] = await Promise.all([
         this.metrics.open(look),
         this.machine.load(this.#abort.signal),
@@ -139,9 +142,12 @@ export class RunStore {
 
   #takeRecord(record: RunRecord): void {
     this.#record = record;
-    this.#summary = record.summary;
-    this.#status = record.status;
     this.orders.take(record.commands);
+  }
+
+  #takeState({ summary, status }: RunRecord): void {
+    this.#summary = summary;
+    this.#status = status;
   }
 
   /** A log that cannot be read is no reason to show nothing. */
@@ -270,8 +276,14 @@ export class RunStore {
   async #fetchAgain(): Promise<void> {
     const metrics = this.#metricsWanted;
     this.#metricsWanted = false;
+    const isNews = this.#records.ask();
     try {
-      this.#takeRecord(await this.#fetchRecord());
+      const record = await this.#fetchRecord();
+      if (isNews()) {
+        this.#takeRecord(record);
+        // Where the socket is ahead of the answer it tells the state, too.
+        if (!this.#cursors.isAhead(record.cursors)) this.#takeState(record);
+      }
       if (metrics) await this.metrics.again();
     } catch {
       // The connection's own state says that the server is away; the next event asks again.

@@ -38,6 +38,9 @@ export class RunsStore {
   // Plain on purpose: `#runs` is what is shown, made from this at most once a frame.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   #known = new Map<string, RunSummary>();
+  /** What was heard of since the lists were last asked for: newer than their answer. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  #heard = new Set<string>();
   #nextMachine: MachineSample | null = null;
   #unlisten: (() => void) | null = null;
   #abort = new AbortController();
@@ -59,14 +62,14 @@ export class RunsStore {
     return this.#machine;
   }
 
-  /** Listen first, then load: what changes meanwhile is newer than the answer. */
+  /** Listen first, then load. */
   async open(): Promise<void> {
     this.#unlisten?.();
     this.#unlisten = live.listen(
       { runs: ['*'], topics: ['runs', 'activities', 'machine'], cursors: () => ({}) },
       message => this.#take(message),
     );
-    await this.#load(false);
+    await this.#load();
   }
 
   close(): void {
@@ -76,13 +79,15 @@ export class RunsStore {
     frames.cancel(this.#paint);
   }
 
-  /** `again`: after a lost connection, for the topics have no cursors; the answer is then newer than what is known. */
-  async #load(again: boolean): Promise<void> {
+  /** At the start and after a lost connection, for the topics have no cursors. */
+  async #load(): Promise<void> {
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity
+    const heard = (this.#heard = new Set());
     void this.activities.load(this.#abort.signal);
     try {
       const lists = await Promise.all(ASKED.map(query => get<RunList>('runs', query, this.#abort.signal)));
       for (const run of lists.flatMap(list => list.runs))
-        if (again || !this.#known.has(run.run_id)) this.#known.set(run.run_id, run);
+        if (!heard.has(run.run_id)) this.#known.set(run.run_id, run);
       this.#problem = null;
       this.#loaded = true;
       frames.request(this.#paint);
@@ -93,13 +98,14 @@ export class RunsStore {
   }
 
   #take(message: ServerMessage): void {
+    if (message.type === 'run' || message.type === 'gone') this.#heard.add(message.run_id);
     if (message.type === 'run') this.#known.set(message.run_id, message.summary);
     else if (message.type === 'gone') {
       this.#known.delete(message.run_id);
       this.activities.forget(message.run_id);
     } else if (message.type === 'machine') this.#nextMachine = message.sample;
     else if (message.type === 'activity') return this.activities.take(message.activity);
-    else if (message.type === 'hello') return this.#loaded ? void this.#load(true) : undefined;
+    else if (message.type === 'hello') return this.#loaded ? void this.#load() : undefined;
     else return;
     frames.request(this.#paint);
   }
