@@ -106,8 +106,6 @@ export class Stream {
       if (socket !== this.#socket) return;
       open = true;
       this.#sendSubscription();
-      // Its answer says that the subscription holds: the server takes one message after another.
-      this.#send({ type: 'ping' });
       this.#ping();
     };
     socket.onmessage = ({ data }) => {
@@ -139,6 +137,8 @@ export class Stream {
     if (!this.#subscription) return;
     const { cursors, ...asked } = this.#subscription;
     this.#send({ type: 'subscribe', ...asked, cursors: cursors() });
+    // Its answer says that the subscription holds: the server takes one message after another.
+    this.#send({ type: 'ping' });
   }
 
   #send(message: ClientMessage): void {

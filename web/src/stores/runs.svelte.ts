@@ -1,5 +1,6 @@
 /** What the overview shows: runs, what happened, the machine. Upstream: HTTP once, then their topics. Downstream: the overview. */
 import { get } from '../net/api';
+import { Newest } from '../net/newest';
 import type { MachineSample, RunList, RunSummary, ServerMessage } from '../wire/generated';
 import { ActivityFeed } from './activities.svelte';
 import { frames } from './frames';
@@ -38,9 +39,12 @@ export class RunsStore {
   // Plain on purpose: `#runs` is what is shown, made from this at most once a frame.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   #known = new Map<string, RunSummary>();
+  #answers = new Newest();
   /** What was heard of since the lists were last asked for: newer than their answer. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   #heard = new Set<string>();
+  /** Whether the server has yet to say that it heard that we listen. */
+  #unheard = true;
   #nextMachine: MachineSample | null = null;
   #unlisten: (() => void) | null = null;
   #abort = new AbortController();
@@ -62,9 +66,10 @@ export class RunsStore {
     return this.#machine;
   }
 
-  /** Listen first, then load. */
+  /** Load at once, and again when the server is known to listen: what changed before that, and after its answer, is told nowhere. */
   async open(): Promise<void> {
     this.#unlisten?.();
+    this.#unheard = true;
     this.#unlisten = live.listen(
       { runs: ['*'], topics: ['runs', 'activities', 'machine'], cursors: () => ({}) },
       message => this.#take(message),
@@ -79,13 +84,14 @@ export class RunsStore {
     frames.cancel(this.#paint);
   }
 
-  /** At the start and after a lost connection, for the topics have no cursors. */
   async #load(): Promise<void> {
     // eslint-disable-next-line svelte/prefer-svelte-reactivity
     const heard = (this.#heard = new Set());
+    const isNews = this.#answers.ask();
     void this.activities.load(this.#abort.signal);
     try {
       const lists = await Promise.all(ASKED.map(query => get<RunList>('runs', query, this.#abort.signal)));
+      if (!isNews()) return;
       for (const run of lists.flatMap(list => list.runs))
         if (!heard.has(run.run_id)) this.#known.set(run.run_id, run);
       this.#problem = null;
@@ -98,15 +104,32 @@ export class RunsStore {
   }
 
   #take(message: ServerMessage): void {
-    if (message.type === 'run' || message.type === 'gone') this.#heard.add(message.run_id);
-    if (message.type === 'run') this.#known.set(message.run_id, message.summary);
-    else if (message.type === 'gone') {
-      this.#known.delete(message.run_id);
-      this.activities.forget(message.run_id);
-    } else if (message.type === 'machine') this.#nextMachine = message.sample;
-    else if (message.type === 'activity') return this.activities.take(message.activity);
-    else if (message.type === 'hello') return this.#loaded ? void this.#load() : undefined;
-    else return;
+    switch (message.type) {
+      case 'run':
+        this.#heard.add(message.run_id);
+        this.#known.set(message.run_id, message.summary);
+        break;
+      case 'gone':
+        this.#heard.add(message.run_id);
+        this.#known.delete(message.run_id);
+        this.activities.forget(message.run_id);
+        break;
+      case 'machine':
+        this.#nextMachine = message.sample;
+        break;
+      case 'activity':
+        this.activities.take(message.activity);
+        return;
+      case 'hello':
+        this.#unheard = true;
+        return;
+      case 'pong':
+        if (this.#unheard) void this.#load();
+        this.#unheard = false;
+        return;
+      default:
+        return;
+    }
     frames.request(this.#paint);
   }
 

@@ -1,19 +1,34 @@
 // @vitest-environment jsdom
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { RunSummary, ServerMessage } from '../wire/generated';
 import { live } from './live.svelte';
 import { RunsStore } from './runs.svelte';
 
 const run = (id: string, state: RunSummary['state']) => ({ run_id: id, state, created_at: 1 }) as RunSummary;
 
-afterEach(() => vi.unstubAllGlobals());
+let hear: (message: ServerMessage) => void;
 
-it('an answer takes nothing back that the socket told while it was on its way', async () => {
-  let hear: (message: ServerMessage) => void = () => {};
+beforeEach(() => {
   vi.spyOn(live, 'listen').mockImplementation((_, listener) => {
     hear = listener;
     return () => {};
   });
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+it('is loaded once more when the server is known to tell of what changes', async () => {
+  let state: RunSummary['state'] = 'running';
+  vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ runs: [run('a', state)], activities: [] })));
+  const store = new RunsStore();
+  await store.open();
+  await vi.waitFor(() => expect(store.now).toHaveLength(1));
+  state = 'done';
+  hear({ type: 'pong' });
+  await vi.waitFor(() => expect(store.ended).toHaveLength(1));
+});
+
+it('an answer takes nothing back that the socket told while it was on its way', async () => {
   const listed = [run('a', 'running'), run('b', 'running'), run('c', 'running')];
   let arrive = (): void => {};
   const way = new Promise<void>(resolve => (arrive = resolve));
