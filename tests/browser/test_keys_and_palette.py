@@ -33,14 +33,21 @@ def guest(browser: Any, steered_home: SteeredHome) -> Iterator[Guest]:
 
 @pytest.fixture(autouse=True)
 def on_the_console(guest: Guest, until: Callable[..., Any]) -> Iterator[None]:
-    record = guest.server.get(f"/runs/{guest.run_id}")
-    if record["summary"]["state"] == "paused" and record["commands"][-1]["command"] != "resume":
-        # A test that failed half-way fails alone.
-        guest.server.http.post(f"/runs/{guest.run_id}/commands", json={"command": "resume"})
     guest.console()
-    until(lambda: guest.page.get_by_role("status").first.inner_text().strip() == "Training", timeout=40)
+    status = guest.page.get_by_role("status").first
+    until(lambda: trains_on(guest) and status.inner_text().strip() == "Training", timeout=40)
     yield
     guest.page.evaluate("localStorage.removeItem('gladius_keys'); localStorage.removeItem('gladius_language')")
+
+
+def trains_on(guest: Guest) -> bool:
+    """Whether it trains and nothing is asked of it; a pause is ended, for a test that failed half-way fails alone."""
+    record = guest.server.get(f"/runs/{guest.run_id}")
+    state, commands = record["summary"]["state"], record["commands"]
+    asked = any(one["state"] in ("requested", "accepted") for one in commands)
+    if state == "paused" and not asked:
+        guest.server.http.post(f"/runs/{guest.run_id}/commands", json={"command": "resume"})
+    return state == "running" and not asked
 
 
 def said(page: Any) -> str:

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import forge
@@ -96,8 +97,9 @@ def context(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def log(trained: tuple[ConsoleServer, ScriptedRun], context: Any, until: Callable[..., Any]) -> Iterator[Log]:
-    """The page anew, with nothing of what an earlier test chose."""
+    """The page anew, with nothing of what an earlier test chose, and the last line last, whatever one has written."""
     server, run = trained
+    run.order(print="\n" + line(LINES) + "\n")
     visit = Visit(context, server)
     visit.page.evaluate("for (const key of Object.keys(localStorage)) localStorage.removeItem(key)")
     visit.open(f"/runs/{run.run_id}")
@@ -112,9 +114,10 @@ def log(trained: tuple[ConsoleServer, ScriptedRun], context: Any, until: Callabl
 def test_a_bar_is_one_line_and_nothing_hostile_has_an_effect(log: Log, until: Callable[..., Any]) -> None:
     log.page.evaluate("navigator.clipboard.writeText('mine')")
     title = log.page.title()
-    log.run.order(print=HOSTILE + "[ERROR] red\n" + BAR)
-    until(lambda: "100/100" in log.rows)
-    rows = log.rows
+    mark = token_hex(4)
+    log.run.order(print=mark + HOSTILE + "[ERROR] red\n" + BAR)
+    until(lambda: "100/100" in log.rows.partition(mark)[2])
+    rows = log.rows.partition(mark)[2]
     assert rows.count("| 100/100") == 1 and "| 99/100" not in rows, "one picture, although it is wider than the screen"
     assert "before" in rows and "link" in rows
     assert "report�gnp.exe" in rows, "what turns a name around is shown"
@@ -122,7 +125,6 @@ def test_a_bar_is_one_line_and_nothing_hostile_has_an_effect(log: Log, until: Ca
     assert log.page.evaluate("navigator.clipboard.readText()") == "mine"
     colour = log.region.locator(".xterm-rows span", has_text=re.compile(r"^\[ERROR\]$"))
     assert "xterm-fg-1" in (colour.first.get_attribute("class") or "")
-    log.run.order(print="\n" + line(LINES) + "\n")
 
 
 def test_scrolling_up_holds_the_view_and_a_button_counts_what_came(log: Log, until: Callable[..., Any]) -> None:
@@ -235,8 +237,9 @@ def test_the_whole_log_is_searched_and_a_hit_far_back_is_shown(log: Log, until: 
     until(lambda: log.region.inner_text().count("Bytes 0 to") == 1 and log.shows(int(first)))
     log.button("Back to live").click()
     until(lambda: log.is_following and log.shows(LINES))
-    log.run.order(print="after the part\n" + line(LINES) + "\n")
-    until(lambda: log.rows.count("after the part") == 1)
+    mark = token_hex(4)
+    log.run.order(print=f"after the part {mark}\n")
+    until(lambda: log.rows.count(mark) == 1)
 
 
 def test_the_selection_and_everything_can_be_copied(log: Log, until: Callable[..., Any]) -> None:
@@ -257,7 +260,7 @@ def test_clearing_leaves_the_file_and_everything_can_be_shown_again(log: Log, un
     log.page.keyboard.press("Control+L")
     until(lambda: not log.rows.strip())
     assert log.run.directory.console_log.read_bytes() == before
-    log.run.order(print="fresh\n" + line(LINES) + "\n")
+    log.run.order(print="fresh\n")
     until(lambda: "fresh" in log.rows)
     assert log.rows.split()[0] == "fresh"
     log.button("Show everything again").click()
