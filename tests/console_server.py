@@ -15,6 +15,7 @@ import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from gladius.pulse.rundir import Home
+from gladius.users.book import Book
 
 _SERVER = """
 import json, sys
@@ -68,6 +69,14 @@ class ConsoleServer:
         given = {"authorization": f"Bearer {self.token}", **headers}
         url = self.url.replace("http", "ws", 1) + "/api/v1/stream"
         return connect(url, additional_headers=given, proxy=None, compression=None)
+
+    def forget_users(self) -> None:
+        """Take away whoever has a name here, and every token."""
+        book = Book(self.home.users)
+        for user in book.users():
+            book.remove_user(user.name, last_too=True)
+        for token in book.tokens():
+            book.revoke(token.id)
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""

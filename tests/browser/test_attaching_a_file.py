@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.browser
 def test_a_file_is_named_refused_watched_and_left(
     house: House, guest: Callable[..., Guest], until: Callable[..., Any]
 ) -> None:
-    file = house.home.datasets / "mine" / "training_status.json"
+    file = house.home.datasets / token_hex(4) / "training_status.json"
     file.parent.mkdir()
     write_running_status(file, 1.5, 3.0, 0.75, "half way")
     one = guest()
@@ -42,6 +43,6 @@ def test_a_file_is_named_refused_watched_and_left(
     until(lambda: "0.75" in page.locator("main").inner_text())
     controls.get_by_role("button", name="Watch no more").click()
     page.get_by_text("Watched no more").first.wait_for()
-    run = next(run for run in house.home.all_runs())
+    run = house.home.run(page.url.rpartition("/")[2])
     assert run.read_run()["watched"] == str(file) and "detached by" in run.supervisor_events.read_text()
     assert controls.get_by_role("button", name="Watch no more").count() == 0

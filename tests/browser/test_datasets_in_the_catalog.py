@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,14 +23,15 @@ def lines(*records: Any) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
+CHATS = lines(CHAT, CHAT | {"id": 1})
+
+
 @pytest.fixture(scope="module")
 def shown(browser: Any, house: House) -> Iterator[Guest]:
     datasets = house.home.datasets
     datasets.mkdir(exist_ok=True)
-    (datasets / "chat.jsonl").write_text(lines(CHAT, CHAT | {"id": 1}))
+    (datasets / "chat.jsonl").write_text(CHATS)
     (datasets / "broken.jsonl").write_text(lines(GOOD) + "{\n" * 45 + lines({"instruction": "x"}))
-    (datasets / "a" / "b").mkdir(parents=True)
-    (datasets / "a" / "b" / "deep.jsonl").write_text(lines(GOOD))
     guest = Guest(browser, house.server)
     yield guest
     assert guest.foreign == [], "a request left the machine"
@@ -68,6 +70,8 @@ def test_records_are_shown_as_text_whatever_they_hold(shown: Guest) -> None:
 
 
 def test_a_file_is_uploaded_and_one_of_another_kind_is_refused_unsent(shown: Guest, until: Until) -> None:
+    for name in ("mine.jsonl", "dropped.txt"):
+        (shown.server.home.datasets / name).unlink(missing_ok=True)
     page = choose(shown, "chat")
     chosen = page.locator("input[type=file]")
     chosen.set_input_files({"name": "notes.docx", "mimeType": "x/y", "buffer": b"x"})
@@ -107,7 +111,11 @@ def test_an_upload_is_broken_off_and_nothing_of_it_stays(shown: Guest, until: Un
 
 
 def test_a_path_is_added_within_the_folders_and_taken_from_the_list(shown: Guest, until: Until) -> None:
-    page, deep = choose(shown, "chat"), shown.server.home.datasets / "a" / "b" / "deep.jsonl"
+    deep = shown.server.home.datasets / "a" / "b" / "deep.jsonl"
+    shown.server.http.delete("/datasets/deep")  # a first try may have added it
+    deep.parent.mkdir(parents=True, exist_ok=True)
+    deep.write_text(lines(GOOD))
+    page = choose(shown, "chat")
     add = page.get_by_role("region", name="Add a dataset")
     assert str(shown.server.home.datasets) in add.inner_text()
     add.get_by_role("textbox").fill("/etc/passwd")
@@ -128,7 +136,10 @@ def test_a_path_is_added_within_the_folders_and_taken_from_the_list(shown: Guest
 
 
 def test_one_is_named_deleted_put_back_and_started_with(shown: Guest, until: Until) -> None:
-    page, file = choose(shown, "chat"), shown.server.home.datasets / "chat.jsonl"
+    file = shown.server.home.datasets / "chat.jsonl"
+    file.write_text(CHATS)
+    shutil.rmtree(shown.server.home.trash / "datasets", ignore_errors=True)
+    page = choose(shown, "chat")
     page.get_by_role("button", name="Rename").click()
     page.get_by_label("Name", exact=True).fill("Our chats")
     page.get_by_label("Description", exact=True).fill("From the desk.")

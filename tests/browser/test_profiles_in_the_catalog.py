@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from watched_page import Guest, House
 
 pytestmark = pytest.mark.browser
 Until = Callable[..., Any]
+MINE = "name: My own\nextends: lora-sft\ndefault_epochs: 2\n"
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +22,10 @@ def shown(browser: Any, house: House) -> Iterator[Guest]:
     house.home.profiles.mkdir(exist_ok=True)
     broken = "name: Broken\nengine: transformer\nepochs: {min: 3, max: 1}\n"
     (house.home.profiles / "broken.yaml").write_text(broken)
-    (house.home.profiles / "mine.yaml").write_text("name: My own\nextends: lora-sft\ndefault_epochs: 2\n")
+    (house.home.profiles / "mine.yaml").write_text(MINE)
     guest = Guest(browser, house.server)
+    # Whoever leaves what is not saved is asked by the browser too.
+    guest.page.on("dialog", lambda asked: asked.accept())
     yield guest
     assert guest.foreign == [], "a request left the machine"
     guest.context.close()
@@ -68,7 +72,9 @@ def test_one_shows_whom_it_inherits_from_and_what_it_says_itself(shown: Guest) -
 
 
 def test_a_new_one_is_checked_while_it_is_typed_and_kept_when_it_is_right(shown: Guest, until: Until) -> None:
-    page, file = choose(shown, "mine"), shown.server.home.profiles / "night-shift.yaml"
+    file = shown.server.home.profiles / "night-shift.yaml"
+    file.unlink(missing_ok=True)
+    page = choose(shown, "mine")
     page.get_by_role("button", name="New profile").click()
     page.get_by_label("Of which profile").select_option(label="Tiny mixture of experts")
     page.get_by_label("Name", exact=True).fill("Night shift")
@@ -99,7 +105,9 @@ def test_a_new_one_is_checked_while_it_is_typed_and_kept_when_it_is_right(shown:
 
 
 def test_two_who_edit_one_file_lose_nothing(shown: Guest) -> None:
-    page, file = choose(shown, "mine"), shown.server.home.profiles / "mine.yaml"
+    file = shown.server.home.profiles / "mine.yaml"
+    file.write_text(MINE)
+    page = choose(shown, "mine")
     dialog = edit(page)
     write(page, "name: Of this page\nextends: lora-sft\n")
     theirs = "name: Of somebody else\nextends: lora-sft\n"
@@ -124,7 +132,6 @@ def test_what_is_not_saved_is_asked_for_and_comes_back(shown: Guest, until: Unti
     dialog.get_by_role("button", name="Close").click()
     dialog.get_by_role("alert").filter(has_text="unsaved").wait_for()
     dialog.get_by_role("button", name="Keep editing").click()
-    page.on("dialog", lambda asked: asked.accept())  # leaving is asked for by the browser too
     page.reload()
     assert "unsaved changes" in page.get_by_role("button", name="unsaved changes").inner_text()
     dialog = edit(page)
@@ -137,7 +144,10 @@ def test_what_is_not_saved_is_asked_for_and_comes_back(shown: Guest, until: Unti
 
 
 def test_one_is_duplicated_deleted_put_back_and_started_with(shown: Guest, until: Until) -> None:
-    page, folder = choose(shown, "smollm2-lora"), shown.server.home.profiles
+    folder = shown.server.home.profiles
+    (folder / "ours.yaml").unlink(missing_ok=True)
+    shutil.rmtree(shown.server.home.trash / "profiles", ignore_errors=True)
+    page = choose(shown, "smollm2-lora")
     page.get_by_role("button", name="Duplicate").click()
     page.get_by_label("Id", exact=True).fill("ours")
     page.get_by_role("button", name="Create").click()

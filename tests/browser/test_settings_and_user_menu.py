@@ -24,6 +24,7 @@ SECTIONS = ["Appearance", "Keyboard shortcuts", "Notifications", "Alert threshol
 def settled(house: House, until: Until) -> Iterator[None]:
     yield
     house.settle(until)
+    house.server.http.put("/settings", json={"alerts": house.server.get("/settings")["defaults"]}).raise_for_status()
 
 
 def background(page: Any) -> str:

@@ -10,8 +10,6 @@ import pytest
 from judge import violations
 from watched_page import Guest, House, Visitor
 
-from gladius.users.book import Book
-
 pytestmark = pytest.mark.browser
 
 Until = Callable[..., Any]
@@ -21,9 +19,7 @@ PASSWORD = "four small plain words"
 @pytest.fixture(autouse=True)
 def nobody_left(house: House) -> Iterator[None]:
     yield
-    book = Book(house.home.users)
-    for one in book.users():
-        book.remove_user(one.name, last_too=True)
+    house.server.forget_users()
 
 
 def arrive(browser: Any, house: House, name: str, path: str = "/", **options: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -19,7 +20,7 @@ def from_the_terminal(flows: FlowHouse, *words: str) -> subprocess.Popen[str]:
 
 def test_a_built_in_flow_comes_to_the_same_from_the_terminal_and_over_http(flows: FlowHouse) -> None:
     folder = flows.home.documents / "manuals"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "a.txt").write_text("A lathe turns wood. " * 20)
     begun = {
         "train_default": flows.run("train_default", profile="quick", epochs=1),
@@ -47,6 +48,7 @@ def test_a_built_in_flow_comes_to_the_same_from_the_terminal_and_over_http(flows
 
 def test_an_indexing_fails_is_tried_again_cancelled_in_the_middle_and_then_done(flows: FlowHouse) -> None:
     folder = flows.home.documents / "late"
+    shutil.rmtree(folder, ignore_errors=True)
     flow_run = flows.run("index_and_train", path=str(folder), profile="quick")
     assert flows.states(flow_run) == ["done", "failed", "skipped", "skipped", "skipped"]
     assert str(folder) in flows.step(flow_run, "index")["cause"]
