@@ -128,6 +128,7 @@ def test_a_training_is_started_and_steered_with_the_keyboard_alone(guest: Guest,
     hand.press()
     hand.state("Paused")
     assert hand.at["name"] == "Resume training", "the same button goes on"
+    until(page.get_by_role("button", name="Resume training", exact=True).is_enabled)
     hand.press("Space")
     hand.state("Training")
 

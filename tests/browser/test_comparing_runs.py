@@ -92,11 +92,13 @@ def test_a_run_that_trains_goes_on_growing(visitor: Guest, told: dict[str, LiveS
     figure = page.get_by_role("figure", name="train/loss")
     figure.get_by_role("button", name="Menu of").click()
     page.get_by_role("menuitemcheckbox", name="Data table").click()
-    figure.get_by_text("Rows: 60").wait_for()
-    for step in range(60, 64):
-        live.trainer.metrics({"train/loss": 0.125}, step, None, None)
-    figure.get_by_text("Rows: 64").wait_for()
-    until(lambda: "0.125" in row.inner_text(), timeout=15)
+    course = visitor.server.get(f"/runs/{live.directory.run_id}/metrics", name="train/loss")["series"]["train/loss"]
+    rows = max(60, course["step"][-1] + 1)
+    figure.get_by_text(f"Rows: {rows}").wait_for()
+    for step in range(rows, rows + 4):
+        live.trainer.metrics({"train/loss": 8 / rows}, step, None, None)
+    figure.get_by_text(f"Rows: {rows + 4}").wait_for()
+    until(lambda: f"{8 / rows:.4f}" in row.inner_text(), timeout=15)
     figure.get_by_role("button", name="Back to the chart").click()
 
 
@@ -202,12 +204,16 @@ def test_the_pointer_and_the_keys_read_values_and_one_run_stands_out(
     page.keyboard.press("ArrowLeft")
     until(lambda: re.search(r"step \d+", figure.locator("[aria-live]").inner_text()))
     page.keyboard.press("Escape")
-    # Down a column of the chart, until the pointer lies on a curve.
-    for share in range(5, 100, 5):
-        page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * share / 100)
-        if page.locator("[data-run].lit").count():
-            break
-    until(lambda: page.locator("[data-run].lit").count() == 1)
+
+    def on_a_curve() -> bool:
+        """Down a column of the chart, until the pointer lies on one."""
+        for share in range(5, 100, 5):
+            page.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] * share / 100)
+            if page.locator("[data-run].lit").count() == 1:
+                return True
+        return False
+
+    until(on_a_curve)
     assert figure.locator(".told").inner_text().startswith("step ")
 
 

@@ -239,8 +239,7 @@ def test_progress_tells_everything_that_is_known_and_a_dash_for_the_rest(
     until(lambda: value("saved by itself") == "every 50 steps")
     until(lambda: "step" in value("next") and "in " in value("next"))
     until(lambda: value("saved") != "0")
-    last = run.record["checkpoints"][-1]["step"]
-    until(lambda: f"step {last}" in value("last"))
+    until(lambda: f"step {run.record['checkpoints'][-1]['step']}" in value("last"))
     run.button("Run validation").click()
     until(lambda: "%" in value("accuracy") and "epoch" in value("best accuracy"))
     assert "Training" in progress.inner_text()

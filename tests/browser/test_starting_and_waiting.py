@@ -92,7 +92,7 @@ def test_a_choice_is_checked_started_waits_is_moved_cancelled_and_its_failure_to
     until(lambda: queue.get_by_role("link").all_inner_texts() == ["b", "a"])
     queue.get_by_role("button", name="Cancel a").click()
     until(lambda: queue.get_by_role("listitem").count() == 1)
-    assert {one["name"]: one["state"] for one in server.get("/runs")["runs"]}["a"] == "cancelled"
+    until(lambda: {one["name"]: one["state"] for one in server.get("/runs")["runs"]}["a"] == "cancelled")
 
     page.get_by_role("combobox", name="Profile").select_option("mine")
     page.get_by_role("textbox", name="script.file").fill(str(dies))
@@ -100,7 +100,7 @@ def test_a_choice_is_checked_started_waits_is_moved_cancelled_and_its_failure_to
     assert start.inner_text() == "Wait as no. 2"
     start.click()
     until(lambda: queue.get_by_role("listitem").count() == 2)
-    assert "Queued" in form.inner_text()
+    until(lambda: "Queued" in form.inner_text())
     (home.run(first).root / "go").touch()
     until(lambda: "No module named 'nothing_like_this'" in form.inner_text(), timeout=40)
     until(lambda: queue.count() == 0 and not server.get("/queue")["running"])

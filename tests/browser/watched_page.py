@@ -18,6 +18,13 @@ from gladius.pulse.identity import Identity
 from gladius.pulse.lock import FileLock
 from gladius.pulse.rundir import Home
 
+# The page reads the list when its socket has said hello: an answer that this page has got, not the one before it.
+ALERTS_READ = """() => new Promise((read, late) => {
+    const look = answers => { if (answers.getEntries().some(one => one.name.includes('/api/v1/alerts?limit='))) read(); };
+    new PerformanceObserver(look).observe({type: 'resource', buffered: true});
+    setTimeout(() => late(new Error('the page has not read its alerts')), 30_000);
+})"""
+
 
 class LiveStory(Told):
     """A run told in real time: what is appended happens now. It holds its supervisor's lock, so that no other attaches."""
@@ -78,6 +85,12 @@ class House:
             if one["acknowledged_at"] is None:
                 self.server.http.post(f"/alerts/{one['id']}/ack")
 
+    @property
+    def waiting(self) -> int:
+        """How many alerts wait for somebody, as the server's book has it."""
+        alerts = self.server.get("/alerts", limit=1000)["alerts"]
+        return sum(one["acknowledged_at"] is None and one["level"] != "info" for one in alerts)
+
     def alerts(self, run: Told) -> dict[str, dict[str, Any]]:
         """The server's book of a run, the newest of each code."""
         found = self.server.get("/alerts", run_id=run.directory.run_id)["alerts"]
@@ -103,8 +116,11 @@ class Guest(Visit):
         super().__init__(self.context, server)
 
     def open(self, path: str) -> Any:
+        """A page that hears alerts and has read the list: what is told from now on is news to it."""
         super().open(path)
-        self.live()
+        self.page.evaluate(ALERTS_READ)
+        self.bell.wait_for()
+        self.page.wait_for_load_state("networkidle")
         return self.page
 
     def watch(self, run: Told) -> Any:
@@ -112,11 +128,6 @@ class Guest(Visit):
         self.open(f"/runs/{run.directory.run_id}")
         self.page.get_by_role("button", name="Stop training").wait_for()
         return self.page
-
-    def live(self) -> None:
-        """Wait until the page hears alerts: the bell has read the list."""
-        self.bell.wait_for()
-        self.page.wait_for_load_state("networkidle")
 
     @property
     def toasts(self) -> Any:
