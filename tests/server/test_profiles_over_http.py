@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from console_server import ConsoleServer
 
 MINE = "# mine\nname: Mine\nextends: lora-sft\n"
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(server: ConsoleServer) -> Iterator[None]:
+    """Others share the server, and a test that failed is tried again."""
+    yield
+    for folder in (server.home.profiles, server.home.trash / "profiles"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_profiles_are_kept_edited_by_their_version_copied_deleted_and_put_back(server: ConsoleServer) -> None:
@@ -52,6 +62,7 @@ def test_a_text_is_checked_without_being_kept_and_a_wrong_one_is_not_kept(server
     told = {one["line"]: one["message"] for one in refused.json()["errors"]}
     assert "wrong.yaml, line 4" in told[4] and "Did you mean 'train.seed'" in told[4]
     assert not (server.home.profiles / "wrong.yaml").exists()
+    server.home.profiles.mkdir(exist_ok=True)
     (server.home.profiles / "wrong.yaml").write_bytes(b"\xff\x00")
     assert "no UTF-8" in {one["id"]: one["problem"] for one in server.get("/profiles")}["wrong"]
     assert server.get("/profiles/wrong/file")["version"]
