@@ -143,6 +143,27 @@ def test_a_run_that_ends_leaves_and_one_that_is_deleted_elsewhere_is_gone(
     elsewhere.close()
 
 
+def test_a_run_that_is_deleted_while_its_page_opens_is_gone(guest: Guest, house: House, until: Until) -> None:
+    run = house.run()
+    run.metrics(0, train__loss=2.0)
+    run.state("done").exited("finished", code=0)
+    assert run.lock is not None
+    run.lock.release()
+    run_id = run.directory.run_id
+    page = guest.page.context.new_page()
+
+    def delete(route: Any) -> None:
+        answer = route.fetch()
+        until(lambda: house.server.http.delete(f"/runs/{run_id}").status_code == 200)
+        route.fulfill(response=answer)
+
+    # The page listens when it has this answer.
+    page.route(f"**/runs/{run_id}/system*", delete)
+    page.goto(f"{house.server.url}/runs/{run_id}")
+    page.get_by_text("This run was put into the trash").wait_for()
+    page.close()
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(guest: Guest) -> None:
     page = guest.page
     page.set_viewport_size({"width": 390, "height": 844})

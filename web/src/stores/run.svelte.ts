@@ -173,7 +173,7 @@ export class RunStore {
   }
 
   #take(message: ServerMessage): void {
-    if ('run_id' in message && message.run_id !== this.id) return;
+    if ('run_id' in message && (message.run_id ?? this.id) !== this.id) return;
     switch (message.type) {
       case 'training_status_update':
         this.#news.status = message.status;
@@ -201,11 +201,14 @@ export class RunStore {
       case 'gone':
         this.#gone = true;
         return;
+      case 'error':
+        // That there is no such run, perhaps: it went before the server heard that we listen.
+        this.#refresh(false);
+        return;
       case 'alert':
       case 'activity':
       case 'machine':
       case 'pong':
-      case 'error':
       case 'command':
         return;
       default:
@@ -285,8 +288,9 @@ export class RunStore {
         if (!this.#cursors.isAhead(record.cursors)) this.#takeState(record);
       }
       if (metrics) await this.metrics.again();
-    } catch {
-      // The connection's own state says that the server is away; the next event asks again.
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) this.#gone = true;
+      // Else the connection's own state says that the server is away; the next event asks again.
     }
   }
 
