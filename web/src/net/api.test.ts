@@ -41,4 +41,23 @@ describe('who is signed out', () => {
     await get('home');
     expect(asked).toEqual(['home', 'session', 'session', 'home']);
   });
+
+  it('is not who was refused before the server said who is there', async () => {
+    let refuse = (): void => {};
+    const late = new Promise<Response>(
+      resolve => (refuse = () => resolve(new Response('{}', { status: 401 }))),
+    );
+    vi.stubGlobal('document', { baseURI: 'http://127.0.0.1/' });
+    vi.stubGlobal('fetch', (url: URL) =>
+      url.pathname.endsWith('home') ? late : Promise.resolve(new Response('{}')),
+    );
+    const told = vi.fn();
+    onSignedOut(told);
+    const asked = get('home');
+    await get('session');
+    refuse();
+    await expect(asked).rejects.toMatchObject({ status: 401 });
+    expect(told).not.toHaveBeenCalled();
+    await get('session');
+  });
 });

@@ -51,6 +51,8 @@ export function onServerTime(listener: (serverTime: number) => void): void {
 let tellSignedOut: (() => void) | null = null;
 /** What the server said when it knew nobody here any more: who asks again and again hears it from here, until somebody signs in. */
 let signedOut: ApiError | null = null;
+/** How often the server has told who is signed in: its refusal of what was sent before is about a cookie of then. */
+let greetings = 0;
 
 /** Hear that the server knows nobody here any more: instead of the page to sign in, for something may be typed on this one. */
 export function onSignedOut(listener: () => void): void {
@@ -60,6 +62,7 @@ export function onSignedOut(listener: () => void): void {
 async function send(url: URL, init: RequestInit): Promise<Response> {
   const asksWho = url.pathname === apiUrl('session').pathname;
   if (signedOut && !asksWho) throw signedOut;
+  const before = greetings;
   let response: Response;
   try {
     response = await fetch(url, { credentials: 'same-origin', ...init });
@@ -70,11 +73,14 @@ async function send(url: URL, init: RequestInit): Promise<Response> {
   const date = Date.parse(response.headers.get('date') ?? '');
   if (!Number.isNaN(date)) for (const listener of listeners) listener(date / 1000);
   if (response.ok) {
-    if (asksWho) signedOut = null;
+    if (asksWho) {
+      signedOut = null;
+      greetings += 1;
+    }
     return response;
   }
   const refused = new ApiError(response.status, await problemOf(response));
-  if (response.status === 401) {
+  if (response.status === 401 && before === greetings) {
     signedOut = refused;
     tellSignedOut?.();
   }

@@ -19,7 +19,7 @@ class Live {
   #stream = new Stream({
     open: () => new WebSocket(socketUrl()) as SocketLike,
     onMessage: message => {
-      if (message.type === 'hello') this.#version = message.server_version;
+      if (message.type === 'hello') this.#greeted(message.server_version);
       for (const listener of this.#everywhere.values()) listener(message);
       this.#page?.listener(message);
     },
@@ -84,6 +84,12 @@ class Live {
     if (!session.ended) await session.load();
     if (session.ended) this.#stream.stop();
     else if (code === KEY_GONE) this.#stream.start();
+  }
+
+  /** A role that changed while there was no connection is told by nobody else. */
+  #greeted(version: string): void {
+    if (this.#version !== null) void session.load();
+    this.#version = version;
   }
 
   #subscribe(): void {

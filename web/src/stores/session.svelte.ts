@@ -1,6 +1,7 @@
 /** Who is signed in here, what their role reaches, and whether the server still knows them. Upstream: HTTP, the socket. Downstream: buttons, menu, settings. */
 import { t } from '../i18n/index.svelte';
 import { get, onSignedOut } from '../net/api';
+import { Newest } from '../net/newest';
 import type { SessionAnswer } from '../wire/generated';
 
 export type Role = SessionAnswer['role'];
@@ -10,6 +11,7 @@ const ROLES: readonly Role[] = ['viewer', 'operator', 'admin'];
 class SessionStore {
   #answer = $state.raw<SessionAnswer | null>(null);
   #ended = $state(false);
+  #answers = new Newest();
 
   constructor() {
     onSignedOut(() => (this.#ended = true));
@@ -31,16 +33,20 @@ class SessionStore {
   }
 
   async load(): Promise<void> {
-    const before = this.#answer;
+    const isNews = this.#answers.ask();
+    let answer: SessionAnswer;
     try {
-      this.#answer = await get<SessionAnswer>('session');
+      answer = await get<SessionAnswer>('session');
     } catch {
       // The menu says less; what keeps the server from answering shows elsewhere.
       return;
     }
+    if (!isNews()) return;
+    const before = this.#answer;
+    this.#answer = answer;
     this.#ended = false;
     // What lies on the page was another person's.
-    if (before && before.name !== this.#answer.name) location.reload();
+    if (before && before.name !== answer.name) location.reload();
   }
 
   /** Whether the role reaches `need`. Until it is known it does: the server refuses by itself. */
