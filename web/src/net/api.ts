@@ -134,7 +134,7 @@ export function patch<T>(path: string, body: unknown): Promise<T> {
 
 /** Take this browser's cookie away, then show where one signs in. */
 export async function signOut(): Promise<void> {
-  await send(apiUrl('session'), { method: 'DELETE' });
+  await send(apiUrl('session'), { method: 'DELETE', keepalive: true });
   location.assign(new URL('login', baseUrl()));
 }
 

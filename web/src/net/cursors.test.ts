@@ -28,14 +28,6 @@ describe('CursorBook', () => {
     expect(book.fresh('trainer', [metrics(0), metrics(5)])).toHaveLength(2);
   });
 
-  it('knows when it is ahead of an answer', () => {
-    const book = new CursorBook();
-    book.saw({ events: 9, supervisor: 3, console: 0 });
-    expect(book.isAhead({ events: 9, supervisor: 3 })).toBe(false);
-    expect(book.isAhead({ events: 8, supervisor: 3 })).toBe(true);
-    expect(book.isAhead({ events: 9 })).toBe(true);
-  });
-
   it('never goes back', () => {
     const book = new CursorBook();
     book.saw({ events: 9, supervisor: 9, console: 900 });

@@ -17,11 +17,6 @@ export class CursorBook {
     };
   }
 
-  /** Whether events were seen that an answer with these cursors lacks. */
-  isAhead({ events, supervisor }: Cursors): boolean {
-    return this.#seen.events > (events ?? -1) || this.#seen.supervisor > (supervisor ?? -1);
-  }
-
   /** The events not seen before, in order; marks them as seen. */
   fresh<E extends { seq: number }>(stream: StreamName, events: readonly E[]): E[] {
     const field = FIELD[stream];

@@ -1,7 +1,7 @@
 /** Every alert of every run, on every page. Upstream: HTTP once, then the topic `alerts`. Downstream: bell, toasts, charts, ringer. */
 import { isUrgent } from '../alertwords';
 import { get, post } from '../net/api';
-import { Newest } from '../net/newest';
+import { Newest, type Asked } from '../net/newest';
 import type { AlertRecord, AlertsAnswer, RunList, ServerMessage } from '../wire/generated';
 import { clock } from './clock.svelte';
 import { frames } from './frames';
@@ -29,10 +29,8 @@ export class AlertsStore {
   /** Unix seconds when the page began to watch: what an answer brings from before is not news. */
   #since = Infinity;
   #answers = new Newest();
-  /** What was heard of since the list was last asked for: newer than its answer. */
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity
-  #heard = new Set<string>();
-  /** Greeted on a connection whose first pong is still to come. */
+  #again: ReturnType<typeof setTimeout> | null = null;
+  /** The list is to be read with the next pong: the first of a connection, or one after an answer that did not come. */
   #greeted = false;
 
   /** The newest first. */
@@ -76,19 +74,18 @@ export class AlertsStore {
     return this.#names[runId] ?? runId;
   }
 
-  /** Read everything there is: at the start, after each reconnect, and when somebody asks again. */
+  /** Read everything there is: at the start, after each reconnect, and when something was skipped. */
   async load(): Promise<void> {
-    // eslint-disable-next-line svelte/prefer-svelte-reactivity
-    const heard = (this.#heard = new Set());
-    const isNews = this.#answers.ask();
+    const asked = this.#answers.ask();
     try {
       const answer = await get<AlertsAnswer>('alerts', { limit: MOST });
-      if (isNews()) this.#read(answer, heard);
+      if (asked.isNews()) this.#read(answer, asked);
       this.#problem = null;
       this.#loaded = true;
       if (this.#since === Infinity) this.#since = clock.exact();
     } catch (error) {
       this.#problem = error as Error;
+      this.#greeted = true;
     }
     await this.#loadNames();
   }
@@ -106,16 +103,16 @@ export class AlertsStore {
   /** A run that ended before the server began is judged when it is looked at: its page asks for its alerts. */
   async loadRun(id: string): Promise<void> {
     try {
-      const heard = this.#heard;
-      this.#read(await get<AlertsAnswer>('alerts', { run_id: id, limit: MOST }), heard);
+      const asked = this.#answers.ask();
+      this.#read(await get<AlertsAnswer>('alerts', { run_id: id, limit: MOST }), asked);
     } catch {
       // The list has what it has; a run that is not there is said by its page.
     }
   }
 
-  #read({ alerts }: AlertsAnswer, heard: ReadonlySet<string>): void {
+  #read({ alerts }: AlertsAnswer, { isOld }: Asked): void {
     for (const alert of alerts.toReversed())
-      if (!heard.has(alert.id)) this.#hear(alert, alert.began_at >= this.#since);
+      if (!isOld(alert.id)) this.#hear(alert, alert.began_at >= this.#since);
   }
 
   #take(message: ServerMessage): void {
@@ -125,11 +122,18 @@ export class AlertsStore {
       // The topic has no cursor: what was missed is read, once the server has heard that we listen.
       this.#greeted = false;
       void this.load();
-    } else if (message.type === 'gap' && 'alerts' in message.skipped) void this.load();
+    } else if (message.type === 'gap' && 'alerts' in message.skipped) {
+      // One for each run that it skipped, all at once.
+      if (this.#again === null)
+        this.#again = setTimeout(() => {
+          this.#again = null;
+          void this.load();
+        }, 100);
+    }
   }
 
   #told(alert: AlertRecord): void {
-    this.#heard.add(alert.id);
+    this.#answers.hear(alert.id);
     this.#hear(alert, true);
   }
 

@@ -32,9 +32,9 @@ export class QueueStore {
 
   async look(): Promise<void> {
     try {
-      const isNews = this.#answers.ask();
+      const asked = this.#answers.ask();
       const answer = await get<QueueAnswer>('queue');
-      if (isNews()) this.#answer = answer;
+      if (asked.isNews()) this.#answer = answer;
     } catch {
       // The banner tells of a lost connection; what was known stays.
     }

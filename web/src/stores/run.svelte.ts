@@ -36,6 +36,8 @@ export class RunStore {
 
   #cursors = new CursorBook();
   #records = new Newest();
+  /** How often the socket has told the state: newer than every answer under way. */
+  #told = 0;
   #abort = new AbortController();
   #unlisten: (() => void) | null = null;
   #again: number | null = null;
@@ -176,10 +178,14 @@ export class RunStore {
     if ('run_id' in message && (message.run_id ?? this.id) !== this.id) return;
     switch (message.type) {
       case 'training_status_update':
+        this.#told += 1;
         this.#news.status = message.status;
         break;
       case 'run':
+        this.#told += 1;
         this.#news.summary = message.summary;
+        // Put back from the trash.
+        if (this.#gone) this.#refresh(true);
         break;
       case 'system':
         this.machine.take(message.sample);
@@ -279,17 +285,18 @@ export class RunStore {
   async #fetchAgain(): Promise<void> {
     const metrics = this.#metricsWanted;
     this.#metricsWanted = false;
-    const isNews = this.#records.ask();
+    const asked = this.#records.ask();
+    const told = this.#told;
     try {
       const record = await this.#fetchRecord();
-      if (isNews()) {
+      this.#gone = false;
+      if (asked.isNews()) {
         this.#takeRecord(record);
-        // Where the socket is ahead of the answer it tells the state, too.
-        if (!this.#cursors.isAhead(record.cursors)) this.#takeState(record);
+        if (told === this.#told) this.#takeState(record);
       }
       if (metrics) await this.metrics.again();
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) this.#gone = true;
+      if (error instanceof ApiError && error.code === 'run_not_found') this.#gone = true;
       // Else the connection's own state says that the server is away; the next event asks again.
     }
   }

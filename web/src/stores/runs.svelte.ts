@@ -40,9 +40,6 @@ export class RunsStore {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   #known = new Map<string, RunSummary>();
   #answers = new Newest();
-  /** What was heard of since the lists were last asked for: newer than their answer. */
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity
-  #heard = new Set<string>();
   /** Whether the server has yet to say that it heard that we listen. */
   #unheard = true;
   #nextMachine: MachineSample | null = null;
@@ -85,20 +82,21 @@ export class RunsStore {
   }
 
   async #load(): Promise<void> {
-    // eslint-disable-next-line svelte/prefer-svelte-reactivity
-    const heard = (this.#heard = new Set());
-    const isNews = this.#answers.ask();
+    const asked = this.#answers.ask();
     void this.activities.load(this.#abort.signal);
     try {
       const lists = await Promise.all(ASKED.map(query => get<RunList>('runs', query, this.#abort.signal)));
-      if (!isNews()) return;
-      for (const run of lists.flatMap(list => list.runs))
-        if (!heard.has(run.run_id)) this.#known.set(run.run_id, run);
+      if (!asked.isNews()) return;
+      // eslint-disable-next-line svelte/prefer-svelte-reactivity
+      const listed = new Map(lists.flatMap(list => list.runs.map(run => [run.run_id, run])));
+      for (const [id, run] of listed) if (!asked.isOld(id)) this.#known.set(id, run);
+      for (const id of this.#known.keys()) if (!listed.has(id) && !asked.isOld(id)) this.#known.delete(id);
       this.#problem = null;
       this.#loaded = true;
       frames.request(this.#paint);
     } catch (error) {
-      // Lost again already: the next hello tries anew, and what is known stays.
+      // Lost again already: the next pong tries anew, and what is known stays.
+      this.#unheard = true;
       if (!this.#abort.signal.aborted && !this.#loaded) this.#problem = error as Error;
     }
   }
@@ -106,11 +104,11 @@ export class RunsStore {
   #take(message: ServerMessage): void {
     switch (message.type) {
       case 'run':
-        this.#heard.add(message.run_id);
+        this.#answers.hear(message.run_id);
         this.#known.set(message.run_id, message.summary);
         break;
       case 'gone':
-        this.#heard.add(message.run_id);
+        this.#answers.hear(message.run_id);
         this.#known.delete(message.run_id);
         this.activities.forget(message.run_id);
         break;
@@ -124,8 +122,10 @@ export class RunsStore {
         this.#unheard = true;
         return;
       case 'pong':
-        if (this.#unheard) void this.#load();
-        this.#unheard = false;
+        if (this.#unheard) {
+          this.#unheard = false;
+          void this.#load();
+        }
         return;
       default:
         return;

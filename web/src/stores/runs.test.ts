@@ -18,18 +18,19 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals());
 
 it('is loaded once more when the server is known to tell of what changes', async () => {
-  let state: RunSummary['state'] = 'running';
-  vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ runs: [run('a', state)], activities: [] })));
+  let listed = [run('a', 'running'), run('b', 'running')];
+  vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ runs: listed, activities: [] })));
   const store = new RunsStore();
   await store.open();
-  await vi.waitFor(() => expect(store.now).toHaveLength(1));
-  state = 'done';
+  await vi.waitFor(() => expect(store.now).toHaveLength(2));
+  listed = [run('a', 'done')];
   hear({ type: 'pong' });
   await vi.waitFor(() => expect(store.ended).toHaveLength(1));
+  expect(store.now).toEqual([]);
 });
 
 it('an answer takes nothing back that the socket told while it was on its way', async () => {
-  const listed = [run('a', 'running'), run('b', 'running'), run('c', 'running')];
+  const listed = ['a', 'b', 'c'].map(id => run(id, 'running'));
   let arrive = (): void => {};
   const way = new Promise<void>(resolve => (arrive = resolve));
   vi.stubGlobal('fetch', async () => {
@@ -38,6 +39,8 @@ it('an answer takes nothing back that the socket told while it was on its way', 
   });
   const store = new RunsStore();
   const opened = store.open();
+  // A second answer is asked for before the first has come.
+  hear({ type: 'pong' });
   hear({ type: 'run', run_id: 'a', summary: run('a', 'done') });
   hear({ type: 'gone', run_id: 'b' });
   arrive();

@@ -33,7 +33,7 @@ class SessionStore {
   }
 
   async load(): Promise<void> {
-    const isNews = this.#answers.ask();
+    const asked = this.#answers.ask();
     let answer: SessionAnswer;
     try {
       answer = await get<SessionAnswer>('session');
@@ -41,7 +41,7 @@ class SessionStore {
       // The menu says less; what keeps the server from answering shows elsewhere.
       return;
     }
-    if (!isNews()) return;
+    if (!asked.isNews()) return;
     const before = this.#answer;
     this.#answer = answer;
     this.#ended = false;
