@@ -143,7 +143,7 @@ def test_a_validation_shows_its_result_and_training_goes_on(steered: Steered, un
     until(lambda: "eval " in steered.text("Controls"))
     before = steered.record["summary"]["step"]
     until(lambda: steered.record["summary"]["step"] > before)
-    assert steered.state == "Training"
+    until(lambda: steered.state == "Training")
 
 
 def test_a_command_given_on_the_way_out_is_given(steered: Steered, until: Callable[..., Any]) -> None:
