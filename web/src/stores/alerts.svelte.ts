@@ -31,7 +31,7 @@ export class AlertsStore {
   #answers = new Newest();
   #again: ReturnType<typeof setTimeout> | null = null;
   /** The list is to be read with the next pong: the first of a connection, or one after an answer that did not come. */
-  #greeted = false;
+  #unread = false;
 
   /** The newest first. */
   get all(): readonly AlertRecord[] {
@@ -85,7 +85,7 @@ export class AlertsStore {
       if (this.#since === Infinity) this.#since = clock.exact();
     } catch (error) {
       this.#problem = error as Error;
-      this.#greeted = true;
+      this.#unread = true;
     }
     await this.#loadNames();
   }
@@ -117,10 +117,10 @@ export class AlertsStore {
 
   #take(message: ServerMessage): void {
     if (message.type === 'alert') this.#told(message.alert);
-    else if (message.type === 'hello') this.#greeted = true;
-    else if (message.type === 'pong' && this.#greeted) {
+    else if (message.type === 'hello') this.#unread = true;
+    else if (message.type === 'pong' && this.#unread) {
       // The topic has no cursor: what was missed is read, once the server has heard that we listen.
-      this.#greeted = false;
+      this.#unread = false;
       void this.load();
     } else if (message.type === 'gap' && 'alerts' in message.skipped) {
       // One for each run that it skipped, all at once.

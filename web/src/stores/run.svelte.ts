@@ -36,7 +36,7 @@ export class RunStore {
 
   #cursors = new CursorBook();
   #records = new Newest();
-  /** How often the socket has told the state: newer than every answer under way. */
+  /** How often the socket has told the state, or that the run is gone: newer than every answer under way. */
   #told = 0;
   #abort = new AbortController();
   #unlisten: (() => void) | null = null;
@@ -205,6 +205,7 @@ export class RunStore {
         this.#refresh(false);
         return;
       case 'gone':
+        this.#told += 1;
         this.#gone = true;
         return;
       case 'error':
@@ -289,10 +290,12 @@ export class RunStore {
     const told = this.#told;
     try {
       const record = await this.#fetchRecord();
-      this.#gone = false;
       if (asked.isNews()) {
         this.#takeRecord(record);
-        if (told === this.#told) this.#takeState(record);
+        if (told === this.#told) {
+          this.#takeState(record);
+          this.#gone = false;
+        }
       }
       if (metrics) await this.metrics.again();
     } catch (error) {

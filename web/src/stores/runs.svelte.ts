@@ -40,8 +40,8 @@ export class RunsStore {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   #known = new Map<string, RunSummary>();
   #answers = new Newest();
-  /** Whether the server has yet to say that it heard that we listen. */
-  #unheard = true;
+  /** The lists are to be read with the next pong: the first since we listen, or one after an answer that did not come. */
+  #unread = true;
   #nextMachine: MachineSample | null = null;
   #unlisten: (() => void) | null = null;
   #abort = new AbortController();
@@ -66,7 +66,7 @@ export class RunsStore {
   /** Load at once, and again when the server is known to listen: what changed before that, and after its answer, is told nowhere. */
   async open(): Promise<void> {
     this.#unlisten?.();
-    this.#unheard = true;
+    this.#unread = true;
     this.#unlisten = live.listen(
       { runs: ['*'], topics: ['runs', 'activities', 'machine'], cursors: () => ({}) },
       message => this.#take(message),
@@ -96,7 +96,7 @@ export class RunsStore {
       frames.request(this.#paint);
     } catch (error) {
       // Lost again already: the next pong tries anew, and what is known stays.
-      this.#unheard = true;
+      this.#unread = true;
       if (!this.#abort.signal.aborted && !this.#loaded) this.#problem = error as Error;
     }
   }
@@ -119,11 +119,11 @@ export class RunsStore {
         this.activities.take(message.activity);
         return;
       case 'hello':
-        this.#unheard = true;
+        this.#unread = true;
         return;
       case 'pong':
-        if (this.#unheard) {
-          this.#unheard = false;
+        if (this.#unread) {
+          this.#unread = false;
           void this.#load();
         }
         return;
